@@ -1,0 +1,171 @@
+"""Fixtures that speak the domain: say('/move?...') asks, the answer is a string.
+
+Every conversation written with `say` runs twice: inside this process (WebTest) and through a
+real uWSGI on a free port. A test file about another program overrides the fixture `program`.
+"""
+import http.client
+import importlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+UWSGI = shutil.which('uwsgi', path=os.path.dirname(sys.executable)) or shutil.which('uwsgi')
+UWSGI_OPTIONS = ('--master --processes 1 --threads 40 --lazy-apps --need-app --die-on-term '
+                 '--buffer-size 32768 --limit-post 1 --disable-logging').split()
+
+
+class Answer(str):
+    """The text of a reply; its status and headers hang on it."""
+    status: int
+    headers: dict
+
+    @classmethod
+    def of(cls, status, headers, body):
+        self = cls(body.decode('utf-8'))
+        self.status, self.headers = status, {name.title(): value for name, value in dict(headers).items()}
+        return self
+
+    def json(self):
+        return json.loads(self)
+
+    @property
+    def lines(self):
+        return self.split('\n')
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def poll(question, seconds=10, pause=0.02):
+    """Ask until the answer is true, and return it; fail loudly after `seconds`."""
+    end = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < end, f'waited {seconds} s in vain for {question}'
+        time.sleep(pause)
+    return answer
+
+
+class Server:
+    """One program under a real uWSGI, in a folder of its own, on a free port."""
+
+    def __init__(self, program, folder, options=UWSGI_OPTIONS, port=None, extra=(), env=None):
+        self.program, self.folder = program, pathlib.Path(folder)
+        self.options, self.port = [*options, *extra], port or free_port()
+        self.env = {**os.environ, 'STATE_DIRECTORY': str(folder), 'PYTHONUNBUFFERED': '1', **(env or {})}
+        self.log_file = self.folder / 'server.log'
+        self.process = None
+
+    def start(self, wait=True):
+        command = [UWSGI, '--http', f'127.0.0.1:{self.port}', '--wsgi-file', str(ROOT / f'{self.program}.py'),
+                   '--chdir', str(ROOT), '--home', sys.prefix, *self.options]
+        with open(self.log_file, 'ab') as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.env, start_new_session=True)
+        if wait:
+            poll(lambda: self.process.poll() is not None or self.up(), 15)
+            assert self.process.poll() is None, self.log()
+        return self
+
+    def up(self):
+        try:
+            return self.say('/health' if self.program == 'mocean' else '/steps').status == 200
+        except OSError:
+            return False
+        except http.client.HTTPException:
+            return False
+
+    @property
+    def url(self):
+        return f'http://127.0.0.1:{self.port}'
+
+    def say(self, path, method='GET', headers=None, timeout=30):
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=timeout)
+        try:
+            connection.request(method, readable(path), headers=headers or {})
+            reply = connection.getresponse()
+            return Answer.of(reply.status, reply.getheaders(), reply.read())
+        finally:
+            connection.close()
+
+    __call__ = say
+
+    def log(self):
+        return self.log_file.read_text(errors='replace') if self.log_file.exists() else ''
+
+    def children(self):
+        """The process ids of the worker and the router, in the order in which they were born."""
+        task = pathlib.Path(f'/proc/{self.process.pid}/task/{self.process.pid}/children')
+        return [int(pid) for pid in task.read_text().split()]
+
+    def kill(self):
+        """kill -9 of all that this server started, as a power switch would."""
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def stop(self):
+        """The polite way; kill where it is not heard."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class Inside:
+    """The same conversation without a network: WebTest around a fresh app."""
+
+    def __init__(self, program, folder, **options):
+        from webtest import TestApp
+        self.program, self.folder, self.options = program, folder, options
+        self.app = importlib.import_module(program).make_app(folder, **options)
+        self.web = TestApp(self.app)
+
+    def say(self, path, method='GET', headers=None):
+        reply = self.web.request(readable(path), method=method, headers=headers or {}, expect_errors=True)
+        return Answer.of(reply.status_int, reply.headers, reply.body)
+
+    __call__ = say
+
+
+def readable(path):
+    """Spaces and letters of any script as a browser sends them; what is encoded already stays."""
+    return urllib.parse.quote(path, safe="/?&=%:+,;@$!*'()-._~[]<>\"#")
+
+
+@pytest.fixture
+def program():
+    """The program that `say` talks to."""
+    return 'mocean'
+
+
+@pytest.fixture
+def server(program, tmp_path):
+    """A real uWSGI, started."""
+    server = Server(program, tmp_path)
+    yield server.start()
+    server.kill()
+
+
+@pytest.fixture(params=['inside', 'uwsgi'])
+def say(request, program, tmp_path):
+    """say('/join?name=ada'): the answer, as text; .status, .headers and .json() hang on it."""
+    if request.param == 'inside':
+        yield Inside(program, tmp_path)
+    else:
+        yield request.getfixturevalue('server')
