@@ -8,6 +8,8 @@ import importlib
 import json
 import os
 import pathlib
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -20,10 +22,25 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+pytest_plugins = ['lab']                     # the fixtures of a real systemd
 
 UWSGI = shutil.which('uwsgi', path=os.path.dirname(sys.executable)) or shutil.which('uwsgi')
-UWSGI_OPTIONS = ('--master --processes 1 --threads 40 --lazy-apps --need-app --die-on-term '
-                 '--buffer-size 32768 --limit-post 1 --disable-logging').split()
+
+
+def unit_options(unit='mocean.service', without=('--http', '--wsgi-file', '--master-fifo')):
+    """uWSGI's options as the unit has them, but for those that a test chooses itself."""
+    command = re.search(r'^ExecStart=((?:.*\\\n)*.*)', (ROOT / unit).read_text(), re.MULTILINE)[1]
+    words = iter(shlex.split(command.replace('\\\n', ' ')))
+    kept = []
+    for word in words:
+        if word in without:
+            next(words)
+        else:
+            kept.append(word)
+    return kept[kept.index('uwsgi') + 1:]
+
+
+UWSGI_OPTIONS = unit_options()
 
 
 class Answer(str):

@@ -1,0 +1,78 @@
+#!/bin/bash
+# From an empty Ubuntu VM to a running game. As the VM's own user (ubuntu), in the clone of this project:
+#
+#     bash ~/mocean/setup_vm.sh
+#
+# Run it again after `git pull` (that is an upgrade), or whenever something seems amiss: what is already right is
+# left alone, the ocean above all. docs/server.md does the same step by step, and says what one sees.
+set -euo pipefail
+umask 022
+
+project=$(dirname "$(readlink -f "$0")")
+env=~/miniconda/envs/mocean-env
+
+say() { printf '\n== %s\n' "$*"; }
+stop() { printf '\n!! %s\n' "$*" >&2; exit 1; }
+
+[ "$(id -u)" != 0 ] || stop "Run this as the VM's user (ubuntu), without sudo: it asks for sudo where it needs it."
+sudo -n true 2>/dev/null || sudo -v || stop "This user may not use sudo; the VM's first user may."
+
+say "1. What the system needs: git, curl, Python's venv"
+missing=
+for package in git curl python3-venv; do dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"; done
+if [ -n "$missing" ]; then
+    sudo apt-get update -qq
+    # shellcheck disable=SC2086
+    sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $missing
+fi
+
+say "2. The environment: $env"
+if [ -x ~/miniconda/bin/conda ]; then
+    verb=create; [ ! -e "$env" ] || verb=update
+    ~/miniconda/bin/conda env "$verb" -q -n mocean-env -f "$project/environment.yml"
+else
+    [ -x "$env/bin/python" ] || "${PYTHON:-python3}" -m venv "$env"
+    "$env/bin/pip" install -q --disable-pip-version-check -r "$project/requirements.txt"
+fi
+# Steps uses the same packages: one environment, two names.
+[ -e ~/miniconda/envs/steps-env ] || ln -s mocean-env ~/miniconda/envs/steps-env
+"$env/bin/uwsgi" --version
+
+say "3. The programs, in your home: links to $project"
+for file in steps.py mocean.py data.py; do
+    [ -e "$project/$file" ] || continue
+    if [ -e ~/"$file" ] && [ ! -L ~/"$file" ]; then
+        echo "$HOME/$file is a file of your own: left as it is. (Remove it and run this again for the project's.)"
+    else
+        ln -sfn "$project/$file" ~/"$file"
+    fi
+done
+
+say "4. The words that a teacher types: mocean_start, mocean_why, ..."
+touch ~/.bash_aliases
+grep -qF "$project/bash_aliases" ~/.bash_aliases || echo ". '$project/bash_aliases'" >> ~/.bash_aliases
+
+say "5. The captain's key, in ~/mocean.env: for the teacher alone"
+[ -e ~/mocean.env ] || (umask 077; echo "MOCEAN_CAPTAIN=$("$env/bin/python" -c 'import secrets; print(secrets.token_hex(8))')" > ~/mocean.env)
+
+say "6. The services"
+changed=no
+for name in steps mocean; do
+    unit=$(mktemp)
+    sed "s:/home/ubuntu:$HOME:g; s/^User=ubuntu/User=$USER/" "$project/$name.service" > "$unit"
+    if ! cmp -s "$unit" "/etc/systemd/system/$name.service"; then
+        sudo install -m 644 "$unit" "/etc/systemd/system/$name.service"; changed=yes
+    fi
+    rm "$unit"
+done
+sudo systemctl daemon-reload
+sudo systemctl enable --quiet mocean
+
+say "7. The game"
+if [ $changed = no ] && systemctl is-active --quiet mocean; then
+    sudo systemctl reload mocean
+else
+    sudo systemctl restart mocean
+fi
+curl -fsS http://localhost:8080/health && echo
+say "Done. Open a new terminal (or: . ~/.bashrc), and type mocean_doctor."

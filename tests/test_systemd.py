@@ -1,0 +1,65 @@
+"""The services on a real systemd: they start, stop, come back, and take turns."""
+import pytest
+from conftest import poll
+
+pytestmark = pytest.mark.systemd
+
+
+def join(vm, name):
+    """A new boat: its id, and where it is."""
+    id, _, *where = vm.say(f'/join?name={name}').split(',')
+    return id, ','.join(where)
+
+
+def test_the_units_have_no_mistake_and_few_holes(lab):
+    units = '/etc/systemd/system/mocean.service /etc/systemd/system/steps.service'
+    assert lab.sh(f'systemd-analyze verify {units} 2>&1') == ''
+    for unit in 'mocean', 'steps':
+        verdict = lab.sh(f'systemd-analyze security {unit}').splitlines()[-1]
+        assert float(verdict.split()[verdict.split().index(f'{unit}.service:') + 1]) <= 2.5, verdict
+
+
+def test_the_game_starts_with_the_vm(vm):
+    assert vm.sh('systemctl is-enabled mocean') == 'enabled'
+    vm.sh('printf "[Unit]\nRequires=basic.target\nAllowIsolate=yes\n" > /etc/systemd/system/almost-off.target')
+    vm.sh('systemctl isolate almost-off.target')
+    poll(lambda: vm.state() == 'inactive')
+    vm.sh('systemctl isolate multi-user.target')
+    assert vm.answers()
+
+
+def test_a_stop_takes_under_two_seconds_and_is_no_failure(vm):
+    vm.sh('systemctl stop mocean', timeout=2)
+    assert vm.state() == 'inactive' and not vm.answers()
+    assert 'halted: success, uwsgi exited 0' in vm.journal()
+
+
+def test_when_systemd_says_started_the_game_answers(vm):
+    for _ in range(5):
+        vm.sh('systemctl restart mocean')
+        assert vm.answers()
+
+
+def test_steps_and_mocean_take_turns_on_one_port(vm):
+    vm.sh('systemctl start steps')
+    assert (vm.state('steps'), vm.state('mocean')) == ('active', 'inactive')
+    assert vm.answers('/steps') and not vm.answers('/health')
+    vm.sh('systemctl start mocean')
+    assert (vm.state('steps'), vm.state('mocean')) == ('inactive', 'active')
+    assert vm.answers('/health')
+
+
+def test_a_message_to_steps_can_be_seen_in_the_journal(vm):
+    vm.sh('systemctl start steps')
+    assert vm.say('/steps?message=hello%20wurlde') == 'welcome! You sent the steps game the message: hello wurlde'
+    poll(lambda: '          Server received message: hello wurlde' in vm.journal('steps'))
+
+
+def test_fifty_restarts_lose_nothing(vm):
+    boats = []
+    for turn in range(50):
+        boats.append(join(vm, f'Restart{"abcdefghij"[turn // 10]}{"abcdefghij"[turn % 10]}'))
+        vm.sh('systemctl restart mocean')
+    for id, where in boats:
+        assert vm.say(f'/location?id={id}').startswith(where)
+    assert len({id for id, _ in boats}) == 50
