@@ -53,7 +53,10 @@ touch ~/.bash_aliases
 grep -qF "$project/bash_aliases" ~/.bash_aliases || echo ". '$project/bash_aliases'" >> ~/.bash_aliases
 
 say "5. The captain's key, in ~/mocean.env: for the teacher alone"
-[ -e ~/mocean.env ] || (umask 077; echo "MOCEAN_CAPTAIN=$("$env/bin/python" -c 'import secrets; print(secrets.token_hex(8))')" > ~/mocean.env)
+if [ ! -e ~/mocean.env ]; then
+    key=$("$env/bin/python" -c 'import secrets; print(secrets.token_hex(8))')
+    (umask 077; echo "MOCEAN_CAPTAIN=$key" > ~/mocean.env)
+fi
 
 say "6. The services"
 changed=no

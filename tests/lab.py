@@ -19,6 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 PYTHON = os.path.realpath(getattr(sys, '_base_executable', sys.executable))
 CLONE_NEWNET = 0x40000000
+NO_TERMINAL = ('bash: cannot set terminal process group', 'bash: no job control')
 
 HOOK = '''
 mkdir -p "$R/home/ubuntu/mocean" "$R/srv/wheels"
@@ -74,8 +75,9 @@ class Lab:
 
     def user(self, text, **options):
         """Type it, as user ubuntu, in a terminal whose .bashrc has been read."""
-        return self.sh(f'cd /home/ubuntu; runuser -u ubuntu -- env HOME=/home/ubuntu USER=ubuntu '
-                       f'bash -ic {shlex.quote(text)} 2>&1', **options)
+        typed = self.sh(f'cd /home/ubuntu; runuser -u ubuntu -- env HOME=/home/ubuntu USER=ubuntu '
+                        f'bash -ic {shlex.quote(text)} 2>&1', **options)
+        return '\n'.join(line for line in typed.split('\n') if not line.startswith(NO_TERMINAL))
 
     def fails(self, text):
         """A command of the teacher that must fail; answer what it says."""

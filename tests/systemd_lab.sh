@@ -149,7 +149,9 @@ up() {
     lab_pid >/dev/null && die "$NAME is already up"
     rm -rf "$STATE"; mkdir -p "$STATE/fs"
     TREE=$(memory_tree); export TREE LAB="$NAME"
-    for mount in $(cgroup_mounts); do echo "$mount$(own_cgroup "$mount" | sed 's:/$::')/lab-$NAME"; done > "$STATE/cgroups"
+    for mount in $(cgroup_mounts); do
+        echo "$mount$(own_cgroup "$mount" | sed 's:/$::')/lab-$NAME"
+    done > "$STATE/cgroups"
     ( enter_cgroups && exec setsid unshare --mount --pid --uts --ipc --cgroup --net --fork --kill-child=KILL \
         --propagation private -- /bin/bash "$SELF" boot ) </dev/null >"$STATE/console" 2>&1 &
     disown

@@ -31,7 +31,7 @@ def test_the_game_starts_with_the_vm(vm):
 def test_a_stop_takes_under_two_seconds_and_is_no_failure(vm):
     vm.sh('systemctl stop mocean', timeout=2)
     assert vm.state() == 'inactive' and not vm.answers()
-    assert 'halted: success, uwsgi exited 0' in vm.journal()
+    assert 'mocean halted: systemd says success, uwsgi exited with 0' in vm.journal()
 
 
 def test_when_systemd_says_started_the_game_answers(vm):

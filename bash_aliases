@@ -1,0 +1,257 @@
+# What a teacher types on the club's VM. ~/.bash_aliases reads this file at each login; to have it now:
+#     . ~/mocean/bash_aliases
+# The first half is a list to learn from: each line is one command of Linux. They are functions rather than
+# aliases, so that scripts can use them too. Reading this file changes nothing, an active conda environment least.
+
+MOCEAN_STATE=/var/lib/mocean            # what the games remember
+MOCEAN_BACKUPS=~/backups                # where mocean_backup puts copies of it
+
+# ---------------------------------------------------------------- the services, from the cookbook
+
+mocean_activate() { _game_activate mocean; }                           # the environment: python, pytest, ...
+mocean_start()    { sudo systemctl start mocean && _game_here mocean; }
+mocean_stop()     { sudo systemctl stop mocean; }
+mocean_restart()  { sudo systemctl restart mocean && _game_here mocean; }
+mocean_reload()   { sudo systemctl reload mocean; }                    # a new mocean.py, and no player notices
+mocean_status()   { systemctl status --no-pager --lines 5 mocean; }
+mocean_daemon()   { sudo systemctl daemon-reload; }                    # after changing mocean.service
+mocean_journal()  { sudo journalctl --no-pager --lines "${1:-50}" --unit mocean; }      # mocean_journal 200
+mocean_follow()   { sudo journalctl --follow --unit mocean; }          # the live log; Ctrl-C ends it
+mocean_ps()       { _game_ps mocean; }
+mocean_kill()     { sudo systemctl kill --signal KILL --kill-who main mocean; }         # like a crash; it comes back
+mocean_why()      { _game_why mocean; }                                # why the last halts happened
+mocean_doctor()   { _game_doctor; }                                    # is all well? each line says what to do
+mocean_backup()   { _game_backup; }                                    # copy the ocean, while the game goes on
+mocean_restore()  { _game_restore "$@"; }                              # mocean_restore ~/backups/....tar.gz
+mocean_newgame()  { _game_new; }                                       # a new ocean; the old one is kept
+
+steps_activate()  { _game_activate steps; }
+steps_start()     { sudo systemctl start steps && _game_here steps; }
+steps_stop()      { sudo systemctl stop steps; }
+steps_restart()   { sudo systemctl restart steps && _game_here steps; }
+steps_reload()    { sudo systemctl reload steps; }
+steps_status()    { systemctl status --no-pager --lines 5 steps; }
+steps_daemon()    { sudo systemctl daemon-reload; }
+steps_journal()   { sudo journalctl --no-pager --lines "${1:-50}" --unit steps; }
+steps_follow()    { sudo journalctl --follow --unit steps; }
+steps_ps()        { _game_ps steps; }
+steps_kill()      { sudo systemctl kill --signal KILL --kill-who main steps; }
+steps_why()       { _game_why steps; }
+
+# ---------------------------------------------------------------- how they do it
+
+_game_activate() {
+    local env=~/miniconda/envs/$1-env
+    # shellcheck disable=SC1090,SC1091
+    if [ -e "$env/bin/activate" ]; then . "$env/bin/activate"; else . ~/miniconda/bin/activate "$1-env"; fi
+}
+
+_game_here() {                          # said after a start: where players find the game
+    local page=mocean; [ "$1" = mocean ] || page=steps
+    echo "$1 is up: http://localhost:8080/$page here; players use the VM's address instead of localhost."
+}
+
+_game_ps() {                            # the master and its children, and nothing else
+    local master; master=$(systemctl show --value --property MainPID "$1")
+    if [ "$master" = 0 ]; then echo "$1 is not running; ${1}_start starts it."; return 1; fi
+    ps -o pid,ppid,user,nlwp,rss,etime,args --pid "$master" --ppid "$master"
+}
+
+# ---------------------------------------------------------------- why it halted
+
+_game_why() {
+    echo "What stopped or shook $1 lately, oldest first:"
+    sudo journalctl --quiet --no-pager --lines 5000 --unit "$1" | awk -v game="$1" "$_game_why_awk" | tail -n 12
+    echo
+    _game_oom "$1"
+    if systemctl is-active --quiet "$1"; then
+        echo "Now: $1 is up, since $(systemctl show --value --property ActiveEnterTimestamp "$1")."
+        [ "$1" != mocean ] || curl -s -m 5 http://localhost:8080/health && echo
+    else
+        echo "Now: $1 is $(systemctl is-active "$1"). ${1}_start starts it; ${1}_journal shows each line of its log."
+    fi
+}
+
+_game_oom() {                           # the kernel counts whom it killed for want of memory
+    local group file count
+    group=$(systemctl show --value --property ControlGroup "$1"); [ -n "$group" ] || return 0
+    for file in "/sys/fs/cgroup$group/memory.events" "/sys/fs/cgroup/memory$group/memory.oom_control"; do
+        count=$(awk '$1 == "oom_kill" {print $2}' "$file" 2>/dev/null)
+        [ "${count:-0}" = 0 ] || echo "Out of memory: since the last start the kernel killed $count process(es) of $1" \
+            "that wanted more than MemoryMax. A route keeps too much; the lines before it in ${1}_journal say which."
+    done
+}
+
+# Reads the journal, and turns what uWSGI and systemd write into sentences. A sentence that comes again is counted.
+# shellcheck disable=SC2016
+_game_why_awk='
+function tell(what, remedy) {
+    if (what == told) times++; else { flush(); told = what; todo = remedy; times = 1; first = when }
+    last = when
+}
+function flush() {
+    if (told == "") return
+    print first "  " told (times > 1 ? " (" times " times, the last at " last ")" : "")
+    if (todo != "") print "                 " todo
+}
+function worker() {
+    if (loop)  return tell("A request did not end (a loop in a route?): its worker was stopped, a new one took over.",
+                           "The lines before in " game "_journal show where it was.")
+    if (fatal) return tell("The worker crashed in C code (" fatal "), a new one took over.",
+                           "The lines after that in " game "_journal show which line of Python called it.")
+    if (/signal 9 /) return tell("The worker was killed (kill -9, or out of memory), a new one took over.",
+                                 "Nothing is lost. If nobody typed kill: look below for \"Out of memory\".")
+    tell("The worker ended by itself (an exit in a route, or a crash), a new one took over.",
+         "The lines before DAMN in " game "_journal say more.")
+}
+function ended() {
+    if (/says success/) return tell("Stopped on purpose: " game "_stop, a restart, or the VM going down.")
+    if (/says signal/)  return tell("The master was killed (" game "_kill, kill -9, out of memory), and started again.",
+                                    "Nothing is lost.")
+    if (/says oom-kill/) return tell("Out of memory: the kernel killed it, systemd started it again.",
+                                     "A route keeps too much, or MemoryMax in the unit is too small.")
+    if (/says timeout/)  return tell("It did not start in time (an endless loop in " game ".py?).",
+                                     "Mend it; the game then starts by itself.")
+    if (clue == "port")  return tell("Port 8080 was taken by another program.",
+                                     "sudo ss -ltnp sport = :8080 names it. End it; the game then starts by itself.")
+    if (/with 127|with 203/) return tell("There is no uwsgi: the environment is missing.",
+                                         "bash ~/mocean/setup_vm.sh makes it anew.")
+    if (/with 22/) return tell(game ".py could not be loaded: " clue,
+                               "Mend it; the game then starts by itself, within seconds.")
+    tell("uWSGI ended by itself: a wrong option in the unit, or a crash. " clue, game "_journal says more.")
+}
+{ when = $1 " " $2 " " $3; line = $0; sub(/^[^:]*:[^:]*:[^:]*: /, "", line) }
+/\*\*\* Starting uWSGI/                        { clue = fatal = loop = "" }
+/Address already in use/                       { clue = "port" }
+line ~ /^[A-Za-z_.]*(Error|Exception|Exit): /  { clue = line }
+/Fatal Python error/                           { fatal = line }
+/HARAKIRI ON WORKER/                           { loop = 1 }
+/status=217\/USER/     { tell("The unit names a user who does not exist (User=).", "sudo systemctl edit " game) }
+/status=200\/CHDIR/    { tell("The unit names a folder that is not there (WorkingDirectory=).",
+                             "sudo systemctl edit " game) }
+/respawned uWSGI http/ { tell("The router, which talks to the browsers, was killed; a new one took over.",
+                              "Nothing is lost.") }
+/DAMN ! worker/        { worker(); loop = fatal = "" }
+/halted: systemd says/ { ended() }
+END { flush() }'
+
+# ---------------------------------------------------------------- the ocean: copy it, bring it back, begin anew
+
+_game_backup() {                        # the journal first: a change that is in both is applied once, so none is missed
+    local part file copy
+    file=$MOCEAN_BACKUPS/mocean-$(date +%Y-%m-%d-%H%M%S).tar.gz
+    copy=$(mktemp -d)
+    for part in mocean.journal mocean.json steps.json; do
+        [ ! -e "$MOCEAN_STATE/$part" ] || cp -p "$MOCEAN_STATE/$part" "$copy"
+    done
+    [ ! -e "$MOCEAN_STATE/data.sqlite" ] || python3 -c '
+import sqlite3, sys
+sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))' "$MOCEAN_STATE/data.sqlite" "$copy/data.sqlite"
+    mkdir -p "$MOCEAN_BACKUPS"
+    (umask 077; tar -C "$copy" -czf "$file" .) && echo "The ocean is copied to $file ($(du -h "$file" | cut -f1))."
+    rm -r "$copy"
+    echo "What is only on this VM goes with it: scp the file to your own computer now and then."
+}
+
+_game_restore() {
+    [ -r "${1:-}" ] || { echo "Which copy? mocean_restore FILE, with one of:"; ls -d "$MOCEAN_BACKUPS"/*; return 1; }
+    sudo systemctl stop mocean steps
+    _game_aside steps.json && tar -C "$MOCEAN_STATE" -xzf "$1"
+    sudo systemctl start mocean && echo "The ocean of $1 is back, and the game is up."
+}
+
+_game_new() {
+    local answer
+    read -r -p "A new ocean: boats, scores and soundings begin anew (the old ones are kept). Type yes: " answer
+    [ "$answer" = yes ] || { echo "Nothing has changed."; return 1; }
+    sudo systemctl stop mocean
+    _game_aside
+    sudo systemctl start mocean && echo "A new ocean is up."
+}
+
+_game_aside() {                         # nothing is ever deleted: it goes to a folder with a date in its name
+    local part aside; aside=$MOCEAN_STATE/before-$(date +%Y-%m-%d-%H%M%S)
+    mkdir -p "$aside"
+    for part in mocean.json mocean.journal data.sqlite data.sqlite-wal data.sqlite-shm "$@"; do
+        [ ! -e "$MOCEAN_STATE/$part" ] || mv "$MOCEAN_STATE/$part" "$aside"
+    done
+    echo "What was there is kept in $aside."
+}
+
+# ---------------------------------------------------------------- the doctor
+
+_ok()  { echo " ok  $*"; }
+_bad() { echo " !!  $*"; }
+
+_game_doctor() {
+    _doctor_uwsgi; _doctor_units; _doctor_port; _doctor_game
+    _doctor_state; _doctor_backup; _doctor_disk; _doctor_clock
+}
+
+_doctor_uwsgi() {
+    local uwsgi=~/miniconda/envs/mocean-env/bin/uwsgi version
+    if version=$("$uwsgi" --version 2>&1); then _ok "uWSGI $version is in the environment mocean-env."
+    else _bad "uWSGI cannot be run from mocean-env. Remedy: bash ~/mocean/setup_vm.sh"; fi
+}
+
+_doctor_units() {
+    local unit
+    for unit in mocean steps; do
+        if ! systemctl cat "$unit" >/dev/null 2>&1; then
+            _bad "$unit.service is not installed. Remedy: bash ~/mocean/setup_vm.sh"
+        elif [ "$(systemctl show --value --property NeedDaemonReload "$unit")" = yes ]; then
+            _bad "$unit.service was changed, and systemd has not read it. Remedy: ${unit}_daemon; ${unit}_restart"
+        else _ok "$unit.service is installed; it is $(systemctl is-active "$unit")."; fi
+    done
+    if systemctl is-enabled --quiet mocean 2>/dev/null; then _ok "mocean starts with the VM."
+    else _bad "mocean does not start with the VM. Remedy: sudo systemctl enable mocean"; fi
+}
+
+_doctor_port() {
+    local owner; owner=$(sudo ss -Hltnp 'sport = :8080' | grep -o '"[^"]*",pid=[0-9]*' | sort -u | head -n 1)
+    case $owner in
+        '')        _bad "Nobody listens on port 8080: no game is up. Remedy: mocean_start; if that fails, mocean_why";;
+        *uwsgi*)   _ok "Port 8080 belongs to uWSGI.";;
+        *)         _bad "Port 8080 belongs to another program: $owner. Remedy: sudo kill ${owner##*=}; mocean_start";;
+    esac
+}
+
+_doctor_game() {
+    local page
+    for page in health steps; do
+        if curl -fs -m 5 -o /dev/null "http://localhost:8080/$page"; then
+            _ok "The game answers: http://localhost:8080/$page"; return
+        fi
+    done
+    _bad "The game does not answer. Remedy: mocean_why, then mocean_restart"
+}
+
+_doctor_state() {
+    local file=$MOCEAN_STATE/mocean.json
+    if [ ! -e "$file" ]; then _ok "There is no ocean yet: $file comes with the first start."
+    elif python3 -m json.tool "$file" >/dev/null 2>&1; then
+        _ok "The ocean is readable: $file, $(du -h "$file" | cut -f1), written $(date -r "$file" '+%F %T')."
+    else _bad "The ocean cannot be read: $file. Remedy: mocean_restore with the newest file of $MOCEAN_BACKUPS"; fi
+    [ ! -e ~/mocean.json ] || _bad "$HOME/mocean.json is another ocean, from 'python mocean.py' run by hand;" \
+        "the service has its own in $MOCEAN_STATE."
+}
+
+_doctor_backup() {
+    local days newest; newest=$(find "$MOCEAN_BACKUPS" -name 'mocean-*.tar.gz' 2>/dev/null | sort | tail -n 1)
+    [ -n "$newest" ] || { _bad "There is no backup. Remedy: mocean_backup"; return; }
+    days=$(( ($(date +%s) - $(date -r "$newest" +%s)) / 86400 ))
+    if [ "$days" -le 7 ]; then _ok "The newest backup is $days days old: $newest"
+    else _bad "The newest backup is $days days old. Remedy: mocean_backup"; fi
+}
+
+_doctor_disk() {
+    local free; free=$(df --output=avail -m "$MOCEAN_STATE" 2>/dev/null | tail -n 1)
+    if [ "${free:-0}" -ge 500 ]; then _ok "The disk has $((free)) MB free."
+    else _bad "The disk has only $((free)) MB free. Remedy: sudo journalctl --vacuum-size=100M; sudo apt-get clean"; fi
+}
+
+_doctor_clock() {
+    if [ "$(timedatectl show --value --property NTPSynchronized 2>/dev/null)" = yes ]; then
+        _ok "The clock is right: $(date)."
+    else _bad "The clock is not kept right by the network: $(date). Remedy: sudo timedatectl set-ntp true"; fi
+}

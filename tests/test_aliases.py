@@ -1,0 +1,134 @@
+"""The words that a teacher types, typed: in a terminal of user ubuntu, on a real systemd."""
+import shutil
+import subprocess
+
+import pytest
+from conftest import ROOT, poll
+
+FILE = ROOT / 'bash_aliases'
+BOTH = ['activate', 'start', 'stop', 'restart', 'reload', 'status', 'daemon', 'journal', 'follow', 'ps', 'kill', 'why']
+
+
+def bash(text):
+    done = subprocess.run(['bash', '-c', text], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.rstrip('\n')
+
+
+@pytest.mark.skipif(not shutil.which('bash'), reason='there is no bash here')
+def test_both_games_have_the_same_words():
+    names = bash(f'. {FILE}; declare -F').split()
+    for word in BOTH:
+        assert f'mocean_{word}' in names and f'steps_{word}' in names
+    for word in ['doctor', 'backup', 'restore', 'newgame']:
+        assert f'mocean_{word}' in names
+
+
+@pytest.mark.skipif(not shutil.which('bash'), reason='there is no bash here')
+def test_reading_the_file_changes_nothing_but_words():
+    before = 'export CONDA_DEFAULT_ENV=mine CONDA_SHLVL=2; cd /; set -eu; PATH=/mine:$PATH'
+    look = 'env | grep -v ^_= | sort; pwd; echo $-'
+    assert bash(f'{before}; {look}; ') == bash(f'{before}; . {FILE}; {look}')
+
+
+@pytest.mark.skipif(not shutil.which('shellcheck'), reason='there is no shellcheck here')
+@pytest.mark.parametrize('file', ['bash_aliases', 'setup_vm.sh', 'tests/systemd_lab.sh'])
+def test_the_shell_files_have_no_mistake(file):
+    done = subprocess.run(['shellcheck', '-s', 'bash', ROOT / file], capture_output=True, text=True)
+    assert done.stdout == ''
+
+
+@pytest.mark.systemd
+def test_a_new_terminal_knows_the_words(vm):
+    assert vm.user('type -t mocean_why') == 'function'
+
+
+@pytest.mark.systemd
+def test_activate_brings_the_environment(vm):
+    for game in 'mocean', 'steps':
+        python = vm.user(f'{game}_activate; python -c "import bottle, sys; print(sys.prefix)"')
+        assert python.startswith('/home/ubuntu/miniconda/envs/')
+
+
+@pytest.mark.systemd
+def test_start_stop_restart_and_status(vm):
+    vm.user('mocean_stop')
+    assert vm.state() == 'inactive'
+    assert 'http://localhost:8080/mocean' in vm.user('mocean_start')
+    before = vm.master()
+    assert 'mocean is up' in vm.user('mocean_restart')
+    assert vm.master() != before and vm.answers()
+    assert 'active (running)' in vm.user('mocean_status')
+    assert 'steps is up' in vm.user('steps_start') and vm.state() == 'inactive'
+    assert 'active (running)' in vm.user('steps_status')
+
+
+@pytest.mark.systemd
+def test_ps_shows_the_three_processes_and_not_itself(vm):
+    rows = vm.user('mocean_ps').splitlines()
+    numbers = {int(row.split()[0]) for row in rows if row.split()[0].isdigit()}
+    assert numbers == {vm.master(), *vm.children()}
+    vm.user('mocean_stop')
+    assert 'mocean_start starts it' in vm.fails('mocean_ps')
+
+
+@pytest.mark.systemd
+def test_kill_is_a_crash_from_which_the_game_comes_back(vm):
+    before = vm.master()
+    vm.user('mocean_kill')
+    poll(vm.answers, 3)
+    assert vm.master() != before
+
+
+@pytest.mark.systemd
+def test_the_journal_and_the_live_log_show_what_was_said(vm):
+    vm.sh('systemctl start steps')
+    vm.say('/steps?message=for%20the%20journal')
+    poll(lambda: 'Server received message: for the journal' in vm.user('steps_journal'))
+    live = vm.user('timeout 1 bash -c ". ~/mocean/bash_aliases; steps_follow"; true')
+    assert 'Server received message: for the journal' in live
+
+
+@pytest.mark.systemd
+def test_a_changed_unit_is_read_by_daemon(vm):
+    vm.sh('touch /etc/systemd/system/mocean.service')
+    assert 'mocean_daemon' in vm.user('mocean_doctor')
+    vm.user('mocean_daemon')
+    assert 'mocean_daemon' not in vm.user('mocean_doctor')
+
+
+@pytest.mark.systemd
+def test_a_backup_brings_back_the_ocean_as_it_was(vm):
+    id, *_ = vm.say('/join?name=Backup').split(',')
+    here = vm.say(f'/location?id={id}')
+    file = vm.user('mocean_backup').split('copied to ')[1].split()[0]
+    assert vm.sh(f'stat -c %a {file}') == '600'
+    for _ in range(3):
+        vm.say(f'/move?id={id}&heading=north')
+    assert vm.say(f'/location?id={id}') != here
+    assert 'is kept in' in vm.user(f'mocean_restore {file}')
+    assert vm.say(f'/location?id={id}') == here
+    assert file in vm.fails('mocean_restore')
+
+
+@pytest.mark.systemd
+def test_a_new_game_keeps_the_old_one(vm):
+    id, *_ = vm.say('/join?name=Newgame').split(',')
+    assert 'Nothing has changed' in vm.fails('echo no | mocean_newgame')
+    kept = vm.user('echo yes | mocean_newgame').split('is kept in ')[1].split()[0].rstrip('.')
+    assert '0,0' not in vm.say(f'/location?id={id}')
+    assert 'Newgame' in vm.sh(f'cat {kept}/mocean.j*')
+
+
+@pytest.mark.systemd
+def test_the_doctor_finds_what_is_wrong_and_names_the_remedy(vm):
+    vm.user('mocean_backup')
+    healthy = vm.user('mocean_doctor')
+    assert [line for line in healthy.splitlines() if line.startswith(' !!') and 'clock' not in line] == []
+    vm.sh('systemctl disable --quiet mocean; systemctl stop mocean; mv /home/ubuntu/backups /home/ubuntu/elsewhere')
+    try:
+        ill = vm.user('mocean_doctor')
+    finally:
+        vm.sh('systemctl enable --quiet mocean; mv /home/ubuntu/elsewhere /home/ubuntu/backups')
+    for remedy in 'sudo systemctl enable mocean', 'Remedy: mocean_start', 'Remedy: mocean_backup', 'Remedy: mocean_why':
+        assert remedy in ill
