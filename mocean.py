@@ -1,0 +1,2219 @@
+"""MOCEAN - an ocean planet in the shape of a torus, explored by many players over plain HTTP GET.
+
+    python mocean.py              then open http://localhost:8080/ in a browser
+
+THE WORLD   x grows to the east, 0 to 600; y grows to the north, 0 to 400; both wrap around, so the ocean has no
+            edge. One cell is one kilometre. z is the depth in metres: 0 at the surface, growing downward.
+
+THE PICTURE How a request travels down this file, and where to look for what:
+
+  PART 1  THE OCEAN   what there is
+      SETTINGS        all the numbers that one may change, on one screen
+      TYPES           the records: a boat, a whale, a sector, ... (they never change; new ones replace them)
+      TORUS           distances and directions in a world without an edge
+      SEAFLOOR        how deep it is, made from a seed
+      THINGS          treasures, whales, badges
+  PART 2  A TURN      what happens, in the order in which a request meets it
+      READ            text from the web -> values, or a Refusal that teaches
+      TELL            what a player may know: ocean -> facts
+      RULES           what a player may do: ocean and values -> an Outcome (a change and facts), or a Refusal
+      CHANGE          merge, the only function that alters the ocean; records <-> JSON
+      JOURNAL         the only part that touches the disk
+      PLAY            the keystone: rule decides -> journal is written -> merge lets it happen
+  PART 3  THE DOORS   HTTP, and only here
+      ROUTES          every route, declared once
+      HELP            the usage page and openapi.json, written from ROUTES
+      WIRE            a request in, an answer out: text or JSON, one form for every error
+      START           from an empty folder to a running ocean
+"""
+import atexit
+import collections
+import contextlib
+import ctypes
+import datetime
+import difflib
+import faulthandler
+import functools
+import heapq
+import html
+import importlib
+import json
+import math
+import os
+import pathlib
+import random
+import re
+import secrets
+import shutil
+import signal
+import socket
+import socketserver
+import sys
+import threading
+import time
+import traceback
+import unicodedata
+import urllib.parse
+import wsgiref.simple_server
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import bottle
+
+# =====================================================================================================================
+# PART 1  THE OCEAN
+# =====================================================================================================================
+
+# --- SETTINGS --------------------------------------------------------------------------------------------------------
+
+WIDTH_CELLS, HEIGHT_CELLS = 600, 400     # once around the planet, eastward and northward
+SECTOR_CELLS = 10                        # the chart is made of squares of this size
+COLUMNS, ROWS = WIDTH_CELLS // SECTOR_CELLS, HEIGHT_CELLS // SECTOR_CELLS
+
+HULL_CELLS_PER_S = 40                    # speed limits: a boat at the surface,
+SUBMERGED_CELLS_PER_S = 20               # under water,
+WHALE_CELLS_PER_S = 80                   # on the back of a whale
+SAVED_S = 1.0                            # a boat at rest saves up at most this much of its speed
+PATIENCE_S = 0.050                       # a call this much too early waits; an earlier one is refused
+ACCEL_CELLS_PER_S = 2                    # what one `w` or `s` changes
+TURN_RADIANS = math.pi / 8               # what one `a` or `d` changes
+SAIL_S = 600                             # a boat that nobody speaks to drops its sails after this time
+
+FLOOR_M, TRENCH_M = 30, 50               # depth of the plain, and of the trench
+DIVE_M = 5                               # one `dive`
+SIGHT_CELLS, LEAST_SIGHT_CELLS = 20, 5   # how far one sees at the surface, and anywhere
+BINOCULARS_CELLS, ROV_CELLS = 100, 50
+REACH_CELLS, HOOK_CELLS, REACH_M = 10, 35, 5
+SONAR_CELLS = 5                          # the sonar's patch reaches this far to each side
+BLOOM_CELLS, BLOOM_S = 30, 600           # a plankton bloom: how wide, how long
+SANDWICH_S, NET_S, LEAP_S, CRYSTAL_S = 60, 60, 60, 10
+
+SECTOR_POINTS, SOUNDING_POINTS, NET_POINTS = 1, 1, 2
+TREASURE_POINTS, WHALE_POINTS, ROUND_POINTS = 25, 10, 50
+
+MOST_BOATS, MOST_SEEN = 20_000, 12       # boats on the planet; lines of one `look`
+LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
+NEWS_KEPT, LOG_KEPT, REPLIES_KEPT = 1000, 20, 20
+JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0   # a fresh state file after so many lines or seconds; sync to disk
+LOG_LINES_PER_S = 100                    # the log is for reading, and journald drops what comes too fast
+
+PORT = int(os.environ.get('PORT', '8080'))
+HERE = pathlib.Path(__file__).resolve().parent
+LOG_MOVES = os.environ.get('MOCEAN_LOG') == 'debug'
+OLD = '-%Y%m%d-%H%M%S'                   # what a file that is set aside gets added to its name
+
+
+# --- TYPES -----------------------------------------------------------------------------------------------------------
+
+class Record:
+    """A row of the ocean's tables. It never changes: `but` makes a new one."""
+
+    def but(self, **fields):
+        """The same record with some fields changed."""
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__, **fields)
+        return new
+
+
+@dataclass(frozen=True)
+class Planet(Record):
+    seed: int                 # the same seed makes the same ocean, always
+    began: float              # when this game began, seconds since 1970
+
+
+@dataclass(frozen=True)
+class Boat(Record):
+    name: str                 # as the player wrote it
+    id: str                   # the player's secret
+    x: float                  # cells east
+    y: float                  # cells north
+    z: float = 0              # metres below the surface
+    heading: float = math.pi / 2  # radians, 0 is east, counter-clockwise
+    speed: float = 0          # cells a second under sail; 0 is at rest or rowed
+    at: float = 0             # when the boat was at x, y, z: seconds since 1970
+    paid: float = 0           # until when the boat has used up its speed: seconds since 1970
+    east: float = 0           # cells travelled since join or leap, west counts negative
+    north: float = 0          # likewise, south counts negative
+    wrapped: bool = False     # has crossed a seam since `location` last said so
+    score: int = 0            # points
+    charted: int = 0          # sectors entered first
+    pings: int = 0            # soundings taken
+    items: tuple = ()         # names of the treasures on board
+    finds: tuple = ()         # names of the treasures, rides and rounds that have been paid for
+    badges: tuple = ()        # names of the badges earned
+    riding: str = ''          # the whale under the boat
+    ride_until: float = 0     # the ride ends, seconds since 1970
+    fast_until: float = 0     # the sandwich's effect ends
+    net_at: float = 0         # the fishing net was last cast
+    leap_at: float = 0        # the last leap by crystal or infundibulum
+    talk: float = 0           # until when the ration of messages is used up
+    replies: int = 0          # how many replies have been kept for `n=`
+
+
+@dataclass(frozen=True)
+class Whale(Record):
+    x: float                  # cells east, where it was at the time `at`
+    y: float                  # cells north
+    vx: float                 # cells a second eastward
+    vy: float                 # cells a second northward
+    at: float                 # seconds since 1970
+    rider: str = ''           # key of the boat on its back
+    seen: str = ''            # name of the player who saw it first
+
+
+@dataclass(frozen=True)
+class Sector(Record):
+    name: str                 # the player who entered it first
+    at: float                 # seconds since 1970
+
+
+@dataclass(frozen=True)
+class Depth(Record):
+    total: float              # sum of all soundings in this sector, metres
+    count: int                # how many
+    name: str                 # the player who sounded it first
+    at: float                 # the latest, seconds since 1970
+
+
+@dataclass(frozen=True)
+class Find(Record):
+    name: str                 # the player who found this treasure
+    at: float                 # seconds since 1970
+
+
+@dataclass(frozen=True)
+class Bloom(Record):
+    x: float                  # cells east
+    y: float                  # cells north
+    until: float              # seconds since 1970
+
+
+@dataclass(frozen=True)
+class News(Record):
+    at: float                 # seconds since 1970
+    text: str
+
+
+@dataclass(frozen=True)
+class Mail(Record):
+    letters: tuple = ()       # (name of the sender, message), oldest first
+
+
+@dataclass(frozen=True)
+class Reply(Record):
+    route: str
+    n: str                    # the player's own number for the call
+    facts: str                # JSON
+
+
+@dataclass(frozen=True)
+class Run(Record):
+    began: float              # seconds since 1970
+    ended: float = 0          # 0: it never said goodbye
+    how: str = ''             # in plain words
+
+
+TABLES = {'planet': Planet, 'boats': Boat, 'whales': Whale, 'sectors': Sector, 'depths': Depth, 'finds': Find,
+          'blooms': Bloom, 'news': News, 'mail': Mail, 'replies': Reply, 'runs': Run}
+
+
+class Ocean:
+    """All that is known at one moment: eleven tables of records, and what follows from them."""
+
+    def __init__(self):
+        for table in TABLES:
+            setattr(self, table, {})
+        self.number = 0           # of the last journal line that has happened
+        self.last = ''            # the last call that changed something, as the log would say it
+        self.keys = {}            # id -> key of the boat (its name in lower case)
+        self.sailing = set()      # keys of the boats under sail
+        self.where = {}           # (column, row) -> keys of the boats in that sector when last looked
+        self.berths = {}          # key -> (column, row): the same, the other way round
+        self.swept = 0.0          # when the sailing boats were last put into their sectors
+        self.floor = None         # the sea floor, as soon as there is a planet
+
+
+class Turn(NamedTuple):
+    """The moment in which a rule decides."""
+    ocean: Ocean
+    now: float                # seconds since 1970
+    dice: random.Random
+    key: str = ''             # of the boat that calls
+    boat: Boat = None
+    traffic: dict = None      # key -> Traffic: what is remembered of the calls of each boat
+
+
+class Outcome(NamedTuple):
+    """What a rule decided: the change to the ocean, and what the player is told."""
+    change: dict = {}         # table -> {key: new record, or None for gone}
+    facts: object = None      # a dict, or a list of dicts
+    wait: float = 0           # seconds that the answer takes
+    story: str = ''           # for the log: what the boat did
+    quiet: bool = False       # the log leaves it out unless asked
+    soundings: tuple = ()     # (x, y, depth) measured, for the data service
+
+
+class Refusal(Exception):
+    """What came cannot be done: a sentence that teaches, and a call that works."""
+
+    def __init__(self, words, route='', status=400, fix=None, **numbers):
+        super().__init__(words)
+        self.words, self.route, self.status = words, route, status
+        self.fix = fix or {}      # parameters of the better call; None leaves one out
+        self.numbers = numbers    # for programs: wait_s, ...
+
+
+# --- TORUS -----------------------------------------------------------------------------------------------------------
+
+DIAGONAL = math.sqrt(0.5)
+HEADINGS = {'east': (1, 0), 'northeast': (1, 1), 'north': (0, 1), 'northwest': (-1, 1),
+            'west': (-1, 0), 'southwest': (-1, -1), 'south': (0, -1), 'southeast': (1, -1)}
+SHORT = {'e': 'east', 'ne': 'northeast', 'n': 'north', 'nw': 'northwest',
+         'w': 'west', 'sw': 'southwest', 's': 'south', 'se': 'southeast'}
+
+
+def wrap(value, size):
+    """The same place, counted from 0 up to (never including) size."""
+    value %= size
+    return value if value < size else 0   # -1e-17 % 600 is 600.0
+
+
+def gap(start, end, size):
+    """The signed shortest way from start to end around a ring of this size."""
+    return (end - start + size / 2) % size - size / 2
+
+
+def distance(x, y, there_x, there_y):
+    """Cells between two places, the shortest way across the seams."""
+    return math.hypot(gap(x, there_x, WIDTH_CELLS), gap(y, there_y, HEIGHT_CELLS))
+
+
+def bearing(x, y, there_x, there_y):
+    """The heading, in words, that leads from one place to the other."""
+    angle = math.atan2(gap(y, there_y, HEIGHT_CELLS), gap(x, there_x, WIDTH_CELLS))
+    return list(HEADINGS)[round(angle / (math.pi / 4)) % 8]
+
+
+def sector(x, y):
+    """Column and row of the sector in which a place lies."""
+    return int(x) // SECTOR_CELLS, int(y) // SECTOR_CELLS
+
+
+def sector_key(x, y):
+    return f'{int(x) // SECTOR_CELLS},{int(y) // SECTOR_CELLS}'
+
+
+def velocity(boat):
+    """Cells a second eastward and northward."""
+    return boat.speed * math.cos(boat.heading), boat.speed * math.sin(boat.heading)
+
+
+def place(boat, now):
+    """Where a boat is: x, y. Nothing ticks; the position under sail follows from the time."""
+    if not boat.speed:
+        return boat.x, boat.y
+    vx, vy = velocity(boat)
+    seconds = min(max(now - boat.at, 0), SAIL_S)
+    return wrap(boat.x + vx * seconds, WIDTH_CELLS), wrap(boat.y + vy * seconds, HEIGHT_CELLS)
+
+
+def tidy(number):
+    """A number as people write it: two decimals at the most, none where there are none."""
+    rounded = round(number, 2)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+# --- SEAFLOOR --------------------------------------------------------------------------------------------------------
+
+SEAMOUNT_NAMES = ('Old Molar', 'Grumble', 'The Thimble', 'Kettle Top', 'Sleeping Giant', 'Snowdrop', 'Barnacle Hill',
+                  'Twelve Bells', 'The Anvil', 'Lantern Peak', 'Whisker', 'Duchess')
+
+
+EVERGREEN = ('crash alert', 'iron dust')          # these stay available; every other treasure has one owner
+TREASURES = ('crash alert', 'iron dust', 'iron dust', 'fishing net', 'ROV', 'submarine', 'imaging sonar',
+             'teleport crystal', 'infundibulum', 'binoculars', 'sandwich', 'boat hook')   # one on each seamount
+HOMES = 3                                         # new boats start near one of the first three: a reward is in sight
+
+
+class Seamount(NamedTuple):
+    name: str
+    x: int                    # of the summit, cells east
+    y: int                    # cells north
+    sigma: float              # width of the bell, cells
+    height: float             # above the plain, metres
+
+
+class Seafloor:
+    """A plain with one winding trench and twelve seamounts, all of them periodic. Call it for the depth in metres."""
+
+    def __init__(self, seed):
+        dice = random.Random(f'seafloor {seed}')
+        self.trench_y = dice.uniform(0, HEIGHT_CELLS)
+        self.waves = [(wave, dice.uniform(10, 40) / wave, dice.uniform(0, 2 * math.pi)) for wave in (1, 2, 3)]
+        self.seamounts = []
+        while len(self.seamounts) < len(SEAMOUNT_NAMES):
+            x, y = dice.randrange(WIDTH_CELLS), dice.randrange(HEIGHT_CELLS)
+            if self.off_trench(x, y) > 25 and all(distance(x, y, other.x, other.y) > 85 for other in self.seamounts):
+                name = SEAMOUNT_NAMES[len(self.seamounts)]
+                self.seamounts.append(Seamount(name, x, y, dice.uniform(10, 30), dice.uniform(10, 25)))
+        self.treasures = [(name, hill.x, hill.y, self(hill.x, hill.y))       # name, x, y, z
+                          for name, hill in zip(TREASURES, self.seamounts, strict=True)]
+
+    def off_trench(self, x, y):
+        """Cells from the middle line of the trench, measured along y."""
+        turn = 2 * math.pi * x / WIDTH_CELLS
+        middle = self.trench_y + sum(width * math.sin(wave * turn + phase) for wave, width, phase in self.waves)
+        return abs(gap(middle, y, HEIGHT_CELLS))
+
+    def __call__(self, x, y):
+        depth = FLOOR_M + (TRENCH_M - FLOOR_M) * math.exp(-(self.off_trench(x, y) / 6) ** 4)
+        for hill in self.seamounts:
+            dx, dy = gap(hill.x, x, WIDTH_CELLS), gap(hill.y, y, HEIGHT_CELLS)
+            depth -= hill.height * math.exp(-(dx * dx + dy * dy) / (2 * hill.sigma ** 2))
+        return round(max(depth, 1), 1)
+
+
+# --- THINGS ----------------------------------------------------------------------------------------------------------
+
+WHALE_NAMES = ('Ambrose', 'Bubbles', 'Clementine', 'Dumpling', 'Esmeralda', 'Fitz', 'Gulliver', 'Hiccup', 'Isolde',
+               'Jellybean', 'Krakatoa', 'Lullaby', 'Mumbles', 'Nettle', 'Odysseus', 'Pudding', 'Quincy')
+BADGES = {'Looper': 'ten evenly spaced moves', 'Phoenix': 'an error, then the corrected call',
+          'Patient': 'fifty calls in a row, none too early', 'Cartographer': 'fifty soundings',
+          'Magellan': 'all the way round, both ways', 'Reader': 'look, then get what was seen'}
+
+
+def new_planet(seed, now):
+    """The change that begins a game: a planet and its whales."""
+    dice = random.Random(f'whales {seed}')
+    whales = {}
+    for name in WHALE_NAMES:
+        angle, speed = dice.uniform(0, 2 * math.pi), dice.uniform(0.1, 0.5)
+        whales[name] = Whale(dice.randrange(WIDTH_CELLS), dice.randrange(HEIGHT_CELLS),
+                             round(speed * math.cos(angle), 3), round(speed * math.sin(angle), 3), now)
+    return {'planet': {'mocean': Planet(seed, now)}, 'whales': whales}
+
+
+def treasures(ocean):
+    """Every treasure that still lies on the sea floor: (name, x, y, z)."""
+    return [treasure for treasure in ocean.floor.treasures
+            if treasure[0] in EVERGREEN or treasure[0] not in ocean.finds]
+
+
+def whale_place(ocean, whale, now):
+    """Where a whale is: x, y. It swims by itself, or where its rider goes."""
+    rider = ocean.boats.get(whale.rider)
+    if rider:
+        return place(rider, now)
+    seconds = now - whale.at
+    return wrap(whale.x + whale.vx * seconds, WIDTH_CELLS), wrap(whale.y + whale.vy * seconds, HEIGHT_CELLS)
+
+
+def sight(boat):
+    """Cells that a boat can see."""
+    far = BINOCULARS_CELLS if 'binoculars' in boat.items and not boat.z else SIGHT_CELLS
+    return max(far - boat.z / 2, LEAST_SIGHT_CELLS)
+
+
+def reach(boat):
+    """Cells that a boat can reach."""
+    return HOOK_CELLS if 'boat hook' in boat.items else REACH_CELLS
+
+
+def deepest(boat):
+    """Metres that a boat can dive, where the sea floor lets it."""
+    return TRENCH_M if 'submarine' in boat.items else FLOOR_M
+
+
+def speed_limit(boat, now):
+    """Cells a second."""
+    if boat.riding and now < boat.ride_until:
+        limit = WHALE_CELLS_PER_S
+    else:
+        limit = SUBMERGED_CELLS_PER_S if boat.z and 'submarine' not in boat.items else HULL_CELLS_PER_S
+    return limit * 2 if now < boat.fast_until else limit
+
+
+# =====================================================================================================================
+# PART 2  A TURN
+# =====================================================================================================================
+
+# --- READ ------------------------------------------------------------------------------------------------------------
+
+class Fault(ValueError):
+    """One parameter that cannot be read: what works, and perhaps what was meant."""
+
+    def __init__(self, works, meant=None):
+        super().__init__(works)
+        self.works, self.meant = works, meant
+
+
+def shown(text):
+    """What somebody sent, safe to print: short, no control characters, in quotes."""
+    return repr(text if len(text) <= 40 else text[:40] + '...')
+
+
+def choose(text, words, works):
+    """The one of `words` that the text says; the case and the spaces around do not matter."""
+    plain = re.sub(r'[\s_-]+', ' ', text).strip().casefold()
+    by_plain = {word.casefold(): word for word in words}
+    if plain in by_plain:
+        return by_plain[plain]
+    close = difflib.get_close_matches(plain, by_plain, 1, 0.5)
+    if close:
+        raise Fault(f'did you mean {by_plain[close[0]]}?', by_plain[close[0]])
+    raise Fault(works)
+
+
+def read_heading(text):
+    heading = SHORT.get(text, text)
+    if heading in HEADINGS:
+        return heading
+    heading = re.sub(r'[\s_-]+', '', text).casefold()
+    return choose(SHORT.get(heading, heading), HEADINGS, 'headings are ' + ', '.join(HEADINGS) + ' (or e, ne, n, ...)')
+
+
+def read_word(*words):
+    works = 'it is ' + (' or '.join(words) if len(words) < 3 else 'one of ' + ', '.join(words))
+    return lambda text: choose(text, words, works)
+
+
+def read_whole(low, high):
+    """A kind: whole numbers from low to high."""
+    works = f'it is a whole number from {low} to {high}'
+
+    def read(text):
+        found = re.fullmatch(r'\s*([+-]?[0-9]{1,9})(\.0*)?\s*', text)
+        if not found:
+            raise Fault(works)
+        if not low <= int(found[1]) <= high:
+            raise Fault(works, str(min(max(int(found[1]), low), high)))
+        return int(found[1])
+    return read
+
+
+def read_seconds(text):
+    found = re.fullmatch(r'\s*[0-9]{1,12}(\.[0-9]{0,9})?\s*', text)
+    if not found:
+        raise Fault('it is a number, 0 or more')
+    return float(text)
+
+
+def read_name(text):
+    """1 to 20 letters or digits of any script; marks may follow a letter."""
+    name = unicodedata.normalize('NFKC', text.strip())
+    kept = ''.join(letter for letter in name if unicodedata.category(letter)[0] in 'LM'
+                   or unicodedata.category(letter) == 'Nd')
+    kept = kept.lstrip(''.join(letter for letter in kept if unicodedata.category(letter)[0] == 'M'))
+    if name != kept or not 1 <= len(name) <= 20 or key_of(name) == 'all':
+        raise Fault('a name is 1 to 20 letters or digits, and not "all"',
+                    kept[:20] if kept and key_of(kept) != 'all' else None)
+    return name
+
+
+def key_of(name):
+    """The name without regard to case: the key of a boat in the tables."""
+    return unicodedata.normalize('NFKC', name.casefold())
+
+
+def read_text(longest):
+    """A kind: any text in one line."""
+    def read(text):
+        line = ' '.join(''.join(' ' if unicodedata.category(letter)[0] == 'C' and letter != '\u200d' else letter
+                                for letter in text).split())
+        if not 1 <= len(line) <= longest:
+            raise Fault(f'it is a text of 1 to {longest} characters', line[:longest] or None)
+        return line
+    return read
+
+
+ID_LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789'    # no look-alikes: 0 and o, 1 and i and l
+NO_ID = 'every boat has a secret id of 8 letters and digits; join gives you one'
+
+
+def read_id(text):
+    return text if text.isalnum() else text.strip()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    name: str
+    meaning: str
+    read: object              # text -> value, or raises Fault
+    example: str
+    required: bool = True
+    default: object = None
+    schema: dict = field(default_factory=lambda: {'type': 'string'})   # as OpenAPI has it
+
+
+def read_query(query):
+    """The text of a query string -> {name: text}. Undecodable bytes become the replacement character."""
+    if query.isascii() and '%' not in query and '+' not in query:
+        pairs = [pair.partition('=')[::2] for pair in query.split('&') if pair]
+    else:
+        query = query.encode('latin-1', 'replace').decode('utf-8', 'replace')
+        pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, errors='replace')
+    texts = dict(pairs)
+    if len(texts) < len(pairs):
+        twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
+        raise Refusal(f'{shown(twice)[1:-1]} came more than once; once is enough', fix=texts)
+    return texts
+
+
+def read_values(route, texts):
+    """Texts by name -> values by name, or a Refusal whose fix makes the whole call work."""
+    values, read = {}, 0
+    for parameter in route.parameters:
+        text = texts.get(parameter.name)
+        if text is None:
+            if parameter.required:
+                raise misread(route, texts)
+            values[parameter.name] = parameter.default
+            continue
+        read += 1
+        try:
+            values[parameter.name] = parameter.read(text)
+        except Fault:
+            raise misread(route, texts) from None
+    if read < len(texts):
+        raise misread(route, texts)
+    return values
+
+
+def misread(route, texts):
+    """The Refusal for texts that cannot be read: names the first fault, corrects all of them."""
+    faults, fix = [], {}
+    known = {parameter.name: parameter for parameter in route.parameters}
+    for name in [name for name in texts if name not in known]:
+        free = [other for other in known if other not in texts and other not in fix]
+        meant = next(iter(difflib.get_close_matches(name.strip().casefold(), free, 1, 0.6)), None)
+        faults.append(f'{route.name} has no parameter {shown(name)[1:-1]}; ' + (
+            f'did you mean {meant}?' if meant else f'it knows {", ".join(known) or "none"}'))
+        fix[name] = None
+        if meant:
+            fix[meant] = texts[name]
+    for name, parameter in known.items():
+        text = fix.get(name, texts.get(name))
+        if text is None and parameter.required:
+            faults.append(f'{name} is missing: {parameter.meaning}')
+            fix[name] = parameter.example
+        elif text is not None:
+            try:
+                parameter.read(text)
+            except Fault as fault:
+                faults.append(f'{name} was {shown(text)}; {fault.works}')
+                fix[name] = parameter.example if fault.meant is None else fault.meant
+    lost = ID in route.parameters and not ID_SHAPE.fullmatch(fix.get('id', texts.get('id')) or '')
+    return Refusal(f'id is missing: {NO_ID}', 'join') if lost else Refusal(faults[0], fix=fix)
+
+
+ID_SHAPE = re.compile(f'[{ID_LETTERS}]{{8}}')
+ID = Parameter('id', 'the secret id that join gave you', read_id, '')
+N = Parameter('n', 'your own number for this call: the same n again returns the same reply and changes nothing',
+              read_text(40), '1', required=False)
+FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'json'), 'json', required=False,
+                   schema={'type': 'string', 'enum': ['text', 'json'], 'default': 'text'})
+
+
+# --- TELL ------------------------------------------------------------------------------------------------------------
+
+def told(route, texts):
+    """A call as the log shows it: one short printable line, without the id."""
+    query = '&'.join([f'{name}={text}' for name, text in texts.items() if name != 'id'])[:200]
+    return f'/{route}' + ('?' + (query if query.isprintable() else repr(query)[1:-1]) if query else '')
+
+
+def tell_place(boat):
+    return {'x': tidy(boat.x), 'y': tidy(boat.y), 'z': tidy(boat.z)}
+
+
+def tell_velocity(boat):
+    vx, vy = velocity(boat)
+    return {'vx': tidy(vx), 'vy': tidy(vy), 'heading': round(boat.heading, 4)}
+
+
+def tell_time(seconds):
+    """Seconds since 1970 as ISO 8601, UTC."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+def tell_ranks(ocean):
+    """rank, name, score of everybody, best first; equal scores share a rank."""
+    rows, rank = [], 0
+    for number, boat in enumerate(sorted(ocean.boats.values(), key=lambda boat: (-boat.score, boat.name)), 1):
+        if not rows or boat.score != rows[-1]['score']:
+            rank = number
+        rows.append({'rank': rank, 'name': boat.name, 'score': boat.score})
+    return rows
+
+
+RINGS = [[(c, r) for c in range(-ring, ring + 1) for r in range(-ring, ring + 1) if max(abs(c), abs(r)) == ring]
+         for ring in range(BINOCULARS_CELLS // SECTOR_CELLS + 2)]
+
+
+def tell_boats(turn, x, y, cells, most):
+    """The nearest other boats within so many cells: (distance, name, x, y, z). Searched sector by sector, outward."""
+    found, sure, ocean = [], 0, turn.ocean
+    column, row = sector(x, y)
+    for ring in range(math.ceil((cells + SWEEP_CELLS) / SECTOR_CELLS) + 1):
+        for c, r in RINGS[ring]:
+            for key in ocean.where.get(((column + c) % COLUMNS, (row + r) % ROWS), ()):
+                boat = ocean.boats[key]
+                there_x, there_y = place(boat, turn.now) if boat.speed else (boat.x, boat.y)
+                east, north = abs(there_x - x), abs(there_y - y)
+                away = math.hypot(min(east, WIDTH_CELLS - east), min(north, HEIGHT_CELLS - north))
+                if away <= cells and boat is not turn.boat:
+                    found.append((away, boat.name, there_x, there_y, boat.z))
+        sure = ring * SECTOR_CELLS - SWEEP_CELLS      # nearer than this, nobody was missed
+        if len(found) >= most and sum([boat[0] < sure for boat in found]) >= most:
+            break
+    return heapq.nsmallest(most, found)
+
+
+SWEEP_S = 0.1                                         # a sailing boat is put into its sector this often, when asked
+SWEEP_CELLS = math.ceil(SWEEP_S * HULL_CELLS_PER_S)
+
+
+def tell_near(turn, boat, cells, most=MOST_SEEN):
+    """What lies or swims within so many cells of a boat, nearest first, at the most so many."""
+    ocean, x, y = turn.ocean, boat.x, boat.y
+    near = [(away, 'player', name, *there) for away, name, *there in tell_boats(turn, x, y, cells, most)]
+    things = [('treasure', *treasure) for treasure in treasures(ocean)]
+    things += [('whale', name, *whale_place(ocean, whale, turn.now), 0) for name, whale in ocean.whales.items()]
+    for kind, name, there_x, there_y, z in things:
+        away = distance(x, y, there_x, there_y)
+        if away <= cells:
+            near.append((away, kind, name, there_x, there_y, z))
+    return [{'kind': kind, 'name': name, 'x': tidy(there_x), 'y': tidy(there_y), 'z': tidy(z), 'distance': tidy(away)}
+            for away, kind, name, there_x, there_y, z in sorted(near)[:most]]
+
+
+def tell_news(ocean, since):
+    return [{'number': int(number), 'time': tell_time(news.at), 'text': news.text}
+            for number, news in ocean.news.items() if int(number) > since]
+
+
+def tell_chart(ocean, now, since, traffic):
+    """What the live map needs. Never what nobody has found yet, never an id."""
+    def fresh(table):
+        return ((*map(int, key.split(',')), row) for key, row in table.items() if row.at >= since)
+    lies = {name: {'x': x, 'y': y, 'z': z} for name, x, y, z in ocean.floor.treasures}
+    return {
+        'now': now, 'began': ocean.planet['mocean'].began,
+        'width': WIDTH_CELLS, 'height': HEIGHT_CELLS, 'sector': SECTOR_CELLS,
+        'boats': [chart_boat(boat, now, traffic.get(key)) for key, boat in ocean.boats.items()],
+        'sectors': [[column, row, sector.name, sector.at] for column, row, sector in fresh(ocean.sectors)],
+        'depths': [[column, row, round(depth.total / depth.count, 1), depth.at]
+                   for column, row, depth in fresh(ocean.depths)],
+        'treasures': [{'name': name, **lies[name], 'owner': find.name}
+                      for name, find in ocean.finds.items()],
+        'whales': [chart_whale(ocean, name, whale, now) for name, whale in ocean.whales.items() if whale.seen],
+        'blooms': [{'x': tidy(bloom.x), 'y': tidy(bloom.y), 'until': bloom.until}
+                   for bloom in ocean.blooms.values() if bloom.until > now],
+        'news': [[int(number), news.at, news.text] for number, news in ocean.news.items() if news.at >= since]}
+
+
+def chart_boat(boat, now, traffic):
+    x, y = place(boat, now)
+    return {'name': boat.name, 'x': tidy(x), 'y': tidy(y), 'z': tidy(boat.z), **tell_velocity(boat),
+            'score': boat.score, 'badges': boat.badges, 'riding': boat.riding if now < boat.ride_until else '',
+            'idle_s': round(now - max(boat.at, traffic.last if traffic else 0), 1)}
+
+
+def chart_whale(ocean, name, whale, now):
+    x, y = whale_place(ocean, whale, now)
+    rider = ocean.boats.get(whale.rider)
+    return {'name': name, 'x': tidy(x), 'y': tidy(y), 'vx': 0 if rider else whale.vx, 'vy': 0 if rider else whale.vy,
+            'rider': rider.name if rider else ''}
+
+
+# --- RULES -----------------------------------------------------------------------------------------------------------
+# A rule takes a turn and values and returns an Outcome, or raises a Refusal. It never alters the ocean.
+
+def arrive(turn):
+    """The boat as it is at this moment, and what changed on its way here: the sails carried it, a ride may be over."""
+    boat, change = turn.boat, {}
+    if boat.speed:
+        seconds = min(max(turn.now - boat.at, 0), SAIL_S)
+        vx, vy = velocity(boat)
+        legs = max(1, math.ceil(boat.speed * seconds))
+        boat, change = travel(turn, boat, vx * seconds / legs, vy * seconds / legs, legs,
+                              paid=max(boat.paid, turn.now), speed=boat.speed if seconds < SAIL_S else 0)
+    if boat.riding and turn.now >= boat.ride_until:
+        boat, change = dismount(turn, boat, change)
+    return boat, change
+
+
+def travel(turn, boat, dx, dy, legs, **fields):
+    """The boat after so many legs of (dx, dy) cells, and the change that its way brings: sectors entered first, news."""
+    ocean, new, z, x, y = turn.ocean, {}, boat.z, boat.x, boat.y
+    for leg in range(1, legs + 1):
+        x, y = wrap(boat.x + dx * leg, WIDTH_CELLS), wrap(boat.y + dy * leg, HEIGHT_CELLS)
+        key = sector_key(x, y)
+        if key not in ocean.sectors:
+            new[key] = Sector(boat.name, turn.now)
+        if z:
+            z = min(z, ocean.floor(x, y))       # a rising floor lifts the boat
+    seam = not (0 <= boat.x + dx * legs < WIDTH_CELLS and 0 <= boat.y + dy * legs < HEIGHT_CELLS)
+    moved = boat.but(x=x, y=y, z=z, at=turn.now, wrapped=boat.wrapped or seam,
+                     east=boat.east + dx * legs, north=boat.north + dy * legs, **fields)
+    change = {}
+    if new:
+        moved = chart(turn, moved, change, new)
+    for way, cells, size in (('east-west', moved.east, WIDTH_CELLS), ('north-south', moved.north, HEIGHT_CELLS)):
+        if abs(cells) >= size and way not in boat.finds:
+            moved = moved.but(score=moved.score + ROUND_POINTS, finds=(*moved.finds, way))
+            announce(turn, change, f'{boat.name} went all the way round, {way}')
+    return moved, change
+
+
+def chart(turn, boat, change, new):
+    """The boat with its points for new sectors; the change gets the sectors, and news at every 25th."""
+    change['sectors'] = new
+    charted = boat.charted + len(new)
+    if charted // 25 > boat.charted // 25:
+        announce(turn, change, f'{boat.name} has charted {charted} sectors')
+    return boat.but(charted=charted, score=boat.score + SECTOR_POINTS * len(new))
+
+
+def announce(turn, change, text):
+    """Add news to a change; the oldest news make room."""
+    news = change.setdefault('news', {})
+    number = int(next(reversed(turn.ocean.news), '0')) + 1 + sum(row is not None for row in news.values())
+    news[str(number)] = News(turn.now, text)
+    if str(number - NEWS_KEPT) in turn.ocean.news:
+        news[str(number - NEWS_KEPT)] = None
+
+
+def dismount(turn, boat, change):
+    """The whale under the boat swims on by itself from here."""
+    whale = turn.ocean.whales[boat.riding]
+    change = {**change, 'whales': {boat.riding: whale.but(x=boat.x, y=boat.y, at=turn.now, rider='')}}
+    return boat.but(riding='', ride_until=0), change
+
+
+def pay(turn, boat, cells):
+    """The boat after spending the time for so many cells, and how long the answer has to wait."""
+    limit = speed_limit(boat, turn.now)
+    paid = max(min(boat.paid, turn.now + SAVED_S), turn.now - SAVED_S) + cells / limit
+    early = paid - turn.now
+    if early > PATIENCE_S + 0.005:
+        raise too_early(early, f'your boat goes {limit} cells a second')
+    return paid, max(early, 0)
+
+
+def too_early(wait, why):
+    wait = math.ceil(wait * 1000) / 1000
+    return Refusal(f'too early by {wait:g} s: {why}; wait, then call again', status=429, wait_s=wait)
+
+
+def done(turn, boat, change, facts, **more):
+    """The outcome in which this boat has changed."""
+    return Outcome({**change, 'boats': {turn.key: boat}} if boat is not turn.boat else change, facts, **more)
+
+
+def rule_join(turn, name, id):
+    ocean, key = turn.ocean, key_of(name)
+    boat = ocean.boats.get(key)
+    if boat and id and secrets.compare_digest(boat.id.encode(), id.encode()):
+        return Outcome(facts={'id': boat.id, 'name': boat.name, **tell_place(boat.but(**dict(zip(
+            'xy', place(boat, turn.now), strict=True))))}, story=f'{boat.name} is back')
+    if boat:
+        raise Refusal(f'the name {name} is taken; if it is your boat, add &id= and your id',
+                      status=409, fix={'name': free_name(ocean, name), 'id': None})
+    if len(ocean.boats) >= MOST_BOATS:
+        raise Refusal(f'the ocean is full: {MOST_BOATS} boats', 'who', 503)
+    change = {}
+    announce(turn, change, f'{name} joined')
+    x, y = berth(ocean)
+    boat = Boat(name, new_id(turn), x, y, at=turn.now, paid=turn.now - SAVED_S)
+    key_sector = sector_key(x, y)
+    if key_sector not in ocean.sectors:
+        boat = chart(turn, boat, change, {key_sector: Sector(name, turn.now)})
+    return Outcome({**change, 'boats': {key: boat}}, {'id': boat.id, 'name': name, **tell_place(boat)},
+                   story=f'{name} joined at {x},{y}')
+
+
+def free_name(ocean, name):
+    """The name with the first number that nobody has."""
+    stem = name.rstrip('0123456789')[:16] or name[:16]
+    return next(stem + str(number) for number in range(2, MOST_BOATS + 3) if key_of(stem + str(number)) not in ocean.boats)
+
+
+def new_id(turn):
+    while (new := ''.join(secrets.choice(ID_LETTERS) for _ in range(8))) in turn.ocean.keys:
+        pass
+    return new
+
+
+def berth(ocean):
+    """Where a new boat starts: round one of the home seamounts, each boat a little further out."""
+    number = len(ocean.boats)
+    _, x, y, _ = ocean.floor.treasures[number % HOMES]
+    away, angle = 7 + 1.5 * math.sqrt(number // HOMES), number * 2.4
+    return (round(x + away * math.cos(angle)) % WIDTH_CELLS, round(y + away * math.sin(angle)) % HEIGHT_CELLS)
+
+
+def rule_quit(turn):
+    boat, change = turn.boat, {}
+    if boat.riding:
+        _, change = dismount(turn, boat, change)
+    change['boats'] = {turn.key: None}
+    change['mail'] = {turn.key: None}
+    change['finds'] = {item: None for item in boat.items if item not in EVERGREEN}
+    change['replies'] = {key: None for key in reply_keys(turn.key) if key in turn.ocean.replies}
+    announce(turn, change, f'{boat.name} sailed home')
+    return Outcome(change, {'farewell': f'farewell, {boat.name}! You scored {boat.score}.'},
+                   story=f'{boat.name} quit with {boat.score} points')
+
+
+def reply_keys(key):
+    return [f'{key} {slot}' for slot in range(REPLIES_KEPT)]
+
+
+def rule_who(turn):
+    return Outcome(facts=[{'name': row['name'], 'score': row['score']} for row in tell_ranks(turn.ocean)])
+
+
+def rule_name(turn):
+    return Outcome(facts={'name': turn.boat.name})
+
+
+def rule_move(turn, heading, steps):
+    boat, change = arrive(turn)
+    if boat.speed:                # oars: the sails come down, on a whole cell
+        boat = boat.but(speed=0, x=round(boat.x) % WIDTH_CELLS, y=round(boat.y) % HEIGHT_CELLS)
+    most = int(speed_limit(boat, turn.now) * SAVED_S)
+    if steps > most:
+        raise Refusal(f'steps was {steps}; your boat goes at most {most} cells a second now', fix={'steps': str(most)})
+    paid, wait = pay(turn, boat, steps)
+    dx, dy = HEADINGS[heading]
+    moved, more = travel(turn, boat, dx, dy, steps, paid=paid, heading=math.atan2(dy, dx))
+    facts = tell_place(moved)
+    return done(turn, moved, join_changes(change, more), facts, wait=wait, quiet=True, story='{} moved {} to {},{},{}'.format(
+        boat.name, heading, *facts.values()))
+
+
+def join_changes(first, second):
+    """Two changes as one, table by table."""
+    if not first:
+        return second
+    return {table: {**first.get(table, {}), **second.get(table, {})} for table in {**first, **second}}
+
+
+def rule_look(turn):
+    boat, change = arrive(turn)
+    near = tell_near(turn, boat, sight(boat))
+    return spot(turn, boat, change, near)
+
+
+def spot(turn, boat, change, near):
+    """The outcome of seeing things; a whale that nobody has seen before is news."""
+    for thing in near:
+        whale = turn.ocean.whales.get(thing['name']) if thing['kind'] == 'whale' else None
+        if whale and not whale.seen:
+            change = join_changes(change, {'whales': {thing['name']: whale.but(seen=boat.name)}})
+            announce(turn, change, f'{boat.name} saw the whale {thing["name"]}')
+    return done(turn, boat, change, near)
+
+
+def rule_location(turn):
+    boat, change = arrive(turn)
+    mail = turn.ocean.mail.get(turn.key)
+    facts = {**tell_place(boat), 'wrapped': boat.wrapped, 'message': bool(mail and mail.letters),
+             'nearby': bool(tell_near(turn, boat, reach(boat), 1))}
+    return done(turn, boat.but(wrapped=False) if boat.wrapped else boat, change, facts)
+
+
+def rule_velocity(turn):
+    return Outcome(facts=tell_velocity(turn.boat))
+
+
+def rule_accel(turn, ctrl):
+    boat, change = arrive(turn)
+    most = SUBMERGED_CELLS_PER_S if boat.z and 'submarine' not in boat.items else HULL_CELLS_PER_S
+    speed = boat.speed + {'w': ACCEL_CELLS_PER_S, 's': -ACCEL_CELLS_PER_S}.get(ctrl, 0)
+    turned = boat.heading + {'a': TURN_RADIANS, 'd': -TURN_RADIANS}.get(ctrl, 0)
+    boat = boat.but(speed=min(max(speed, 0), most), heading=wrap(turned, 2 * math.pi), at=turn.now)
+    return done(turn, boat, change, {**tell_place(boat), **tell_velocity(boat)}, quiet=True,
+                story=f'{boat.name} sails at {tidy(boat.speed)} cells a second')
+
+
+def rule_stop(turn):
+    boat, change = arrive(turn)
+    boat = boat.but(speed=0, at=turn.now)
+    return done(turn, boat, change, {**tell_place(boat), **tell_velocity(boat)}, quiet=True, story=f'{boat.name} stopped')
+
+
+def rule_dive(turn, ctrl, direction):
+    boat, change = arrive(turn)
+    if not ctrl and not direction:
+        raise Refusal('which way? ctrl is f (down) or r (up); direction is down or up', fix={'direction': 'down'})
+    paid, wait = pay(turn, boat, 1)
+    down = ctrl == 'f' or direction == 'down'
+    floor = min(turn.ocean.floor(boat.x, boat.y), deepest(boat))
+    z = min(boat.z + DIVE_M, floor) if down else max(boat.z - DIVE_M, 0)
+    if boat.riding and z:
+        boat, change = dismount(turn, boat, change)
+    boat = boat.but(z=z, paid=paid, at=turn.now)
+    boat = boat.but(speed=min(boat.speed, speed_limit(boat, turn.now)))
+    return done(turn, boat, change, tell_place(boat), wait=wait, quiet=True, story=f'{boat.name} is at {tidy(z)} m')
+
+
+def rule_ping(turn):
+    boat, change = arrive(turn)
+    patch = range(-SONAR_CELLS, SONAR_CELLS + 1) if 'imaging sonar' in boat.items else (0,)
+    depths = [[(x, y, turn.ocean.floor(x, y)) for x in (wrap(boat.x + dx, WIDTH_CELLS) for dx in patch)]
+              for y in (wrap(boat.y - dy, HEIGHT_CELLS) for dy in patch)]
+    soundings = [sounding for row in depths for sounding in row]
+    boat, change = sounded(turn, boat, change, soundings)
+    rows = [[depth for _, _, depth in row] for row in depths]          # the north comes first, as on a map
+    facts = {'depth': rows[0][0]} if len(soundings) == 1 else rows
+    return done(turn, boat, change, facts, soundings=tuple(soundings), quiet=True,
+                story=f'{boat.name} sounded {turn.ocean.floor(boat.x, boat.y)} m')
+
+
+def sounded(turn, boat, change, soundings):
+    """The boat with its points for soundings, and the change with the depths."""
+    depths, first = {}, 0
+    for x, y, depth in soundings:
+        key = sector_key(x, y)
+        old = depths.get(key) or turn.ocean.depths.get(key)
+        first += old is None
+        old = old or Depth(0, 0, boat.name, turn.now)
+        depths[key] = old.but(total=round(old.total + depth, 1), count=old.count + 1, at=turn.now)
+    boat = boat.but(pings=boat.pings + 1, score=boat.score + SOUNDING_POINTS * first)
+    return boat, join_changes(change, {'depths': depths})
+
+
+def rule_get(turn, item):
+    boat, change = arrive(turn)
+    return get_treasure(turn, boat, change) if item == 'treasure' else get_whale(turn, boat, change)
+
+
+def get_treasure(turn, boat, change):
+    near = sorted((distance(boat.x, boat.y, x, y), name, x, y, z) for name, x, y, z in treasures(turn.ocean)
+                  if name not in boat.items)
+    away, name, x, y, z = near[0] if near else (WIDTH_CELLS, '', 0, 0, 0)
+    if away > reach(boat):
+        raise Refusal(f'no treasure within {reach(boat)} cells of you that you do not have; look around', 'look', 409)
+    if abs(z - boat.z) > REACH_M:
+        way = 'down' if z > boat.z else 'up'
+        raise Refusal(f'the {name} lies {z:g} m deep and you are at {boat.z:g} m; {REACH_M} m is as far as you reach',
+                      'dive', 409, {'direction': way})
+    points = 0 if name in boat.finds else TREASURE_POINTS
+    if name not in turn.ocean.finds:
+        change = join_changes(change, {'finds': {name: Find(boat.name, turn.now)}})
+        announce(turn, change, f'{boat.name} found the {name}')
+    boat = boat.but(items=(*boat.items, name), score=boat.score + points,
+                    finds=boat.finds if name in boat.finds else (*boat.finds, name))
+    return done(turn, boat, change, {'got': name, 'points': points}, story=f'{boat.name} got the {name}')
+
+
+def get_whale(turn, boat, change):
+    if boat.riding:
+        raise Refusal(f'you are riding {boat.riding} already; row on', 'move', 409, {'heading': 'north'})
+    blooms = [bloom for bloom in turn.ocean.blooms.values() if bloom.until > turn.now
+              and distance(boat.x, boat.y, bloom.x, bloom.y) <= BLOOM_CELLS]
+    whales = sorted((distance(boat.x, boat.y, *whale_place(turn.ocean, whale, turn.now)), name)
+                    for name, whale in turn.ocean.whales.items() if free(turn, whale))
+    if not whales or whales[0][0] > reach(boat):
+        raise Refusal(f'no free whale within {reach(boat)} cells of you; look around', 'look', 409)
+    if not blooms:
+        has = 'iron dust' in boat.items
+        raise Refusal('a whale lets itself be ridden only in a plankton bloom; iron dust makes one',
+                      'use' if has else 'look', 409, {'item': 'iron dust'} if has else None)
+    if boat.z:
+        raise Refusal(f'whales are ridden at the surface, and you are at {boat.z:g} m', 'dive', 409, {'direction': 'up'})
+    name, points = whales[0][1], 0 if 'whale ride' in boat.finds else WHALE_POINTS
+    until = max(bloom.until for bloom in blooms)
+    change = join_changes(change, {'whales': {name: turn.ocean.whales[name].but(rider=turn.key, seen=boat.name)}})
+    announce(turn, change, f'{boat.name} rides the whale {name}')
+    boat = boat.but(riding=name, ride_until=until, speed=0, score=boat.score + points,
+                    finds=boat.finds if not points else (*boat.finds, 'whale ride'))
+    return done(turn, boat, change, {'got': f'a ride on {name}', 'points': points}, story=f'{boat.name} rides {name}')
+
+
+def free(turn, whale):
+    rider = turn.ocean.boats.get(whale.rider)
+    return not rider or turn.now >= rider.ride_until
+
+
+def rule_inventory(turn):
+    rows = [{'kind': 'treasure', 'name': name} for name in turn.boat.items]
+    if turn.boat.riding and turn.now < turn.boat.ride_until:
+        rows.append({'kind': 'whale', 'name': turn.boat.riding})
+    return Outcome(facts=rows + [{'kind': 'badge', 'name': name} for name in turn.boat.badges])
+
+
+def rule_use(turn, item):
+    boat, change = arrive(turn)
+    if item not in boat.items:
+        raise Refusal(f'you do not have the {item}; your inventory tells what you have', 'inventory', 409)
+    return USES.get(item, use_always)(turn, boat, change, item)
+
+
+def use_always(turn, boat, change, item):
+    return done(turn, boat, change, {'used': f'the {item} works all the time, you need not do anything'})
+
+
+def use_crystal(turn, boat, change, item):
+    raise Refusal('the teleport crystal asks where to', 'teleport', 409, {'x': '300', 'y': '200'})
+
+
+def use_net(turn, boat, change, item):
+    rested(boat.net_at, turn, NET_S, 'the fish come back once a minute')
+    boat = boat.but(net_at=turn.now, score=boat.score + NET_POINTS)
+    return done(turn, boat, change, {'used': f'a good catch: {NET_POINTS} points'}, story=f'{boat.name} went fishing')
+
+
+def rested(last, turn, seconds, why):
+    """Refuse what was done less than so many seconds ago."""
+    if turn.now < last + seconds:
+        raise too_early(last + seconds - turn.now, why)
+
+
+def use_alert(turn, boat, change, item):
+    away, hill = min((distance(boat.x, boat.y, hill.x, hill.y), hill) for hill in turn.ocean.floor.seamounts)
+    return done(turn, boat, change, {'seamount': hill.name, 'distance': tidy(away),
+                                     'heading': bearing(boat.x, boat.y, hill.x, hill.y)})
+
+
+def use_rov(turn, boat, change, item):
+    near = [thing for thing in tell_near(turn, boat, ROV_CELLS, 100) if thing['kind'] == 'treasure']
+    return spot(turn, boat, change, near)
+
+
+def use_sandwich(turn, boat, change, item):
+    boat = boat.but(items=tuple(name for name in boat.items if name != item), fast_until=turn.now + SANDWICH_S)
+    return done(turn, boat, change, {'used': f'delicious! You row twice as fast for {SANDWICH_S} seconds'},
+                story=f'{boat.name} ate the sandwich')
+
+
+def use_dust(turn, boat, change, item):
+    ocean = turn.ocean
+    old = {key: None for key, bloom in ocean.blooms.items() if bloom.until <= turn.now}
+    number = str(int(next(reversed(ocean.blooms), '0')) + 1)
+    change = join_changes(change, {'blooms': {**old, number: Bloom(boat.x, boat.y, turn.now + BLOOM_S)}})
+    announce(turn, change, f'{boat.name} made the plankton bloom')
+    boat = boat.but(items=tuple(name for name in boat.items if name != item))
+    return done(turn, boat, change, {'used': f'the plankton blooms here for {BLOOM_S // 60} minutes'},
+                story=f'{boat.name} made a plankton bloom')
+
+
+def use_infundibulum(turn, boat, change, item):
+    rested(boat.leap_at, turn, LEAP_S, 'the infundibulum opens once a minute')
+    return leap(turn, boat, change, turn.dice.randrange(WIDTH_CELLS), turn.dice.randrange(HEIGHT_CELLS))
+
+
+def leap(turn, boat, change, x, y):
+    """The boat at another place, at the surface and at rest. A leap is not a voyage: going round starts anew."""
+    if boat.riding:
+        boat, change = dismount(turn, boat, change)
+    boat = boat.but(x=x, y=y, z=0, speed=0, at=turn.now, leap_at=turn.now, east=0, north=0)
+    if sector_key(x, y) not in turn.ocean.sectors:
+        more = {}
+        boat = chart(turn, boat, more, {sector_key(x, y): Sector(boat.name, turn.now)})
+        change = join_changes(change, more)
+    return done(turn, boat, change, tell_place(boat), story=f'{boat.name} leapt to {x},{y}')
+
+
+USES = {'fishing net': use_net, 'crash alert': use_alert, 'ROV': use_rov, 'teleport crystal': use_crystal,
+        'sandwich': use_sandwich, 'iron dust': use_dust, 'infundibulum': use_infundibulum}
+
+
+def rule_teleport(turn, x, y):
+    boat, change = arrive(turn)
+    if 'teleport crystal' not in boat.items:
+        raise Refusal('you do not have the teleport crystal; your inventory tells what you have', 'inventory', 409)
+    rested(boat.leap_at, turn, CRYSTAL_S, 'the crystal has to cool down')
+    return leap(turn, boat, change, x % WIDTH_CELLS, y % HEIGHT_CELLS)
+
+
+def rule_sendchat(turn, name, message):
+    ocean, boat = turn.ocean, turn.boat
+    every = 60 / LETTERS_PER_MINUTE
+    talk = max(boat.talk, turn.now - 60) + every
+    if talk > turn.now:
+        raise too_early(talk - turn.now, f'{LETTERS_PER_MINUTE} messages a minute are enough')
+    if name == 'all':
+        keys = [key for key in ocean.boats if key != turn.key and len(letters(ocean, key)) < LETTERS_KEPT]
+    else:
+        keys = [recipient(ocean, name)]
+    mail = {key: Mail((*letters(ocean, key), (boat.name, message))) for key in keys}
+    people = 'player' if len(keys) == 1 else 'players'
+    return done(turn, boat.but(talk=talk), {'mail': mail}, {'sent': f'sent to {len(keys)} {people}'},
+                story=f'{boat.name} says to {name}: {message}')
+
+
+def letters(ocean, key):
+    mail = ocean.mail.get(key)
+    return mail.letters if mail else ()
+
+
+def recipient(ocean, name):
+    """The key of the player to whom a letter goes."""
+    key = key_of(name)
+    if key not in ocean.boats:
+        close = difflib.get_close_matches(key, ocean.boats, 1, 0.5)
+        meant = ocean.boats[close[0]].name if close else 'all'
+        raise Refusal(f'nobody here is called {name}' + (f'; did you mean {meant}?' if close else ''),
+                      status=404, fix={'name': meant})
+    if len(letters(ocean, key)) >= LETTERS_KEPT:
+        raise Refusal(f'the letter box of {ocean.boats[key].name} is full: {LETTERS_KEPT} letters wait to be read',
+                      'who', 409)
+    return key
+
+
+def rule_popchat(turn):
+    box = letters(turn.ocean, turn.key)
+    if not box:
+        return Outcome(facts={})
+    name, message = box[0]
+    return Outcome({'mail': {turn.key: Mail(tuple(box[1:])) if box[1:] else None}}, {'name': name, 'message': message})
+
+
+def rule_score(turn, name):
+    rows = tell_ranks(turn.ocean)
+    if name is None:
+        return Outcome(facts=rows)
+    key = key_of(name)
+    if key not in turn.ocean.boats:
+        raise Refusal(f'nobody here is called {name}; these are all', 'score', 404)
+    return Outcome(facts=[row for row in rows if key_of(row['name']) == key])
+
+
+def rule_news(turn, since):
+    return Outcome(facts=tell_news(turn.ocean, since))
+
+
+def rule_log(turn):
+    return Outcome(facts=[{'time': tell_time(at), 'status': status, 'request': told(route, texts), 'answer': answer}
+                          for at, status, route, texts, answer in turn.traffic[turn.key].calls])
+
+
+def rule_health(turn):
+    runs = list(turn.ocean.runs.values())
+    return Outcome(facts={'state': 'ok', 'uptime_s': int(turn.now - runs[-1].began), 'players': len(turn.ocean.boats),
+                          'halt': runs[-2].how if len(runs) > 1 else 'this is the first run'})
+
+
+def rule_chart(turn, since):
+    return Outcome(facts=tell_chart(turn.ocean, turn.now, since, turn.traffic))
+
+
+# --- CHANGE ----------------------------------------------------------------------------------------------------------
+
+def merge(ocean, change):
+    """Let a change happen. Playing, replaying the journal and loading the state file all end here."""
+    for table, records in change.items():
+        rows = getattr(ocean, table)
+        for key, record in records.items():
+            if table == 'boats':
+                note_boat(ocean, key, rows.get(key), record)
+            if record is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = record
+    if 'planet' in change:
+        ocean.floor = Seafloor(ocean.planet['mocean'].seed)
+
+
+def note_boat(ocean, key, old, new):
+    """Keep the ways to find a boat: by its id, by its sector, and whether it sails."""
+    if old and not (new and new.id == old.id):
+        del ocean.keys[old.id]
+    if new:
+        ocean.keys[new.id] = key
+    here = new and sector(new.x, new.y)
+    if ocean.berths.get(key) != here:
+        put_boat(ocean, key, here)
+    (ocean.sailing.add if new and new.speed else ocean.sailing.discard)(key)
+
+
+def put_boat(ocean, key, here):
+    """Put a boat into its sector, where `look` finds it."""
+    there = ocean.berths.pop(key, None)
+    if there:
+        ocean.where[there].discard(key)
+    if here:
+        ocean.berths[key] = here
+        ocean.where.setdefault(here, set()).add(key)
+
+
+def sweep(ocean, now):
+    """Put the boats under sail into the sectors in which they are by now."""
+    if ocean.sailing and not 0 <= now - ocean.swept < SWEEP_S:
+        ocean.swept = now
+        for key in ocean.sailing:
+            here = sector(*place(ocean.boats[key], now))
+            if ocean.berths[key] != here:
+                put_boat(ocean, key, here)
+
+
+def patch_of(ocean, change):
+    """A change as a JSON merge patch (RFC 7396) on the state document: only the fields that differ."""
+    patch = {}
+    for table, records in change.items():
+        rows, patch[table] = getattr(ocean, table), {}
+        for key, record in records.items():
+            old = rows.get(key)
+            if record is None or old is None:
+                patch[table][key] = record and vars(record)
+            else:
+                old = vars(old)
+                patch[table][key] = {name: value for name, value in vars(record).items() if value != old[name]}
+    return patch
+
+
+def change_of(ocean, patch):
+    """A merge patch, read from JSON, as a change. Raises ValueError where it is not one."""
+    change = {}
+    try:
+        for table in TABLES.keys() & patch.keys():
+            change[table] = {key: fields if fields is None else record_of(
+                TABLES[table], getattr(ocean, table).get(key), fields) for key, fields in patch[table].items()}
+    except (AttributeError, TypeError, KeyError) as error:
+        raise ValueError(f'not a change: {error}') from error
+    return {table: change[table] for table in TABLES if table in change}
+
+
+def record_of(kind, old, fields):
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return kind(**{**vars(old), **fields}) if old else kind(**fields)
+
+
+def document_of(ocean):
+    """The whole ocean as one document: what the state file holds."""
+    return {'number': ocean.number, 'last': ocean.last,
+            **{table: {key: vars(record) for key, record in getattr(ocean, table).items()} for table in TABLES}}
+
+
+# --- JOURNAL ---------------------------------------------------------------------------------------------------------
+# mocean.json is the ocean, whole; mocean.journal has one line per change since then. Each line has a number, and a line
+# whose number the ocean has already passed does nothing. The state file before the last one is kept, with its journal,
+# so that a state file which cannot be read loses nothing either.
+
+encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
+datasync = getattr(os, 'fdatasync', os.fsync)
+try:                             # Python lets other threads in during os.write, and each of them then stops at the lock;
+    write = ctypes.PyDLL(None).write   # the same system call without letting go: see benchmarks/
+except TypeError:                # Windows
+    def write(fd, data, length):
+        return os.write(fd, data)
+
+
+def log(text):
+    """Say something in the log. A log that cannot be written to must not stop the game."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
+
+
+class Journal:
+    """The files of one ocean in one folder, held by one process."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.state, self.path = self.folder / 'mocean.json', self.folder / 'mocean.journal'
+        self.last_state, self.last_path = self.folder / 'mocean.last.json', self.folder / 'mocean.last.journal'
+        self.held = hold(self.folder / 'mocean.lock')
+        self.file, self.size, self.lines, self.synced = None, 0, 0, True
+        self.whole = False        # the state file holds all that the last journal holds
+
+    def load(self):
+        """The ocean as it was answered last."""
+        ocean = Ocean()
+        for path in (self.state, self.last_state):
+            if path.exists() and self.load_state(ocean, path):
+                break
+            ocean = Ocean()
+        for path in (self.last_path, self.path):
+            if path.exists():
+                self.load_lines(ocean, path)
+        self.open()
+        return ocean
+
+    def load_state(self, ocean, path):
+        """True if the state file could be read; else it is set aside, never overwritten."""
+        try:
+            document = json.loads(path.read_bytes())
+            merge(ocean, change_of(ocean, document))
+            ocean.number, ocean.last = int(document['number']), str(document['last'])
+            if path is self.last_state:
+                log(f'{self.state.name} cannot be read or is missing: going on from the last good copy and its journal')
+            return bool(ocean.planet)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            aside = set_aside(path)
+            log(f'{path.name} cannot be read ({error}): it is now called {aside.name}')
+            return False
+
+    def load_lines(self, ocean, path):
+        """Let the lines of a journal happen again, in order."""
+        lines = path.read_bytes().split(b'\n')
+        torn, garbage = lines.pop(), 0
+        for line in lines:
+            try:
+                patch = json.loads(line)
+                if patch['number'] > ocean.number:
+                    merge(ocean, change_of(ocean, patch))
+                    ocean.number, ocean.last = patch['number'], str(patch['last'])
+            except (ValueError, KeyError, TypeError):
+                garbage += 1
+        if torn:
+            log(f'{path.name} ended in half a line ({len(torn)} bytes), never answered: cut off')
+            os.truncate(path, path.stat().st_size - len(torn))
+        if garbage:
+            kept = path.with_name(path.name + datetime.datetime.now().strftime(OLD))
+            kept.write_bytes(b'\n'.join(lines))
+            log(f'{path.name} has {garbage} lines that are not changes: left out, all kept in {kept.name}')
+
+    def open(self):
+        self.file = open(self.path, 'ab', buffering=0)     # noqa: SIM115 (it stays open)
+        self.size = self.file.seek(0, os.SEEK_END)
+
+    def write(self, ocean, change, last):
+        """Write a change down, before anybody hears of it. A disk that refuses leaves the journal as it was."""
+        line = {'number': ocean.number + 1, 'last': last, **patch_of(ocean, change)}
+        data = encode(line).encode() + b'\n'
+        try:
+            if write(self.file.fileno(), data, len(data)) != len(data):
+                raise OSError('only a part of the line was written')
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self.file.truncate(self.size)
+            log(f'the journal cannot be written: {error}')
+            raise Refusal('the disk of the server is full or broken; nothing has changed, tell your teacher',
+                          status=503) from error
+        self.size += len(data)
+        self.lines += 1
+        self.synced = False
+        ocean.number, ocean.last = line['number'], last
+
+    def sync(self):
+        """What a power cut may take is what came after this."""
+        if not self.synced:
+            self.synced = True
+            datasync(self.file.fileno())
+
+    def turn_page(self):
+        """Begin a new journal; the one before it stays until the next time. Not twice for one state file."""
+        if self.whole:
+            self.file.close()
+            os.replace(self.path, self.last_path)
+            self.open()
+            self.whole, self.lines = False, 0
+
+    def write_state(self, document):
+        """A fresh state file, whole or not at all; the one before it becomes the last good copy."""
+        fresh, spare = self.folder / 'mocean.json.new', self.folder / 'mocean.last.json.new'
+        with open(fresh, 'wb') as file:
+            file.write(readable(document).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        if self.state.exists():
+            shutil.copyfile(self.state, spare)
+            os.replace(spare, self.last_state)
+        os.replace(fresh, self.state)
+        self.whole = True
+
+    def close(self):
+        self.file.close()
+        self.held.close()
+
+
+def readable(document):
+    """The document as JSON, one record a line: quick to write, and a person can read it."""
+    parts = []
+    for name, value in document.items():
+        if isinstance(value, dict):
+            rows = ',\n'.join(f'  {encode(key)}: {encode(fields)}' for key, fields in value.items())
+            value = '{\n' + rows + '\n }'
+        else:
+            value = encode(value)
+        parts.append(f' {encode(name)}: {value}')
+    return '{\n' + ',\n'.join(parts) + '\n}\n'
+
+
+def set_aside(path):
+    """Give a file a name with a date, one that is free."""
+    aside = path.with_name(path.name + datetime.datetime.now().strftime(OLD))
+    while aside.exists():
+        aside = aside.with_name(aside.name + '+')
+    return path.rename(aside)
+
+
+def hold(path):
+    """Hold a file as long as this process lives; a second process is refused."""
+    file = open(path, 'ab')                                # noqa: SIM115 (it stays open)
+    try:
+        try:
+            import fcntl
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:                                # Windows
+            import msvcrt
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError:
+        file.close()
+        raise Refusal(f'another process has this ocean open ({path}); one ocean lives in one process: stop the other '
+                      'one first, and start uWSGI with --processes 1', status=503) from None
+    return file
+
+
+# --- PLAY ------------------------------------------------------------------------------------------------------------
+
+class Traffic:
+    """What is remembered of one boat's calls, until the server stops: for `log` and the badges."""
+
+    def __init__(self):
+        self.calls = collections.deque(maxlen=LOG_KEPT)    # (time, status, route, texts, answer)
+        self.moves = collections.deque(maxlen=10)          # when the last ten moves came
+        self.last = 0.0           # the latest call, seconds since 1970
+        self.failed = ''          # the route of the last call, if it was refused
+        self.calm = 0             # calls in a row that were not too early
+        self.seen = set()         # kinds and names of what the last `look` showed
+
+
+class Sea:
+    """The running game: one ocean, its journal, its clock and dice, and one lock."""
+
+    def __init__(self, folder, clock=time.time, dice=None):
+        self.folder, self.clock, self.dice = folder, clock, dice or random.SystemRandom()
+        self.lock, self.tending = threading.RLock(), threading.Lock()
+        self.process = None       # the process in which the sea is open
+        self.closing = threading.Event()
+        self.ocean = self.journal = self.store = None
+        self.traffic = collections.defaultdict(Traffic)
+        self.moved, self.soundings = set(), []              # since the data service was last told
+        self.tended = self.state_at = 0.0
+
+    def open(self):
+        """Load the ocean, once, in the process that serves it: never before a fork."""
+        with self.lock:
+            if self.process == os.getpid():
+                return
+            self.journal = Journal(self.folder)
+            self.ocean = self.journal.load()
+            begin_run(self)
+            self.process = os.getpid()
+            atexit.register(self.close)
+            threading.Thread(target=keep_tending, args=(self,), daemon=True).start()
+
+    def close(self):
+        """An orderly end: a bonus, never relied upon."""
+        atexit.unregister(self.close)
+        with self.lock, self.tending:
+            if self.process == os.getpid():
+                self.process = None
+                self.closing.set()
+                end_run(self)
+                self.journal.close()
+
+
+def play(sea, route, values):
+    """One turn: the rule decides -> the journal is written -> merge lets it happen. Returns the facts."""
+    if sea.process != os.getpid():
+        sea.open()
+    number = values.pop('n', None)
+    values.pop('format', None)
+    with sea.lock:
+        now, key = sea.clock(), ''
+        if ID in route.parameters:
+            key = aboard(sea, values.pop('id'))
+            stored = number and stored_reply(sea.ocean, key, route, number)
+            if stored:
+                return json.loads(stored.facts)
+        sweep(sea.ocean, now)
+        turn = Turn(sea.ocean, now, sea.dice, key, sea.ocean.boats.get(key), sea.traffic)
+        outcome = route.rule(turn, **values)
+        change = outcome.change
+        if key and change.get('boats', {}).get(key, True):       # not for a boat that quits
+            change = award(turn, route, outcome, change)
+            if number:
+                change = keep_reply(turn, route, number, outcome.facts, change)
+        if change:
+            sea.journal.write(sea.ocean, change, outcome.story or f'{turn.boat.name} called {route.name}')
+            merge(sea.ocean, change)
+            tell_store(sea, change, outcome, now)
+        tell_log(outcome)
+    if now - sea.tended > 5:       # no thread tends the sea: uWSGI without --enable-threads
+        tend(sea)
+    if outcome.wait:
+        time.sleep(outcome.wait)
+    return outcome.facts
+
+
+def aboard(sea, id):
+    """The key of the boat with this id."""
+    key = sea.ocean.keys.get(id) or sea.ocean.keys.get(id.casefold())
+    if not key:
+        raise Refusal(f'nobody aboard has the id {shown(id)}; ' + NO_ID, 'join', 404)
+    return key
+
+
+def stored_reply(ocean, key, route, number):
+    replies = (ocean.replies.get(slot) for slot in reply_keys(key))
+    return next((reply for reply in replies if reply and (reply.route, reply.n) == (route.name, number)), None)
+
+
+def keep_reply(turn, route, number, facts, change):
+    """The change with the reply stored under the player's own number, in the same line of the journal."""
+    boat = change.get('boats', {}).get(turn.key, turn.boat)
+    slot = f'{turn.key} {boat.replies % REPLIES_KEPT}'
+    return {**change, 'boats': {**change.get('boats', {}), turn.key: boat.but(replies=boat.replies + 1)},
+            'replies': {slot: Reply(route.name, number, json.dumps(facts, ensure_ascii=False))}}
+
+
+def award(turn, route, outcome, change):
+    """The change with the badges that this call has earned; the boat's traffic is noted."""
+    boat = change.get('boats', {}).get(turn.key, turn.boat)
+    traffic = turn.traffic[turn.key]
+    traffic.calm = 0 if outcome.wait else traffic.calm + 1
+    if route.name == 'move':
+        traffic.moves.append(turn.now + outcome.wait)
+    if len(boat.badges) < len(BADGES):
+        badges = [name for name in earned(route.name, boat, traffic, outcome.facts) if name not in boat.badges]
+        if badges:
+            change = join_changes(change, {'boats': {turn.key: boat.but(badges=(*boat.badges, *badges))}, 'news': {}})
+            for name in badges:
+                announce(turn, change, f'{boat.name} earned the badge {name}: {BADGES[name]}')
+    traffic.failed = ''
+    if route.name == 'look':
+        traffic.seen = {thing['name'] for thing in outcome.facts}
+    return change
+
+
+def earned(route, boat, traffic, facts):
+    """The badges that a boat deserves with this call, whether it has them or not."""
+    if route == 'move' and len(traffic.moves) == 10 and 'Looper' not in boat.badges and evenly(traffic.moves):
+        yield 'Looper'
+    if traffic.failed == route:
+        yield 'Phoenix'
+    if traffic.calm >= 50:
+        yield 'Patient'
+    if boat.pings >= 50:
+        yield 'Cartographer'
+    if 'east-west' in boat.finds and 'north-south' in boat.finds:
+        yield 'Magellan'
+    if route == 'get' and any(name in facts['got'] for name in traffic.seen):
+        yield 'Reader'
+
+
+def evenly(times):
+    """Ten times whose gaps differ by less than a third from their mean."""
+    gaps = [later - earlier for earlier, later in zip(times, list(times)[1:], strict=False)]
+    mean = sum(gaps) / len(gaps)
+    return mean > 0 and all(abs(gap - mean) < mean / 3 + 0.005 for gap in gaps)
+
+
+def note_call(sea, route, texts, status, answer):
+    """Remember a call for the player's `log`; a refused one may become a Phoenix."""
+    key = sea.ocean and sea.ocean.keys.get(texts.get('id'))
+    if key:
+        traffic = sea.traffic[key]
+        traffic.last = sea.clock()
+        traffic.calls.append((traffic.last, status, route.name, texts, answer))
+        if status == 429:
+            traffic.calm = 0
+        elif status != 200:
+            traffic.failed = route.name
+
+
+def tell_log(outcome):
+    if outcome.story and (LOG_MOVES or not outcome.quiet):
+        log(outcome.story)
+
+
+def tell_store(sea, change, outcome, now):
+    """Keep for the data service what was measured; it is handed over once a second."""
+    if sea.store:
+        sea.moved.update(change.get('boats', ()))
+        for x, y, depth in outcome.soundings:
+            name = next(iter(change['boats'].values())).name
+            sea.soundings.append((name, int(now), x, y, depth))
+
+
+def tend(sea):
+    """Once a second, off the path of any request: sync the journal, tell the data service, write the state file."""
+    if not sea.tending.acquire(blocking=False):
+        return
+    try:
+        now = sea.tended = sea.clock()
+        sea.journal.sync()
+        if sea.store:
+            hand_over(sea, now)
+        if sea.journal.lines and (sea.journal.lines >= JOURNAL_LINES or now - sea.state_at >= STATE_S):
+            save(sea)
+    except OSError as error:
+        log(f'the disk refuses: {error}; the game goes on, and this is tried again')
+    finally:
+        sea.tending.release()
+
+
+def hand_over(sea, now):
+    """Give the data service the tracks and soundings of the last second."""
+    with sea.lock:
+        keys, sea.moved = sea.moved | sea.ocean.sailing, set()
+        boats = [sea.ocean.boats[key] for key in keys if key in sea.ocean.boats]
+        soundings, sea.soundings = sea.soundings, []
+    tracks = [(boat.name, int(now), *place(boat, now), boat.z) for boat in boats]
+    if tracks or soundings:
+        sea.store.keep(tracks, soundings)
+
+
+def save(sea):
+    """Write a fresh state file and begin a new journal. The lock is held only to take the picture."""
+    sea.state_at = sea.clock()
+    with sea.lock:
+        document = document_of(sea.ocean)
+        sea.journal.turn_page()
+    sea.journal.write_state(document)
+
+
+def keep_tending(sea):
+    while not sea.closing.wait(SYNC_S):
+        try:
+            tend(sea)
+        except Exception:        # the sea must be tended as long as the game runs; what went wrong is in the log
+            log('tending the sea failed:\n' + traceback.format_exc())
+
+
+# --- RUNS: why did it halt? ------------------------------------------------------------------------------------------
+
+def begin_run(sea):
+    """Begin a game where there is none; say how the last run ended; note that a new one begins."""
+    ocean, now = sea.ocean, sea.clock()
+    change = {} if ocean.planet else new_planet(sea.dice.randrange(1_000_000), now)
+    number = int(next(reversed(ocean.runs), '0'))
+    if number:
+        run = ocean.runs[str(number)]
+        if not run.ended:
+            run = run.but(how='ended without a goodbye: killed, crashed, or the power failed'
+                          + (f'; the last call that changed something was {ocean.last}' if ocean.last else ''))
+        log(f'run {number} began {tell_time(run.began)} and {run.how}')
+        change['runs'] = {str(number): run, str(number - 20): None}
+    change['runs'] = {**change.get('runs', {}), str(number + 1): Run(now)}
+    merge(ocean, change)
+    log(f'run {number + 1} begins: {len(ocean.boats)} boats, change number {ocean.number}')
+    sea.state_at = sea.tended = now
+    try:
+        for _ in range(2):        # the state file, and its copy: then both journals have done their work
+            sea.journal.write_state(document_of(ocean))
+        sea.journal.turn_page()
+    except OSError as error:
+        log(f'no fresh state file could be written: {error}; the journal goes on')
+
+
+def end_run(sea):
+    """Note that the run ended in good order."""
+    number, run = next(reversed(sea.ocean.runs.items()))
+    now = sea.clock()
+    change = {'runs': {number: run.but(ended=now, how=f'ended in good order at {tell_time(now)}')}}
+    with contextlib.suppress(OSError, Refusal):
+        sea.journal.write(sea.ocean, change, sea.ocean.last)
+        merge(sea.ocean, change)
+        sea.journal.sync()
+    log(f'run {number} ends in good order')
+
+
+# =====================================================================================================================
+# PART 3  THE DOORS
+# =====================================================================================================================
+
+# --- ROUTES ----------------------------------------------------------------------------------------------------------
+# To add a route: 1. write its rule in RULES (look at rule_name, the shortest); 2. add a line here; that is all:
+# reading, refusals, the usage page and openapi.json follow from the line. 3. A test asks for what was forgotten.
+
+@dataclass(frozen=True)
+class Route:
+    name: str
+    rule: object
+    meaning: str
+    reply: str                # the names of the values in the text reply
+    parameters: tuple = ()
+    many: str = ''            # the reply is a list: its name in JSON
+    json: bool = False        # the reply is always JSON
+
+    def __post_init__(self):
+        if self.rule and not self.json:      # every route of the game also speaks JSON
+            object.__setattr__(self, 'parameters', (*self.parameters, FORMAT))
+
+    @property
+    def acts(self):
+        """True if the call is about one boat, and may change the ocean."""
+        return ID in self.parameters or NAME in self.parameters
+
+
+WHOLE = {'type': 'integer'}
+NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
+OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
+WHO = Parameter('name', 'one player only', read_text(20), 'ada', required=False)
+TO = Parameter('name', 'the player who gets the message, or all', read_text(20), 'all')
+HEADING = Parameter('heading', ', '.join(HEADINGS) + ' (or e, ne, n, nw, w, sw, s, se)', read_heading, 'north',
+                    schema={'type': 'string', 'enum': [*HEADINGS, *SHORT]})
+STEPS = Parameter('steps', 'how many cells in one call', read_whole(1, 2 * WHALE_CELLS_PER_S), '5', required=False,
+                  default=1, schema={**WHOLE, 'minimum': 1, 'maximum': 2 * WHALE_CELLS_PER_S, 'default': 1})
+CTRL_SAIL = Parameter('ctrl', 'w faster, s slower, a turn left, d turn right', read_word('w', 's', 'a', 'd'), 'w',
+                      schema={'type': 'string', 'enum': ['w', 's', 'a', 'd']})
+CTRL_DIVE = Parameter('ctrl', 'f down, r up', read_word('f', 'r'), 'f', required=False,
+                      schema={'type': 'string', 'enum': ['f', 'r']})
+DIRECTION = Parameter('direction', 'down or up', read_word('down', 'up'), 'down', required=False,
+                      schema={'type': 'string', 'enum': ['down', 'up']})
+CATCH = Parameter('item', 'treasure or whale', read_word('treasure', 'whale'), 'treasure',
+                  schema={'type': 'string', 'enum': ['treasure', 'whale']})
+ITEM = Parameter('item', 'the name of a treasure on board', read_word(*dict.fromkeys(TREASURES)), 'crash alert',
+                 schema={'type': 'string', 'enum': list(dict.fromkeys(TREASURES))})
+X = Parameter('x', 'cells east', read_whole(-1_000_000, 1_000_000), '300', schema=WHOLE)
+Y = Parameter('y', 'cells north', read_whole(-1_000_000, 1_000_000), '200', schema=WHOLE)
+MESSAGE = Parameter('message', f'what you want to say, up to {LETTER_LENGTH} characters', read_text(LETTER_LENGTH), 'ahoy')
+SINCE = Parameter('since', 'only what has a higher number', read_whole(0, 999_999_999), '0', required=False, default=0,
+                  schema={**WHOLE, 'default': 0})
+SINCE_TIME = Parameter('since', 'only what happened at this time or later, in seconds since 1970', read_seconds, '0',
+                       required=False, default=0.0, schema={'type': 'number', 'default': 0})
+USAGE = Parameter('usage', 'brief: one line per route', read_word('brief', 'long'), 'brief', required=False,
+                  schema={'type': 'string', 'enum': ['brief', 'long']})
+CLIENT = Parameter('client', 'browser: HTML with links', read_word('browser', 'text'), 'browser', required=False,
+                   schema={'type': 'string', 'enum': ['browser', 'text']})
+LEVEL = Parameter('level', 'how much the program can do: 1, 2 or 3', read_whole(1, 3), '1', required=False, default=1,
+                  schema={**WHOLE, 'minimum': 1, 'maximum': 3, 'default': 1})
+
+ROUTES = [
+    Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, OLD_ID)),
+    Route('join', rule_join, 'come aboard: you get a boat and its secret id', 'id,name,x,y,z', (NAME, OLD_ID)),
+    Route('quit', rule_quit, 'leave the game: your boat is gone, your name is free', 'farewell', (ID, N)),
+    Route('who', rule_who, 'all players and their scores, best first', 'name,score', (), 'players'),
+    Route('name', rule_name, 'the name that belongs to your id', 'name', (ID,)),
+    Route('move', rule_move, 'row so many cells towards a heading', 'x,y,z', (ID, HEADING, STEPS, N)),
+    Route('look', rule_look, 'what you can see, nearest first', 'kind,name,x,y,z,distance', (ID,), 'things'),
+    Route('location', rule_location, 'where you are; have you crossed the edge of the chart, is there a message, is '
+          'something within reach (0 or 1)', 'x,y,z,wrapped,message,nearby', (ID,)),
+    Route('velocity', rule_velocity, 'cells a second east and north; heading in radians, 0 is east, counter-clockwise',
+          'vx,vy,heading', (ID,)),
+    Route('accel', rule_accel, 'set sail: faster, slower, left or right; the boat goes on by itself',
+          'x,y,z,vx,vy,heading', (ID, CTRL_SAIL, N)),
+    Route('stop', rule_stop, 'take the sails down', 'x,y,z,vx,vy,heading', (ID, N)),
+    Route('dive', rule_dive, f'{DIVE_M} metres down or up; the sea floor stops you', 'x,y,z', (ID, CTRL_DIVE, DIRECTION, N)),
+    Route('ping', rule_ping, 'sound the depth of the sea floor below you, in metres', 'depth', (ID, N), 'depths'),
+    Route('get', rule_get, 'take the nearest treasure, or ride the nearest whale', 'got,points', (ID, CATCH, N)),
+    Route('inventory', rule_inventory, 'what you have', 'kind,name', (ID,), 'things'),
+    Route('use', rule_use, 'use a treasure', 'used', (ID, ITEM, N), 'things'),
+    Route('teleport', rule_teleport, 'leap to any place; needs the teleport crystal', 'x,y,z', (ID, X, Y, N)),
+    Route('sendchat', rule_sendchat, 'send a message to a player, or to all', 'sent', (ID, TO, MESSAGE, N)),
+    Route('popchat', rule_popchat, 'your oldest unread message, or nothing', 'name,message', (ID, N)),
+    Route('score', rule_score, 'the ranking', 'rank,name,score', (WHO,), 'players'),
+    Route('news', rule_news, 'who found, charted, rode, joined', 'number,time,text', (SINCE,), 'news'),
+    Route('log', rule_log, f'your last {LOG_KEPT} calls as the server saw them', 'time,status,request,answer', (ID,), 'calls'),
+    Route('map', None, 'the live map', 'HTML'),
+    Route('chart', rule_chart, 'what the live map needs', 'JSON', (SINCE_TIME,), json=True),
+    Route('client.py', None, 'a program to start with, with your server and id filled in', 'Python', (OLD_ID, LEVEL)),
+    Route('health', rule_health, 'is the game well, how many seconds is it up, why did it halt last',
+          'state,uptime_s,players,halt'),
+    Route('openapi.json', None, 'the whole interface, for programs', 'JSON', json=True),
+]
+BY_NAME = {route.name: route for route in ROUTES}
+
+
+# --- HELP ------------------------------------------------------------------------------------------------------------
+
+WORLD = f"""Mocean is an ocean planet in the shape of a torus.
+x grows to the east, 0 to {WIDTH_CELLS}; y grows to the north, 0 to {HEIGHT_CELLS}; both wrap around, so the ocean has no edge.
+One cell is one kilometre. z is your depth in metres: 0 at the surface, growing downward.
+You row at most {HULL_CELLS_PER_S} cells a second, {SUBMERGED_CELLS_PER_S} under water, {WHALE_CELLS_PER_S} on a whale."""
+
+
+def example(route, base, id):
+    """A call that works when pasted, once the id is one's own."""
+    texts = {parameter.name: parameter.example for parameter in route.parameters
+             if parameter.required and parameter is not ID or parameter in (STEPS, DIRECTION)}
+    return call(base, route.name, {'id': id, **texts} if ID in route.parameters else texts)
+
+
+def call(base, name, texts):
+    """A whole URL."""
+    query = '&'.join(f'{urllib.parse.quote(key)}={urllib.parse.quote(str(text), safe=",:")}' for key, text in texts.items())
+    return f'{base}/{name}' + ('?' + query if query else '')
+
+
+def help_brief(base, id):
+    return '\n'.join(f'/{route.name} {" ".join(parameter.name for parameter in route.parameters)}'.rstrip()
+                     for route in ROUTES)
+
+
+def help_text(base, id):
+    parts = [WORLD, f'Start: {call(base, "join", {"name": "ada"})}\n'
+             'It answers with your secret id; every other call needs it. Add format=json to any call for JSON.']
+    for route in ROUTES:
+        known = '\n'.join(f'    {parameter.name}{"" if parameter.required else " (optional)"}: {parameter.meaning}'
+                          for parameter in route.parameters)
+        parts.append(f'/{route.name}: {route.meaning}\n  answers {route.reply}\n' + (known + '\n' if known else '')
+                     + f'  {example(route, base, id)}')
+    return '\n\n'.join(parts)
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Mocean</title>
+<meta name="viewport" content="width=device-width">
+<style>
+:root {{ color-scheme: light dark; --ink: #0b2b3a; --sea: #f4fafc; --line: #bcd9e3; --link: #00607f; }}
+@media (prefers-color-scheme: dark) {{ :root {{ --ink: #dcecf2; --sea: #08202b; --line: #21485a; --link: #7fd4f0; }} }}
+body {{ font: 18px/1.5 system-ui, sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em; color: var(--ink);
+       background: var(--sea); }}
+h1 {{ letter-spacing: .04em; }} h2 {{ margin: 1.6em 0 0; font-size: 1.1em; border-top: 1px solid var(--line);
+padding-top: .8em; }} p {{ margin: .3em 0; }} a {{ color: var(--link); overflow-wrap: anywhere; }}
+code {{ font-family: ui-monospace, monospace; }} dl {{ margin: .3em 0; }} dt {{ float: left; margin-right: .6em; }}
+</style></head><body><h1>Mocean</h1>{body}</body></html>"""
+
+
+def help_html(base, id):
+    parts = [f'<p>{html.escape(line)}</p>' for line in WORLD.split('\n')]
+    start = html.escape(call(base, 'join', {'name': 'ada'}))
+    parts.append(f'<p>Start: <a href="{start}">{start}</a> (with your own name). It answers with your secret id; every '
+                 'other call needs it. Add <code>format=json</code> to any call for JSON.</p>')
+    for route in ROUTES:
+        link = html.escape(example(route, base, id))
+        known = ''.join(f'<dt><code>{parameter.name}</code></dt><dd>{html.escape(parameter.meaning)}'
+                        f'{"" if parameter.required else " (optional)"}</dd>' for parameter in route.parameters)
+        parts.append(f'<h2 id="{route.name}"><code>/{route.name}</code></h2><p>{html.escape(route.meaning)}; answers '
+                     f'<code>{html.escape(route.reply)}</code></p><dl>{known}</dl><p><a href="{link}">{link}</a></p>')
+    return PAGE.format(body='\n'.join(parts))
+
+
+def openapi(base):
+    """The interface as OpenAPI 3.1 describes it."""
+    error = {'description': 'a sentence that teaches, and a call that works', 'content': {'application/json': {'schema': {
+        'type': 'object', 'required': ['error', 'try', 'status'], 'properties': {
+            'error': {'type': 'string'}, 'try': {'type': 'string'}, 'status': {'type': 'integer'}}}}}}
+    return {'openapi': '3.1.0', 'info': {'title': 'Mocean', 'version': VERSION, 'description': WORLD},
+            'servers': [{'url': base}],
+            'paths': {f'/{route.name}': {'get': {
+                'operationId': route.name, 'summary': route.meaning,
+                'parameters': [{'name': parameter.name, 'in': 'query', 'required': parameter.required,
+                                'description': parameter.meaning, 'schema': parameter.schema}
+                               for parameter in route.parameters],
+                'responses': {'200': {'description': route.reply, 'content': media(route)}, 'default': error}}}
+                for route in ROUTES}}
+
+
+def media(route):
+    kinds = {'HTML': ['text/html'], 'Python': ['text/plain']}.get(route.reply, ['text/plain', 'application/json'])
+    return {kind: {'schema': {'type': 'object' if 'json' in kind else 'string'}}
+            for kind in (['application/json'] if route.json else kinds)}
+
+
+# --- WIRE ------------------------------------------------------------------------------------------------------------
+
+VERSION = '1.0'
+ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'), ('Access-Control-Allow-Origin', '*')]
+TEXT, JSON, HTML = 'text/plain; charset=utf-8', 'application/json; charset=utf-8', 'text/html; charset=utf-8'
+HOST = re.compile(r'(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?')
+
+
+def base_of(environ):
+    """http://host:port as the learner reached this server. A Host header that is not one is not repeated."""
+    host = environ.get('HTTP_HOST', '')
+    if not HOST.fullmatch(host):
+        host = f'{environ.get("SERVER_NAME", "localhost")}:{environ.get("SERVER_PORT", PORT)}'
+    secure = environ.get('HTTP_X_FORWARDED_PROTO') == 'https' or environ.get('wsgi.url_scheme') == 'https'
+    return f'{"https" if secure else "http"}://{host}'
+
+
+def prefers(accept, kind, other):
+    """True if an Accept header names `kind` with a higher weight than `other`."""
+    weights = {}
+    for part in accept.split(','):
+        name, *options = part.split(';')
+        weight = next((option.partition('=')[2] for option in options if option.strip().startswith('q=')), '1')
+        weights[name.strip()] = float(weight) if re.fullmatch(r'[01](\.[0-9]{0,3})?', weight.strip()) else 0
+    return weights.get(kind, 0) > weights.get(other, 0)
+
+
+def wants_json(environ):
+    """Without a format= the Accept header decides."""
+    accept = environ.get('HTTP_ACCEPT', '')
+    return 'json' in accept and prefers(accept, 'application/json', 'text/plain') and prefers(
+        accept, 'application/json', 'text/html')
+
+
+def as_text(facts):
+    """Values separated by commas, one record a line; true and false as 1 and 0."""
+    if isinstance(facts, list):
+        return '\n'.join([as_text(record) for record in facts]) if facts and isinstance(
+            facts[0], (dict, list)) else ','.join(map(str, facts))
+    return ','.join([str(value) if value.__class__ is not bool else str(int(value)) for value in facts.values()])
+
+
+def as_json(facts, many):
+    return json.dumps({many: facts} if isinstance(facts, list) else facts, ensure_ascii=False)
+
+
+def answer(body, kind=TEXT, status=200, **headers):
+    return bottle.HTTPResponse(body, status, {'Content-Type': kind, **headers})
+
+
+def is_prefetch(environ):
+    """True where a browser guesses what its user will ask for next."""
+    return any('pre' in environ.get(header, '') for header in ('HTTP_SEC_PURPOSE', 'HTTP_PURPOSE', 'HTTP_X_MOZ'))
+
+
+class Wire:
+    """The Bottle plugin through which every request comes in and every answer goes out."""
+    name, api = 'wire', 2
+
+    def __init__(self, sea):
+        self.sea = sea
+        self.second, self.lines = 0, 0       # lines of refusals in this second
+
+    def apply(self, callback, bottle_route):
+        route = bottle_route.config['declared']
+        return lambda: self.serve(route, callback)
+
+    def serve(self, route, callback):
+        """One request. What a client can get wrong becomes a Refusal; anything else is a bug, and is logged as one."""
+        environ, texts, in_json = bottle.request.environ, {}, route.json
+        if environ['REQUEST_METHOD'] == 'HEAD':
+            return ''
+        try:
+            texts = read_query(environ['QUERY_STRING'])
+            form = texts.get('format')
+            in_json = in_json or (wants_json(environ) if form is None else form.strip().casefold() == 'json')
+            if ('HTTP_SEC_PURPOSE' in environ or 'HTTP_PURPOSE' in environ or 'HTTP_X_MOZ' in environ) and is_prefetch(
+                    environ) and route.acts:
+                raise Refusal('this was your browser guessing ahead; type the call yourself and it counts', status=503)
+            found = callback(read_values(route, texts))
+            if isinstance(found, bottle.HTTPResponse):
+                return found
+            body = as_json(found, route.many) if in_json else as_text(found)
+            note_call(self.sea, route, texts, 200, body)
+            bottle.response.set_header('Content-Type', JSON if in_json else TEXT)
+            return body.encode()
+        except Refusal as refusal:
+            self.note_refused(route, texts, refusal)
+            return self.refuse(refusal, route, texts, in_json)
+        except Exception:        # the one place: whatever else goes wrong is logged with its request, and answered
+            log(f'{self.who(texts)} asked for {told(route.name, texts)} and met a bug:\n{traceback.format_exc()}')
+            return self.refuse(Refusal('the server has a bug here; its log says where, tell your teacher', 'health', 500),
+                               route, {}, in_json)
+
+    def refuse(self, refusal, route, texts, in_json):
+        """The one form of every error: what came, what works, and the learner's own call, corrected."""
+        environ, name = bottle.request.environ, refusal.route or route.name
+        request = {'id': texts['id'], **refusal.fix} if refusal.route and 'id' in texts else {**texts, **refusal.fix}
+        if name == 'join' and not request.get('name'):
+            request['name'] = 'ada' if 'ada' not in self.boats() else free_name(self.sea.ocean, 'ada')
+        known = [parameter.name for parameter in BY_NAME[name].parameters] if name in BY_NAME else request
+        if refusal.route == 'join':
+            known = ['name']
+        works = call(base_of(environ), name, {key: request[key] for key in known if request.get(key) is not None})
+        headers = {'Retry-After': str(math.ceil(refusal.numbers['wait_s']))} if 'wait_s' in refusal.numbers else {}
+        if in_json:
+            return answer(json.dumps({'error': refusal.words, 'try': works, 'status': refusal.status, **refusal.numbers},
+                                     ensure_ascii=False), JSON, refusal.status, **headers)
+        return answer(f'{refusal.words}\ntry: {works}', TEXT, refusal.status, **headers)
+
+    def boats(self):
+        return self.sea.ocean.boats if self.sea.ocean else {}
+
+    def who(self, texts):
+        key = self.sea.ocean and self.sea.ocean.keys.get(texts.get('id'))
+        return self.sea.ocean.boats[key].name if key else 'somebody'
+
+    def note_refused(self, route, texts, refusal):
+        """The refusal goes into the player's own log, and, as far as a person could read along, into the server's."""
+        second = int(self.sea.clock())
+        note_call(self.sea, route, texts, refusal.status, refusal.words)
+        self.lines = self.lines + 1 if second == self.second else 1
+        self.second = second
+        if self.lines <= LOG_LINES_PER_S:
+            log(f'{self.who(texts)} {told(route.name, texts)}: {refusal.status} {refusal.words}')
+
+    def lost(self, error):
+        """No such route, or not by GET: the same form as every error."""
+        environ = bottle.request.environ
+        texts = {}
+        with contextlib.suppress(Refusal):
+            texts = read_query(environ['QUERY_STRING'])
+        in_json = wants_json(environ) or texts.get('format') == 'json'
+        path = environ['PATH_INFO'].strip('/')
+        if error.status_code == 405:
+            name = path or 'mocean'
+            refusal = Refusal(f'{shown(environ["REQUEST_METHOD"])[1:-1]} is not spoken here, only GET', name, 405, texts)
+        else:
+            meant = self.meant(path)
+            refusal = Refusal(f'there is no /{shown(path)[1:-1]} here' + (
+                f'; did you mean /{meant}?' if meant else '; the usage page lists what there is'), meant or 'mocean', 404)
+            if meant in BY_NAME:
+                refusal.fix = self.mend(BY_NAME[meant], texts)
+                if ID in BY_NAME[meant].parameters and 'id' not in refusal.fix:
+                    refusal.route, refusal.fix = 'join', {}
+        reply = self.refuse(refusal, None, {}, in_json)
+        reply.apply(bottle.response)
+        for name, value in error.headerlist:
+            if name == 'Allow':
+                bottle.response.set_header('Allow', value)
+        return reply.body
+
+    def mend(self, route, texts):
+        """The learner's texts, corrected for this route."""
+        try:
+            read_values(route, texts)
+            return texts
+        except Refusal as refusal:
+            return {**texts, **refusal.fix} if not refusal.route else {}
+
+    def meant(self, path):
+        """The route that a misspelt path means, or nothing."""
+        rules = [rule.rule.strip('/') for rule in bottle.request.app.routes if '<' not in rule.rule]
+        plain = path.casefold().strip(' /')
+        return plain if plain in rules else next(iter(difflib.get_close_matches(plain, rules, 1, 0.6)), '')
+
+
+# --- START -----------------------------------------------------------------------------------------------------------
+
+def page_of(sea, values):
+    """The usage page, in the three forms that people ask for."""
+    environ = bottle.request.environ
+    base, id = base_of(environ), values['id'] if sea.ocean and values['id'] in sea.ocean.keys else 'your-id'
+    if values['usage'] == 'brief':
+        return answer(help_brief(base, id))
+    if values['client'] == 'browser' or not values['client'] and 'text/html' in environ.get('HTTP_ACCEPT', ''):
+        return answer(help_html(base, id), HTML, **{'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'"})
+    return answer(help_text(base, id))
+
+
+def file_beside(name):
+    """A file of the clients, from beside this program or from the clone."""
+    for folder in (HERE / 'clients', HERE, HERE / 'mocean' / 'clients'):
+        if (folder / name).is_file():
+            return (folder / name).read_text(encoding='utf-8')
+    raise Refusal(f'clients/{name} does not lie beside mocean.py on the server; the game works without it', 'mocean', 404)
+
+
+def map_of(sea, values):
+    return answer(file_beside('map.html'), HTML)
+
+
+def client_of(sea, values):
+    """A starter program, with the learner's server, id and next task filled in."""
+    program = file_beside(f'starter_{values["level"]}.py')
+    key = sea.ocean and sea.ocean.keys.get(values['id'])
+    filled = {'SERVER': base_of(bottle.request.environ), 'ID': values['id'] if key else 'your-id',
+              'TASK': task(sea.ocean.boats[key] if key else None)}
+    for name, text in filled.items():
+        program = re.sub(rf'^{name} = .*$', lambda _, line=f'{name} = {text!r}': line, program, count=1, flags=re.M)
+    return answer(program)
+
+
+def task(boat):
+    """What this player could try next."""
+    if not boat:
+        return 'join: open /join?name=your-name in the browser, and write the id into this program'
+    tasks = [('Looper', boat.badges, 'a loop: make ten moves in a row, one after the other'),
+             ('crash alert', boat.finds, 'a find: look around, row to the treasure, dive to it and get it'),
+             ('Cartographer', boat.badges, 'a survey: ping every ten cells, fifty times'),
+             ('east-west', boat.finds, 'a voyage: go all the way round the planet')]
+    return next((words for name, earned, words in tasks if name not in earned), 'the score: write the best robot of all')
+
+
+def openapi_of(sea, values):
+    return answer(json.dumps(openapi(base_of(bottle.request.environ)), ensure_ascii=False, indent=1), JSON)
+
+
+PAGES = {'mocean': page_of, 'map': map_of, 'client.py': client_of, 'openapi.json': openapi_of}
+
+
+def make_app(folder=None, clock=time.time, dice=None):
+    """A Bottle app on the ocean in a folder. It opens the ocean with the first request, or with app.sea.open()."""
+    sea = Sea(folder or os.environ.get('STATE_DIRECTORY') or HERE, clock, dice)
+    app, wire = bottle.Bottle(), Wire(sea)
+    app.sea = sea
+    app.install(wire)
+    for route in ROUTES:
+        callback = functools.partial(PAGES[route.name], sea) if route.name in PAGES else functools.partial(play, sea, route)
+        for path in ('/', '/mocean') if route.name == 'mocean' else (f'/{route.name}',):
+            app.route(path, 'GET', callback, declared=route)
+    for status in (404, 405):
+        app.error(status)(wire.lost)
+    for name in ('steps', 'data'):
+        if (HERE / f'{name}.py').is_file():
+            ride_along(app, sea, name)
+    return app
+
+
+def ride_along(app, sea, name):
+    """Serve the routes of steps.py or data.py too, when it lies beside this file."""
+    if str(HERE) not in sys.path:
+        sys.path.insert(0, str(HERE))
+    try:
+        module = importlib.import_module(name)
+        rider = module.make_app(sea.folder)
+    except Exception:            # a mistake in a neighbour's file must not stop the game; the log tells
+        log(f'{name}.py cannot ride along:\n{traceback.format_exc()}')
+        return
+    sea.store = getattr(rider, 'store', sea.store)
+    own = {route.rule for route in app.routes}
+    app.merge([route for route in rider.routes if route.rule not in own])
+
+
+def wsgi(app):
+    """The WSGI application: the same headers on every answer. uWSGI would throw away the body that comes with exc_info."""
+    def application(environ, start_response):
+        return app(environ, lambda status, headers, exc_info=None: start_response(status, headers + ALWAYS))
+    return application
+
+
+def open_now(sea):
+    """Open the ocean before the first request, or end with one sentence."""
+    try:
+        sea.open()
+    except (Refusal, OSError) as error:
+        sys.exit(f'Mocean cannot start: {error}')
+
+
+def under_uwsgi(sea):
+    """One process, and the ocean open as soon as a worker has loaded this file."""
+    try:
+        import uwsgi
+    except ImportError:
+        return
+    if uwsgi.numproc > 1:
+        sys.exit(f'Mocean cannot start: uWSGI has {uwsgi.numproc} processes, and one ocean lives in one: --processes 1')
+    if uwsgi.worker_id():
+        open_now(sea)
+
+
+class ThreadedServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
+    """Bottle's own server, with a thread for each call: a whole class can wait at once."""
+    daemon_threads = True
+    request_queue_size = 128
+
+
+def begin(sea):
+    """For `python mocean.py`: the reloader's parent checks the port, its child opens the ocean."""
+    if not os.environ.get('BOTTLE_CHILD'):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name != 'nt')
+            try:
+                probe.bind(('0.0.0.0', PORT))
+            except OSError:
+                sys.exit(f'Port {PORT} is taken: is Mocean running already? Stop it, or choose another: PORT=8081')
+        log(f'Mocean: open http://localhost:{PORT}/ in a browser. Ctrl-C stops the game, and it is kept.')
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
+    open_now(sea)
+
+
+def end_with_parent(parent):
+    """The child must not hold the port and the ocean when the reloader's parent is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+app = make_app()
+application = wsgi(app)
+under_uwsgi(app.sea)
+
+if __name__ == '__main__':
+    faulthandler.enable()
+    begin(app.sea)
+    bottle.run(app=application, host='0.0.0.0', port=PORT, reloader=True, quiet=True, server_class=ThreadedServer)
