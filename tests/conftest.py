@@ -41,6 +41,7 @@ def unit_options(unit='mocean.service', without=('--http', '--wsgi-file', '--mas
 
 
 UWSGI_OPTIONS = unit_options()
+CHEAP_ROUTE = {'mocean': '/health', 'steps': '/steps', 'data': '/erddap/index.html'}
 
 
 class Answer(str):
@@ -99,7 +100,7 @@ class Server:
 
     def up(self):
         try:
-            return self.say('/health' if self.program == 'mocean' else '/steps').status == 200
+            return self.say(CHEAP_ROUTE[self.program]).status == 200
         except OSError:
             return False
         except http.client.HTTPException:

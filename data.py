@@ -1,0 +1,1142 @@
+"""The data service: what the club measured, served the way ocean science serves its data.
+
+      the game            TABLES    the datasets: their variables, units, words
+         |                          |
+         | a second's rows          v
+         +------------->  STORE     data.sqlite: written once a second, pruned after a year
+                                    |
+      a question   --->   QUERY     the text after the ? becomes SQL, values only through ?
+      in a URL                      |
+                          GRID      the sea floor as the soundings show it: depth(y, x)
+                                    |
+      a table      <---   FORMATS   one table in, many dresses out: csv, json, html, nc
+                                    |
+                          ROUTES    the addresses, all of them under /erddap
+
+It answers like a small part of ERDDAP, the data server of NOAA and of many other ocean institutes, so the
+same programs read both: pandas, xarray, erddapy, curl. It is not ERDDAP and does not claim to be.
+
+x grows to the east and y to the north, in km; z and depth grow downward, in m; time is in whole seconds since 1970, UTC.
+
+    python data.py        serves the data.sqlite beside this file; PORT=8081 python data.py: on another port
+    import data           mocean.py does that and serves these routes too, when this file lies beside it
+"""
+import calendar
+import collections
+import csv
+import html
+import io
+import itertools
+import json
+import math
+import os
+import pathlib
+import re
+import shutil
+import socketserver
+import sqlite3
+import struct
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import urllib.parse
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from wsgiref.simple_server import WSGIServer
+
+from bottle import Bottle, HTTPResponse, request, run
+
+# ------------------------------------------------------------------------------------------------
+# SETTINGS: all that one may change, on one screen
+# ------------------------------------------------------------------------------------------------
+
+WIDTH_KM, HEIGHT_KM = 600, 400      # the ocean
+SECTOR_KM = 10                      # one cell of the bathymetry grid: 10 km by 10 km
+KEEP_DAYS = 365                     # older rows are pruned; MOCEAN_DATA_DAYS in the environment changes it
+PRUNE_EVERY_SECONDS = 60            # and then at most
+PRUNE_ROWS = 10_000                 # rows of each table at a time, so that writing never takes long
+WAITING_ROWS = 100_000              # rows kept in memory while the disk is full
+MOST_ROWS = 1_000_000               # of one answer
+MOST_SECONDS = 8.0                  # for making one answer: uWSGI loses patience with a request after 10
+HTML_ROWS = 1_000                   # a browser shows the first ones
+BLOCK_ROWS = 500                    # rows between two pauses: a move never waits longer than these take
+PAUSE_SECONDS = 0.0005
+MEMORY_BYTES = 1_000_000            # a longer answer is spooled to a file without a name
+FREE_BYTES = 200_000_000            # of disk that no answer may take: the game needs them
+
+# ------------------------------------------------------------------------------------------------
+# TABLES: Refusal, Variable, Dataset, and the three datasets
+# ------------------------------------------------------------------------------------------------
+
+
+class Refusal(Exception):
+    """A question that gets no data, and why."""
+
+    def __init__(self, status, words):
+        super().__init__(words)
+        self.status, self.words = status, words
+
+
+def query_error(words):
+    return Refusal(400, 'Bad Request: Query error: ' + words)
+
+
+def no_rows():
+    return Refusal(404, 'Not Found: Your query produced no matching results. (nRows = 0)')
+
+
+def too_much(why):
+    return Refusal(413, f'Payload Too Large: Your query produced too much data. Try to request less data. ({why})')
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One column of a table, or one axis of a grid."""
+    name: str
+    kind: str                       # 'text', 'time' or 'number'
+    units: str                      # as ERDDAP's metadata has them; '' when there are none
+    attributes: dict = field(default_factory=dict)      # name: a text, a number or several numbers
+
+    @property
+    def header_units(self):
+        """Times leave as text, so a table calls their unit UTC."""
+        return 'UTC' if self.kind == 'time' else self.units
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A table (tabledap) or a grid (griddap)."""
+    id: str
+    protocol: str
+    title: str
+    summary: str
+    variables: tuple
+    axes: tuple = ()                # of a grid: y, x
+
+    def attributes(self):
+        return {'cdm_data_type': 'Grid' if self.axes else 'Other', 'institution': INSTITUTION,
+                'summary': self.summary, 'title': self.title}
+
+    def variable(self, name):
+        """The variable of that name, or None."""
+        return next((variable for variable in self.variables if variable.name == name), None)
+
+
+INSTITUTION = 'Mocean club'
+SECONDS_1970 = 'seconds since 1970-01-01T00:00:00Z'
+PLAYER = Variable('player', 'text', '', {'long_name': 'Player'})
+TIME = Variable('time', 'time', SECONDS_1970, {
+    'axis': 'T', 'long_name': 'Time', 'standard_name': 'time', 'time_origin': '01-JAN-1970 00:00:00'})
+X = Variable('x', 'number', 'km', {'axis': 'X', 'long_name': 'Distance to the east'})
+Y = Variable('y', 'number', 'km', {'axis': 'Y', 'long_name': 'Distance to the north'})
+Z = Variable('z', 'number', 'm', {
+    'axis': 'Z', 'long_name': 'Depth of the boat', 'positive': 'down', 'standard_name': 'depth'})
+DEPTH = Variable('depth', 'number', 'm', {
+    'long_name': 'Depth of the sea floor', 'positive': 'down', 'standard_name': 'sea_floor_depth_below_sea_surface'})
+
+
+def axis(variable, length):
+    """A grid's axis with its range: the middles of the sectors."""
+    middles = (SECTOR_KM / 2, length - SECTOR_KM / 2)
+    return Variable(variable.name, 'number', 'km', {**variable.attributes, 'actual_range': middles})
+
+
+TRACKS = Dataset('tracks', 'tabledap', 'Tracks of the boats',
+                 'Where each boat of the club was, once a second while it moved. The ocean is a torus: '
+                 f'x is {WIDTH_KM} km around, y is {HEIGHT_KM} km around.', (PLAYER, TIME, X, Y, Z))
+SOUNDINGS = Dataset('soundings', 'tabledap', 'Soundings of the sea floor',
+                    'Each depth of the sea floor that somebody of the club measured with a ping, as measured.',
+                    (PLAYER, TIME, X, Y, DEPTH))
+BATHYMETRY = Dataset('bathymetry', 'griddap', 'Bathymetry from the soundings',
+                     'The sea floor as far as the club has sounded it: the mean of the soundings in each '
+                     f'{SECTOR_KM} km by {SECTOR_KM} km sector, NaN where nobody has sounded yet.',
+                     (DEPTH,), (axis(Y, HEIGHT_KM), axis(X, WIDTH_KM)))
+DATASETS = {dataset.id: dataset for dataset in (TRACKS, SOUNDINGS, BATHYMETRY)}
+
+
+@dataclass
+class Table:
+    """What every answer is before a format dresses it: named columns, and blocks of rows."""
+    columns: list                   # of Variable
+    blocks: object                  # lists of rows, one after the other
+    has_units: bool = True          # False: lists of datasets and attributes
+
+# ------------------------------------------------------------------------------------------------
+# STORE: the file data.sqlite, written by one thread, read by anybody
+# ------------------------------------------------------------------------------------------------
+
+
+SQL_TYPES = {'text': 'TEXT', 'time': 'INTEGER', 'number': 'REAL'}
+
+
+def schema(dataset):
+    """The SQL that makes a dataset's table and its indexes."""
+    columns = ', '.join(f'{v.name} {SQL_TYPES[v.kind]} NOT NULL' for v in dataset.variables)
+    return (f'CREATE TABLE IF NOT EXISTS {dataset.id} ({columns});'
+            f'CREATE INDEX IF NOT EXISTS {dataset.id}_time ON {dataset.id} (time);'
+            f'CREATE INDEX IF NOT EXISTS {dataset.id}_player ON {dataset.id} (player, time);')
+
+
+def log(words):
+    print('data:', words, file=sys.stderr, flush=True)
+
+
+def days_to_keep():
+    text = os.environ.get('MOCEAN_DATA_DAYS', str(KEEP_DAYS))
+    if re.fullmatch('[1-9][0-9]{0,5}', text):
+        return int(text)
+    log(f'MOCEAN_DATA_DAYS was {text!r}, which is no number of days; keeping {KEEP_DAYS} days')
+    return KEEP_DAYS
+
+
+class Store:
+    """What the club measured, in one SQLite file. Nothing is opened before it is needed, so a fork does no harm."""
+
+    def __init__(self, folder, clock=time.time):
+        self.path, self.clock = pathlib.Path(folder) / 'data.sqlite', clock
+        self.days = days_to_keep()
+        self.lock = threading.Lock()
+        self.db = None
+        self.broken = False                 # a reader found the file damaged
+        self.troubles = set()               # what the log has said already
+        self.next_prune = 0.0
+        self.waiting = {id: collections.deque(maxlen=WAITING_ROWS) for id in (TRACKS.id, SOUNDINGS.id)}
+
+    def keep(self, tracks=(), soundings=()):
+        """Write a second's rows in one transaction: tracks are (player, time, x, y, z), soundings (..., x, y, depth)."""
+        with self.lock:
+            self.waiting[TRACKS.id].extend(tracks)
+            self.waiting[SOUNDINGS.id].extend(soundings)
+            try:
+                self.write()
+                if self.troubles:
+                    self.troubles.clear()
+                    log(f'{self.path.name} is being written again')
+            except (sqlite3.OperationalError, OSError) as error:
+                self.close()
+                self.say_once(error)
+            except Exception:                   # rows that no table can take must not come again every second
+                self.forget()
+                raise
+
+    def write(self):
+        """All that waits goes to the disk; a damaged file is set aside first and a new one begun."""
+        try:
+            if self.broken:
+                self.set_aside('damaged')
+            self.write_rows()
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:        # those below it are not about a damaged file
+                raise
+            log(f'{self.path.name}: {error}')
+            self.set_aside('damaged')
+            self.write_rows()
+
+    def write_rows(self):
+        """One transaction: the new rows in, some old ones out."""
+        db = self.open()
+        rows = {id: list(queue) for id, queue in self.waiting.items()}
+        with db:
+            for id, queue in rows.items():
+                marks = ', '.join('?' * len(DATASETS[id].variables))
+                db.executemany(f'INSERT INTO {id} VALUES ({marks})', queue)
+            if self.clock() >= self.next_prune:
+                self.prune(db)
+        self.forget()
+
+    def forget(self):
+        for queue in self.waiting.values():
+            queue.clear()
+
+    def prune(self, db):
+        oldest = self.clock() - self.days * 86_400
+        for id in self.waiting:
+            db.execute(f'DELETE FROM {id} WHERE rowid IN '
+                       f'(SELECT rowid FROM {id} WHERE time < ? ORDER BY time LIMIT {PRUNE_ROWS})', [oldest])
+        self.next_prune = self.clock() + PRUNE_EVERY_SECONDS
+
+    def open(self):
+        """The connection that writes; a file that somebody removed is begun anew."""
+        if self.db and not self.path.exists():
+            self.close()
+        if not self.db:
+            self.db = sqlite3.connect(self.path, check_same_thread=False)
+            self.db.execute('PRAGMA journal_mode = WAL')
+            self.db.execute('PRAGMA synchronous = NORMAL')
+            self.db.executescript('BEGIN;' + schema(TRACKS) + schema(SOUNDINGS) + 'COMMIT;')
+        return self.db
+
+    def close(self):
+        if self.db:
+            self.db.close()
+        self.db = None
+
+    def begin_anew(self):
+        """A new ocean: the measurements of the old one stay on the disk, under a name with a date."""
+        with self.lock:
+            self.set_aside('old-ocean')
+
+    def set_aside(self, why):
+        """Give the file, and the two that SQLite keeps beside it, a name with a date."""
+        self.close()
+        stamp = time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(self.clock()))
+        name = f'{self.path.name}.{why}-{stamp}'
+        for ending in ('', '-wal', '-shm'):
+            old = self.path.with_name(self.path.name + ending)
+            if old.exists():
+                os.replace(old, self.path.with_name(name + ending))
+        self.broken = False
+        log(f'{self.path.name} is set aside as {name}; a new one is begun')
+
+    def say_once(self, error):
+        if str(error) not in self.troubles:
+            self.troubles.add(str(error))
+            log(f'cannot write {self.path}: {error}. The game goes on; up to {WAITING_ROWS:,} rows wait in memory.')
+
+    def read(self):
+        """A new connection that can only read; where there is no file yet, it finds no rows."""
+        if self.path.exists():
+            return sqlite3.connect(self.path.absolute().as_uri() + '?mode=ro', uri=True, check_same_thread=False)
+        db = sqlite3.connect(':memory:', check_same_thread=False)
+        db.executescript(schema(TRACKS) + schema(SOUNDINGS))
+        return db
+
+    def explain(self, error):
+        """The refusal for a read that failed; a damaged file is set aside at the next write."""
+        if isinstance(error, sqlite3.OperationalError) and str(error) == 'interrupted':
+            return too_much(f'it took longer than {MOST_SECONDS:g} s')
+        log(f'cannot read {self.path}: {error}')
+        self.broken = self.broken or type(error) is sqlite3.DatabaseError
+        return Refusal(503, f'Service Unavailable: The data file cannot be read now: {error}')
+
+# ------------------------------------------------------------------------------------------------
+# QUERY: the text after the ? becomes SQL. Names come from TABLES, values travel only as ?
+# ------------------------------------------------------------------------------------------------
+
+
+OPERATORS = ('!=', '=~', '<=', '>=', '=', '<', '>')       # in the order in which they are looked for
+FUNCTIONS = ('distinct', 'orderBy', 'orderByMax', 'orderByMin')
+SECONDS = {'second': 1, 'minute': 60, 'hour': 3_600, 'day': 86_400}
+NUMBER = re.compile(r'[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?', re.ASCII | re.IGNORECASE)
+MOMENT = re.compile(r'(\d{4})-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d(?:\.\d+)?))?)?)?)?'
+                    r'(?:Z|(?P<sign>[-+ ])(?P<hours>\d\d):?(?P<minutes>\d\d))?', re.ASCII)
+RELATIVE = re.compile(r'(?:now|(?P<end>min|max)\((?P<name>\w+)\))'
+                      r'\s*(?P<shift>[-+ ]?\s*\d+(?:\.\d+)?)?\s*(?P<unit>[a-z]*)', re.ASCII)
+PATTERN_LETTERS = r'\.*+?^$(){}[]'                       # they make a regular expression more than A|B|C
+
+
+@dataclass
+class Query:
+    """A tabledap question, understood."""
+    dataset: Dataset
+    variables: list                 # of Variable: the columns of the answer
+    where: list = field(default_factory=list)       # pieces of SQL, joined by AND
+    values: list = field(default_factory=list)      # one for each ? in them
+    distinct: bool = False
+    order: list = field(default_factory=list)       # names of variables
+    pick: str = ''                  # 'DESC': of each group the row with the most, 'ASC': with the least
+
+    def sql(self):
+        """The whole question in SQL; its values are in `values`."""
+        columns = ', '.join(sql_column(variable) for variable in self.variables)
+        where = ' WHERE ' + ' AND '.join(self.where) if self.where else ''
+        source = self.dataset.id + where
+        if self.pick:
+            *group, last = self.order
+            groups = f'PARTITION BY {", ".join(group)} ' if group else ''
+            source = (f'(SELECT *, row_number() OVER ({groups}ORDER BY {last} {self.pick}, rowid DESC) AS place '
+                      f'FROM {source}) WHERE place = 1')
+        return f'SELECT {"DISTINCT " * self.distinct}{columns} FROM {source} ORDER BY {", ".join(self.order_by())}'
+
+    def order_by(self):
+        """Asked-for variables first; else distinct rows by all their columns, and any others as time went by."""
+        names = [variable.name for variable in self.variables]
+        columns = [str(names.index(name) + 1) for name in self.order]
+        if self.distinct or self.pick:
+            return columns or [str(i + 1) for i in range(len(names))]
+        return [*columns, 'time', 'rowid']
+
+
+def sql_column(variable):
+    if variable.kind == 'time':
+        return f"strftime('%Y-%m-%dT%H:%M:%SZ', {variable.name}, 'unixepoch')"
+    return variable.name
+
+
+def read_parts(raw):
+    """The parts between the &, decoded. erddapy encodes the whole query, & included; people do not."""
+    if '&' not in raw:
+        return split_outside_quotes(decode(raw), '&')
+    return [decode(part) for part in split_outside_quotes(raw, '&')]
+
+
+def decode(text):
+    """What the percent signs and plus signs stand for; the server hands over each byte as one character."""
+    return urllib.parse.unquote_to_bytes(text.replace('+', ' ').encode('latin-1', 'replace')).decode('utf-8', 'replace')
+
+
+def split_outside_quotes(text, mark):
+    """Split at the mark, except between double quotes; a backslash takes the meaning from the next letter."""
+    parts, quoted, escaped = [''], False, False
+    for letter in text:
+        if letter == '"' and not escaped:
+            quoted = not quoted
+        escaped = letter == '\\' and not escaped
+        if letter == mark and not quoted:
+            parts.append('')
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def read_query(dataset, raw, now):
+    """A tabledap query: variables, then constraints and functions, joined by &."""
+    names, *parts = read_parts(raw)
+    query = Query(dataset, read_variables(dataset, names))
+    for part in map(str.strip, parts):
+        if not part or part.startswith('.'):        # the dot: how a graph should look, on servers that draw
+            continue
+        function = re.fullmatch(r'(\w+)\((.*)\)', part)
+        if function:
+            read_function(query, *function.groups())
+        else:
+            read_constraint(query, part, now)
+    return query
+
+
+def read_variables(dataset, text):
+    if not text.strip():
+        return list(dataset.variables)
+    if any(operator in text for operator in OPERATORS):
+        raise query_error(f'All constraints (including "{text}") must be preceded by \'&\'.')
+    variables = []
+    for name in map(str.strip, text.split(',')):
+        variable = dataset.variable(name)
+        if not variable:
+            raise query_error(f'Unrecognized variable="{name}".')
+        if variable in variables:
+            raise query_error(f'variable={name} is listed twice in the results variables list.')
+        variables.append(variable)
+    return variables
+
+
+def read_function(query, name, text):
+    """distinct(), orderBy("..."), orderByMax("..."), orderByMin("...")"""
+    if name not in FUNCTIONS:
+        raise query_error(f'{name}() isn\'t a function here. These are: {", ".join(FUNCTIONS)}.')
+    if name == 'distinct':
+        query.distinct = True
+        return
+    names = [part.strip() for part in text.strip(' "').split(',')]
+    for each in names:
+        if each not in [variable.name for variable in query.variables]:
+            raise query_error(f'orderBy variable={each} isn\'t in the list of results variables.')
+    query.order = names
+    query.pick = {'orderByMax': 'DESC', 'orderByMin': 'ASC'}.get(name, '')
+
+
+def read_constraint(query, part, now):
+    """variable, operator, value: a piece of SQL and what stands for its ?"""
+    name, operator, text = split_constraint(part)
+    variable = query.dataset.variable(name)
+    if not variable:
+        raise query_error(f'Unrecognized constraint variable="{name}".')
+    texts = [text]
+    quoted = text.startswith('"')
+    if quoted:
+        texts = [read_quoted(text)]
+    elif variable.kind == 'text':
+        raise query_error('For constraints of String variables, the right-hand-side value must be surrounded by '
+                          f'double quotes. Bad constraint: {part}')
+    if quoted and variable.kind == 'number' and operator != '=~':
+        raise query_error('For non =~ constraints of numeric variables, the right-hand-side value must not be '
+                          f'surrounded by double quotes. Bad constraint: {part}')
+    if operator == '=~':
+        texts = read_choices(variable, texts[0], part)
+    add_constraint(query, variable, operator, [read_value(query.dataset, variable, text, now) for text in texts])
+
+
+def split_constraint(part):
+    """The operator is looked for before the first double quote: the value may hold anything."""
+    head = part.split('"')[0]
+    operator = next((operator for operator in OPERATORS if operator in head), None)
+    if not operator:
+        raise query_error(f'No operator found in constraint="{part}".')
+    name, text = part.split(operator, 1)
+    if operator == '=' and text.startswith('='):
+        raise query_error("Use '=' instead of '==' in constraints.")
+    if operator == '=' and name.endswith('~'):
+        raise query_error("Use '=~' instead of '~=' in constraints.")
+    return name.strip(), operator, text.strip()
+
+
+def read_quoted(text):
+    """What stands between the double quotes; a backslash takes the meaning from the next letter."""
+    inside = re.fullmatch(r'"((?:[^"\\]|\\.)*)"', text, re.DOTALL)
+    if not inside:
+        raise query_error('A closing doublequote is missing.')
+    return re.sub(r'\\(.)', r'\1', inside[1], flags=re.DOTALL)
+
+
+def read_choices(variable, text, part):
+    """The A, B and C of =~"(A|B|C)". Any other regular expression from a stranger could freeze the server."""
+    inside = text[1:-1] if text.startswith('(') and text.endswith(')') else text
+    if set(inside) & set(PATTERN_LETTERS if variable.kind == 'text' else '()'):
+        raise query_error(f'Here =~ takes a list of values only, as in player=~"(ada|bob)". Bad constraint: {part}')
+    return inside.split('|')
+
+
+def add_constraint(query, variable, operator, pairs):
+    """(SQL, values) pairs become one condition. A column without a number there (NaN) is NULL in SQL."""
+    if operator == '=~':
+        query.where.append(f'{variable.name} IN ({", ".join(sql for sql, _ in pairs)})')
+    elif pairs[0][1] == [None]:
+        query.where.append({'=': f'{variable.name} IS NULL', '!=': f'{variable.name} IS NOT NULL'}.get(operator, '0'))
+        return
+    else:
+        query.where.append(f'{variable.name} {operator} {pairs[0][0]}')
+    query.values += itertools.chain(*(values for _, values in pairs))
+
+
+def read_value(dataset, variable, text, now):
+    """One value as SQL and what stands for its ?"""
+    if variable.kind == 'text':
+        return '?', [text]
+    text = text.strip()
+    if text.lower() == 'nan':
+        return '?', [None]
+    if NUMBER.fullmatch(text.replace(' ', '+')):
+        return '?', [float(text.replace(' ', '+'))]
+    relative = RELATIVE.fullmatch(text)
+    if relative:
+        return read_relative(dataset, variable, text, relative, now)
+    if variable.kind == 'number':
+        raise query_error(f'Numeric tests of NaN must use "NaN", not value="{text}".')
+    return '?', [read_moment(text)]
+
+
+def read_relative(dataset, variable, text, relative, now):
+    """now-7days, max(time)-10minutes, min(x)+5"""
+    shift, unit = relative['shift'], relative['unit']
+    factor = SECONDS.get(unit.removesuffix('s'), None if unit else 1)
+    if factor is None or (unit and not shift) or (unit and variable.kind != 'time'):
+        raise query_error(f'{variable.name}={text} isn\'t understood. Times are like now-7days or max(time)-10minutes; '
+                          f'the units are {", ".join(unit + "s" for unit in SECONDS)}.')
+    offset = float(shift.replace(' ', '')) * factor if shift else 0.0
+    if not relative['end']:
+        return '?', [now + offset]
+    other = dataset.variable(relative['name'])
+    if not other or other.kind == 'text':
+        raise query_error(f'Unrecognized variable="{relative["name"]}".')
+    return f'(SELECT {relative["end"]}({other.name}) FROM {dataset.id}) + ?', [offset]
+
+
+def read_moment(text):
+    """Seconds since 1970 from 2026-01-31, 2026-01-31T12:00:00Z or 2026-01-31T14:00:00+02:00."""
+    moment = MOMENT.fullmatch(text)
+    if moment:
+        year, month, day, hour, minute = (int(part or least) for part, least in zip(moment.groups()[:5], (0, 1, 1, 0, 0), strict=True))
+        second = float(moment[6] or 0)
+        if year and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1] and hour < 24 and minute < 60:
+            ahead = 60 * int(moment['hours'] or 0) + int(moment['minutes'] or 0)
+            ahead = -ahead if moment['sign'] == '-' else ahead
+            return calendar.timegm((year, month, day, hour, minute, 0)) + second - 60 * ahead
+    raise query_error(f'time={text} isn\'t a time. Times are like 2026-01-31T12:00:00Z or now-7days.')
+
+
+def tabledap(store, dataset, raw, html_only):
+    """The table that a query asks for."""
+    query = read_query(dataset, raw, store.clock())
+    return Table(query.variables, read_blocks(store, query, html_only))
+
+
+def read_blocks(store, query, html_only):
+    """The rows, some at a time. SQLite works without holding up Python, and the pauses let the game take its turns."""
+    end = time.monotonic() + MOST_SECONDS
+    sql = query.sql()
+    try:
+        with closing(store.read()) as db:
+            db.set_progress_handler(lambda: time.monotonic() > end, 100_000)
+            if html_only:
+                sql += f' LIMIT {HTML_ROWS}'
+            elif db.execute(f'SELECT 1 FROM ({sql}) LIMIT 1 OFFSET {MOST_ROWS}', query.values).fetchone():
+                raise too_much(f'nRows > {MOST_ROWS}')
+            rows = db.execute(sql, query.values)
+            found = False
+            while block := rows.fetchmany(BLOCK_ROWS):
+                found = True
+                yield block
+                time.sleep(PAUSE_SECONDS)
+                if time.monotonic() > end:
+                    raise sqlite3.OperationalError('interrupted')
+            if not found:
+                raise no_rows()
+    except sqlite3.Error as error:
+        raise store.explain(error) from error
+
+# ------------------------------------------------------------------------------------------------
+# GRID: depth(y, x), the mean of the soundings in each sector
+# ------------------------------------------------------------------------------------------------
+
+
+SIZES = (HEIGHT_KM // SECTOR_KM, WIDTH_KM // SECTOR_KM)       # of y and x
+MIDDLES = tuple(tuple(SECTOR_KM * (i + 0.5) for i in range(size)) for size in SIZES)
+BRACKETS = re.compile(r'\[([^\[\]]*)\]')
+
+
+@dataclass
+class Grid:
+    """A griddap question, understood: which variables, and which places along y and x."""
+    variables: list                 # of Variable: either [depth], or one axis or two
+    places: dict                    # axis name: the indexes asked for
+
+    def along(self):
+        """axis name: the km of the places asked for."""
+        return {axis.name: [middles[place] for place in self.places[axis.name]]
+                for axis, middles in zip(BATHYMETRY.axes, MIDDLES, strict=True)}
+
+
+def read_grid(raw):
+    """A griddap query: depth[(lo):step:(hi)][(lo):step:(hi)], or an axis: y[(lo):(hi)]."""
+    names, *constraints = read_parts(raw)
+    if any(part and not part.startswith('.') for part in constraints):
+        raise query_error('A grid is asked for with brackets, as in depth[(5):1:(395)][(5):1:(595)].')
+    grid = Grid([], {axis.name: range(size) for axis, size in zip(BATHYMETRY.axes, SIZES, strict=True)})
+    for item in map(str.strip, names.split(',')) if names.strip() else [DEPTH.name]:
+        read_grid_item(grid, item)
+    if len({variable in BATHYMETRY.axes for variable in grid.variables}) > 1:
+        raise query_error('An axis (y, x) and depth can\'t be asked for in the same query; depth brings y and x along.')
+    return grid
+
+
+def read_grid_item(grid, item):
+    """One variable and what stands in its brackets."""
+    name = item.split('[')[0]
+    brackets = BRACKETS.findall(item)
+    variable = next((v for v in (*BATHYMETRY.axes, DEPTH) if v.name == name), None)
+    if not variable:
+        raise query_error(f'Unrecognized variable="{name}".')
+    if variable in grid.variables:
+        raise query_error(f'variable={name} is listed twice in the results variables list.')
+    axes = BATHYMETRY.axes if variable is DEPTH else (variable,)
+    if item != name + ''.join(f'[{text}]' for text in brackets) or (brackets and len(brackets) != len(axes)):
+        raise query_error(f'{name} needs {len(axes)} pair(s) of brackets or none: {name}'
+                          f'{"".join("[(lo):1:(hi)]" for _ in axes)}. It was: {item}')
+    grid.variables.append(variable)
+    for each, text in zip(axes, brackets, strict=False):     # no brackets: all places
+        grid.places[each.name] = read_places(each, text)
+
+
+def read_places(axis, text):
+    """The indexes between start and stop: [start], [start:stop], [start:step:stop], or [] for all."""
+    if not text.strip():
+        return range(SIZES[BATHYMETRY.axes.index(axis)])
+    parts = [part.strip() for part in text.split(':')]
+    if len(parts) > 3:
+        raise grid_error(axis, text, 'there are too many colons.')
+    step = parts[1] if len(parts) == 3 else '1'
+    if not re.fullmatch('[1-9][0-9]{0,3}', step):
+        raise grid_error(axis, text, f'the step was "{step}"; it is a whole number from 1.')
+    start, stop = read_place(axis, text, parts[0]), read_place(axis, text, parts[-1])
+    if start > stop:
+        raise grid_error(axis, text, f'the start "{parts[0]}" is beyond the stop "{parts[-1]}".')
+    return range(start, stop + 1, int(step))
+
+
+def read_place(axis, text, place):
+    """An index: (57.0) is the sector nearest to that km, 5 is the sixth sector, last is the last one."""
+    middles = MIDDLES[BATHYMETRY.axes.index(axis)]
+    inside = place[1:-1].strip() if place.startswith('(') and place.endswith(')') else ''
+    if place in ('last', '(last)'):
+        return len(middles) - 1
+    if NUMBER.fullmatch(inside):
+        index = (float(inside) - middles[0]) / SECTOR_KM
+        if -0.5 <= index <= len(middles) - 0.5:
+            return min(math.floor(index + 0.5), len(middles) - 1)
+    if re.fullmatch('[0-9]{1,4}', place) and int(place) < len(middles):
+        return int(place)
+    raise grid_error(axis, text, f'"{place}" isn\'t on the axis: from ({middles[0]}) to ({middles[-1]}) km, '
+                                 f'or from 0 to {len(middles) - 1} counted in sectors.')
+
+
+def grid_error(axis, text, words):
+    return query_error(f'For axis {axis.name}, Constraint="[{text}]": {words}')
+
+
+def read_depths(store):
+    """The mean of the soundings by sector: {(row, column): depth}."""
+    rows, columns = SIZES
+    try:
+        with closing(store.read()) as db:
+            return {(row, column): depth for row, column, depth in db.execute(
+                f'SELECT CAST(y / {SECTOR_KM} AS INTEGER) % {rows}, CAST(x / {SECTOR_KM} AS INTEGER) % {columns}, '
+                'round(avg(depth), 3) FROM soundings GROUP BY 1, 2')}
+    except sqlite3.Error as error:
+        raise store.explain(error) from error
+
+
+def griddap(store, grid):
+    """The grid as a table: a row for each sector, the southernmost first."""
+    if grid.variables != [DEPTH]:
+        along = grid.along()
+        return Table(grid.variables, [list(itertools.zip_longest(*(along[axis.name] for axis in grid.variables)))])
+    depths = read_depths(store)
+    rows = [(MIDDLES[0][row], MIDDLES[1][column], depths.get((row, column)))
+            for row in grid.places['y'] for column in grid.places['x']]
+    return Table([*BATHYMETRY.axes, DEPTH], [rows])
+
+# ------------------------------------------------------------------------------------------------
+# FORMATS: one table in, many dresses out. A format yields pieces of text
+# ------------------------------------------------------------------------------------------------
+
+
+def write_csv(table):
+    """Names, then units, then the rows."""
+    names, units = zip(*((v.name, v.header_units) for v in table.columns), strict=True)
+    return csv_lines([names, units] if table.has_units else [names], table)
+
+
+def write_csvp(table):
+    """One line of names with units."""
+    return csv_lines([[f'{v.name} ({v.header_units})' if v.header_units else v.name for v in table.columns]], table)
+
+
+def write_csv0(table):
+    """No header at all."""
+    return csv_lines([], table)
+
+
+def csv_lines(header, table):
+    """The header goes out with the first rows: a query that finds nothing has sent nothing yet."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator='\n')
+    writer.writerows(header)
+    for block in table.blocks:
+        writer.writerows([['NaN' if value is None else value for value in row] for row in block])
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def write_json(table):
+    """{"table": {"columnNames": [...], "columnTypes": [...], "columnUnits": [...], "rows": [[...], ...]}}"""
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    names = [variable.name for variable in table.columns]
+    types = ['double' if variable.kind == 'number' else 'String' for variable in table.columns]
+    units = [variable.header_units or None for variable in table.columns]
+    before = (f'{{\n"table": {{\n"columnNames": {encode(names)},\n"columnTypes": {encode(types)},\n'
+              f'"columnUnits": {encode(units)},\n"rows": [\n')
+    for block in table.blocks:
+        yield before + ',\n'.join(map(encode, block))
+        before = ',\n'
+    yield '\n]\n}\n}\n'
+
+
+def write_html(table):
+    """A plain table; whatever somebody wrote into it comes out as text."""
+    names = ''.join(f'<th>{html.escape(variable.name)}</th>' for variable in table.columns)
+    units = ''.join(f'<th>{html.escape(variable.header_units)}</th>' for variable in table.columns)
+    before = PAGE.format(title='Mocean data') + f'<table>\n<tr>{names}</tr>\n<tr>{units}</tr>\n'
+    for block in table.blocks:
+        rows = ''.join(f'<tr>{"".join(map(html_cell, row))}</tr>\n' for row in block)
+        yield before + rows
+        before = ''
+    yield f'</table>\n<p>A page shows at most {HTML_ROWS:,} rows; .csv instead of .html gives all of them.</p>\n'
+
+
+def html_cell(value):
+    text = 'NaN' if value is None else html.escape(str(value))
+    return f'<td><a href="{text}">{text}</a></td>' if text.startswith(('http://', 'https://')) else f'<td>{text}</td>'
+
+
+PAGE = '''<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+body {{ font-family: sans-serif; margin: 2em; max-width: 60em; }}
+table {{ border-collapse: collapse; }}
+td, th {{ border: 1px solid #999; padding: 0.2em 0.6em; text-align: left; }}
+</style>
+<h1>{title}</h1>
+<p><a href="/erddap/index.html">All datasets</a></p>
+'''
+
+FORMATS = {                         # file type: (media type, writer)
+    'csv': ('text/csv', write_csv),
+    'csvp': ('text/csv', write_csvp),
+    'csv0': ('text/csv', write_csv0),
+    'json': ('application/json', write_json),
+    'html': ('text/html', write_html),
+    'htmlTable': ('text/html', write_html),
+}
+
+
+def write_ncml():
+    """What erddapy reads before it asks for a grid: dimensions, variables and their attributes, in XML."""
+    dimensions = ''.join(f'  <dimension name="{axis.name}" length="{size}" />\n'
+                         for axis, size in zip(BATHYMETRY.axes, SIZES, strict=True))
+    variables = ''.join(ncml_variable(variable) for variable in (*BATHYMETRY.axes, DEPTH))
+    return ('<?xml version="1.0" encoding="UTF-8"?>\n'
+            '<netcdf xmlns="https://www.unidata.ucar.edu/namespaces/netcdf/ncml-2.2">\n'
+            f'{ncml_attributes(BATHYMETRY.attributes())}{dimensions}{variables}</netcdf>\n').encode()
+
+
+def ncml_variable(variable):
+    shape = variable.name if variable in BATHYMETRY.axes else 'y x'
+    return (f'  <variable name="{variable.name}" shape="{shape}" type="double">\n'
+            f'{ncml_attributes({**variable.attributes, "units": variable.units}, "  ")}  </variable>\n')
+
+
+def ncml_attributes(attributes, indent=''):
+    lines = ''
+    for name, value in sorted(attributes.items()):
+        kind = '' if isinstance(value, str) else ' type="double"'
+        text = html.escape(value) if isinstance(value, str) else ' '.join(map(str, value))
+        lines += f'{indent}  <attribute name="{name}"{kind} value="{text}" />\n'
+    return lines
+
+
+def write_nc(grid, depths):
+    """A NetCDF-3 classic file: a header that says where each variable begins, then the numbers, big end first."""
+    variables = nc_variables(grid, depths)
+    blanks = nc_header(variables, [0] * len(variables))
+    begins = itertools.accumulate((8 * len(values) for _, _, values in variables), initial=len(blanks))
+    numbers = itertools.chain(*(values for _, _, values in variables))
+    return nc_header(variables, begins) + b''.join(struct.pack('>d', number) for number in numbers)
+
+
+def nc_variables(grid, depths):
+    """(variable, its axes, its values) for each; depth comes last, row by row from the south."""
+    along = grid.along()
+    axes = BATHYMETRY.axes if DEPTH in grid.variables else grid.variables
+    variables = [(axis, [axis], along[axis.name]) for axis in axes]
+    if DEPTH in grid.variables:
+        values = [depths.get((row, column), math.nan) for row in grid.places['y'] for column in grid.places['x']]
+        variables.append((DEPTH, list(axes), values))
+    return variables
+
+
+def nc_header(variables, begins):
+    """Three lists: dimensions (tag 10), attributes (tag 12), variables (tag 11)."""
+    axes = [variable for variable, shape, _ in variables if shape == [variable]]
+    dimensions = [nc_text(variable.name) + struct.pack('>i', len(values))
+                  for variable, shape, values in variables if variable in axes]
+    described = [nc_text(variable.name) + struct.pack(f'>i{len(shape)}i', len(shape), *map(axes.index, shape))
+                 + nc_attributes(nc_facts(variable)) + struct.pack('>iii', 6, 8 * len(values), begin)
+                 for (variable, shape, values), begin in zip(variables, begins, strict=False)]
+    return (b'CDF\x01' + struct.pack('>i', 0) + nc_list(10, dimensions) + nc_attributes(BATHYMETRY.attributes())
+            + nc_list(11, described))
+
+
+def nc_facts(variable):
+    """A variable's attributes; _FillValue says how an empty sector of the depths looks."""
+    return {**variable.attributes, 'units': variable.units, **({'_FillValue': (math.nan,)} if variable is DEPTH else {})}
+
+
+def nc_attributes(attributes):
+    """Texts (type 2) and doubles (type 6)."""
+    parts = []
+    for name, value in sorted(attributes.items()):
+        if isinstance(value, str):
+            parts.append(nc_text(name) + struct.pack('>i', 2) + nc_text(value))
+        else:
+            parts.append(nc_text(name) + struct.pack(f'>ii{len(value)}d', 6, len(value), *value))
+    return nc_list(12, parts)
+
+
+def nc_list(tag, parts):
+    return struct.pack('>ii', tag if parts else 0, len(parts)) + b''.join(parts)
+
+
+def nc_text(text):
+    """Length, letters, and NULs up to a multiple of four."""
+    letters = text.encode('utf-8')
+    return struct.pack('>i', len(letters)) + letters + b'\0' * (-len(letters) % 4)
+
+# ------------------------------------------------------------------------------------------------
+# ROUTES: the addresses. To add one: give make_app a route, write its example into EXAMPLES, test it
+# ------------------------------------------------------------------------------------------------
+
+
+EXAMPLES = (                        # address after the server's, what it gives; the first page shows them as links
+    ('/erddap/tabledap/tracks.html?&time>=now-10minutes', 'where the boats were in the last ten minutes'),
+    ('/erddap/tabledap/tracks.csv?player,time,x,y,z&orderByMax("player,time")', 'where each boat was last, as a file'),
+    ('/erddap/tabledap/tracks.html?player&distinct()', 'who has sailed'),
+    ('/erddap/tabledap/soundings.html?x,y,depth&depth<=20', 'the shallows found so far'),
+    ('/erddap/griddap/bathymetry.csv', 'the sea floor as the club knows it, as a file'),
+    ('/erddap/griddap/bathymetry.html?depth[(5):1:(95)][(5):1:(95)]', 'its south-west corner'),
+    ('/erddap/info/tracks/index.html', 'what the columns of tracks mean'),
+    ('/erddap/search/index.html?searchFor=sea floor', 'datasets about the sea floor'),
+)
+
+
+def make_app(folder=None, store=None):
+    """The routes under /erddap, over the store in that folder."""
+    folder = folder or os.environ.get('STATE_DIRECTORY') or pathlib.Path(__file__).resolve().parent
+    app = Bottle()
+    app.store = store = store or Store(folder)
+    app.install(answer_in_our_form)
+    for path in ('/erddap', '/erddap/', '/erddap/index.html'):
+        app.route(path, callback=on_front_page)
+    app.route('/erddap/info/<file>', callback=lambda file: on_list(file, DATASETS.values(), store))
+    app.route('/erddap/info/<id>/<file>', callback=lambda id, file: on_info(id, file, store))
+    app.route('/erddap/search/<file>', callback=lambda file: on_search(file, store))
+    app.route('/erddap/tabledap/<file>', callback=lambda file: on_tabledap(file, store))
+    app.route('/erddap/griddap/<file>', callback=lambda file: on_griddap(file, store))
+    app.route('/erddap/<rest:path>', method='ANY', callback=on_anything_else)
+    for path in ('/erddap', '/erddap/'):
+        app.route(path, method='ANY', callback=on_anything_else)
+    return app
+
+
+def make_lone_app(folder=None):
+    """The same, with a first page at / and our form for every error: for `python data.py`."""
+    app = make_app(folder)
+    app.route('/', callback=on_front_page)
+    for path in ('/', '/<rest:path>'):
+        app.route(path, method='ANY', callback=on_anything_else)
+    return app
+
+
+def answer_in_our_form(callback):
+    """Every refusal in ERDDAP's form; what nobody thought of goes to the log and becomes a 500 in the same form."""
+    def answer(*args, **kwargs):
+        try:
+            return callback(*args, **kwargs)
+        except HTTPResponse:
+            raise
+        except Refusal as refusal:
+            return error_reply(refusal.status, refusal.words)
+        except Exception:
+            log(f'unexpected, at {request.path} ? {request.query_string}\n{traceback.format_exc()}')
+            return error_reply(500, 'Internal Server Error: The server made a mistake; its log says which.')
+    return answer
+
+
+def error_reply(status, words):
+    words = words.replace('"', '\\"')
+    body = f'Error {{\n    code={status};\n    message="{words}";\n}}\n'
+    return HTTPResponse(body.encode('utf-8'), status, {'Content-Type': 'text/plain; charset=UTF-8'})
+
+
+def on_anything_else(rest=''):
+    if request.method not in ('GET', 'HEAD'):
+        raise Refusal(405, f'Method Not Allowed: Everything here is asked for with GET, not {request.method}.')
+    raise nothing_there()
+
+
+def nothing_there():
+    return Refusal(404, f'Not Found: There is nothing at {request.path}; /erddap/index.html lists what there is.')
+
+
+def on_front_page():
+    """The datasets, and some questions to start from."""
+    page = PAGE.format(title='Mocean data: what the club measured') + '<ul>\n'
+    for dataset in DATASETS.values():
+        page += (f'<li><a href="/erddap/{dataset.protocol}/{dataset.id}.html">{dataset.id}</a>: {dataset.summary} '
+                 f'<a href="/erddap/info/{dataset.id}/index.html">What its columns mean.</a></li>\n')
+    page += '</ul>\n<h2>Some questions</h2>\n<ul>\n'
+    for path, words in EXAMPLES:
+        path = html.escape(path)
+        page += f'<li><a href="{path}">{path}</a><br>{words}</li>\n'
+    return page + ('</ul>\n<p>Add a question after the <code>?</code>: columns with commas between them, then '
+                   '<code>&amp;</code> and a condition, as often as you like. This answers like a small part of '
+                   'ERDDAP, the data server of many ocean institutes.</p>\n')
+
+
+def on_tabledap(file, store):
+    id, kind = split_file(file)
+    if id == 'index':
+        return on_list(file, [dataset for dataset in DATASETS.values() if dataset.protocol == 'tabledap'], store)
+    dataset = find_dataset(id, 'tabledap')
+    if not kind:
+        return redirect_to_html('tabledap', id)
+    writer = find_format(kind)
+    return reply(writer, tabledap(store, dataset, request.query_string, kind in ('html', 'htmlTable')), store)
+
+
+def on_griddap(file, store):
+    id, kind = split_file(file)
+    if id == 'index':
+        return on_list(file, [BATHYMETRY], store)
+    find_dataset(id, 'griddap')
+    if not kind:
+        return redirect_to_html('griddap', id)
+    if kind == 'ncml':
+        return send('application/xml', write_ncml())
+    if kind == 'nc':
+        grid = read_grid(request.query_string)
+        return send('application/x-netcdf', write_nc(grid, read_depths(store)))
+    writer = find_format(kind)
+    return reply(writer, griddap(store, read_grid(request.query_string)), store)
+
+
+def on_list(file, datasets, store):
+    """The datasets: index.csv, index.json, index.html."""
+    return reply(find_index_format(file), list_table(datasets), store)
+
+
+def on_info(id, file, store):
+    """The variables and attributes of one dataset."""
+    return reply(find_index_format(file), info_table(find_dataset(id)), store)
+
+
+def on_search(file, store):
+    """index: all the words, in any order; advanced: with more fields, of which only the protocol matters here."""
+    asked = dict(part.partition('=')[::2] for part in read_parts(request.query_string))
+    words = asked.get('searchFor', '')
+    protocol = asked.get('protocol', '').lower()
+    found = [dataset for dataset in DATASETS.values()
+             if matches(dataset, words) and protocol in ('', '(any)', dataset.protocol)]
+    if not found:
+        raise Refusal(404, 'Resource not found: Your query produced no matching results. '
+                           'Check the spelling of the word(s) you searched for.')
+    return reply(find_index_format(file, ('index', 'advanced')), list_table(found), store)
+
+
+def matches(dataset, words):
+    """All words must be there, whatever their case; -word must not; "a phrase" holds together."""
+    text = ' '.join([*(f'{name}={value}' for name, value in dataset.attributes().items()), f'datasetID={dataset.id}',
+                     *(' '.join(map(str, (variable.name, variable.units, *variable.attributes.values())))
+                       for variable in (*dataset.axes, *dataset.variables))]).lower()
+    for minus, phrase, word in re.findall(r'(-?)(?:"([^"]*)"?|([^\s"]+))', words.lower()):
+        if ((phrase or word) in text) == bool(minus):
+            return False
+    return True
+
+
+def list_table(datasets):
+    """What search and the indexes tell: one row a dataset."""
+    here = server_address()
+    names = ('griddap', 'tabledap', 'Title', 'Summary', 'Info', 'Institution', 'Dataset ID')
+    rows = [[f'{here}/erddap/{dataset.protocol}/{dataset.id}' if dataset.protocol == protocol else ''
+             for protocol in ('griddap', 'tabledap')]
+            + [dataset.title, dataset.summary, f'{here}/erddap/info/{dataset.id}/index.html', INSTITUTION, dataset.id]
+            for dataset in datasets]
+    return Table([Variable(name, 'text', '') for name in names], [rows], has_units=False)
+
+
+def info_table(dataset):
+    """One row for each variable, and one for each attribute."""
+    rows = [('attribute', 'NC_GLOBAL', *info_value(*pair)) for pair in sorted(dataset.attributes().items())]
+    for axis, size in zip(dataset.axes, SIZES, strict=False):        # a table has no axes
+        rows.append(('dimension', axis.name, '', 'double',
+                     f'nValues={size}, evenlySpaced=true, averageSpacing={float(SECTOR_KM)}'))
+        rows += info_attributes(axis)
+    for variable in dataset.variables:
+        kind = 'String' if variable.kind == 'text' else 'double'
+        rows.append(('variable', variable.name, ', '.join(axis.name for axis in dataset.axes), kind, ''))
+        rows += info_attributes(variable)
+    names = ('Row Type', 'Variable Name', 'Attribute Name', 'Data Type', 'Value')
+    return Table([Variable(name, 'text', '') for name in names], [rows], has_units=False)
+
+
+def info_attributes(variable):
+    attributes = {**variable.attributes, **({'units': variable.units} if variable.units else {})}
+    return [('attribute', variable.name, *info_value(*pair)) for pair in sorted(attributes.items())]
+
+
+def info_value(name, value):
+    return (name, 'String', value) if isinstance(value, str) else (name, 'double', ', '.join(map(str, value)))
+
+
+def split_file(file):
+    """tracks.csv is the dataset tracks as csv."""
+    return file.partition('.')[::2]
+
+
+def find_dataset(id, protocol=None):
+    dataset = DATASETS.get(id)
+    if not dataset or protocol not in (None, dataset.protocol):
+        raise Refusal(404, f'Not Found: Currently unknown datasetID={id}')
+    return dataset
+
+
+def find_format(kind):
+    if kind not in FORMATS:
+        raise query_error(f'fileType=.{kind} isn\'t supported by this dataset.')
+    return FORMATS[kind]
+
+
+def find_index_format(file, names=('index',)):
+    name, kind = split_file(file)
+    if name not in names:
+        raise nothing_there()
+    return find_format(kind)
+
+
+def redirect_to_html(protocol, id):
+    question = '?' + request.query_string if request.query_string else ''
+    return HTTPResponse(b'', 302, {'Location': f'/erddap/{protocol}/{id}.html{question}'})
+
+
+def server_address():
+    """The server as the asker reached it; a Host that is no host name is not repeated."""
+    host = request.get_header('Host', '')
+    if not re.fullmatch(r'[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?', host):
+        host = f'{request.environ["SERVER_NAME"]}:{request.environ["SERVER_PORT"]}'
+    secure = 'https' in (request.get_header('X-Forwarded-Proto'), request.environ['wsgi.url_scheme'])
+    return f'{"https" if secure else "http"}://{host}'
+
+
+def reply(format, table, store):
+    """The whole answer is made before the first byte leaves: an error can still be told, and a slow reader
+    holds up nobody, for the server program hands him a finished file."""
+    media_type, write = format
+    with ExitStack() as stack:
+        spool = stack.enter_context(tempfile.SpooledTemporaryFile(MEMORY_BYTES, dir=store.path.parent))
+        for text in write(table):
+            spool.write(text.encode('utf-8'))
+            if spool.tell() > MEMORY_BYTES and shutil.disk_usage(store.path.parent).free < FREE_BYTES:
+                raise Refusal(503, 'Service Unavailable: The server\'s disk is nearly full. Ask for less data.')
+        size = spool.tell()
+        spool.seek(0)
+        if size > MEMORY_BYTES:
+            stack.pop_all()                     # the server program closes the file when it has sent it
+        return send(f'{media_type}; charset=utf-8', spool if size > MEMORY_BYTES else spool.read(), size)
+
+
+def send(media_type, body, size=None):
+    """The length goes along, so that a program notices when an answer was cut short."""
+    return HTTPResponse(body, 200, {'Content-Type': media_type, 'Content-Length': str(size or len(body))})
+
+
+# ------------------------------------------------------------------------------------------------
+# START: for uWSGI `application`; for a laptop `python data.py`
+# ------------------------------------------------------------------------------------------------
+
+
+def wsgi(app):
+    """The app as a server calls it: nothing is cached, nothing is guessed, any web page may read it."""
+    def application(environ, start_response):
+        def start(status, headers, exc_info=None):
+            return start_response(status, [*headers, *ALWAYS])
+        return app(environ, start)
+    return application
+
+
+ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'), ('Access-Control-Allow-Origin', '*')]
+
+
+class Threads(socketserver.ThreadingMixIn, WSGIServer):
+    """A thread for each request: somebody's long download holds up nobody."""
+    daemon_threads = True
+
+
+application = wsgi(make_lone_app())
+
+
+def main():
+    port = int(os.environ.get('PORT', 8080))
+    try:
+        run(application, host='0.0.0.0', port=port, server='wsgiref', server_class=Threads)
+    except OSError as error:
+        sys.exit(f'Cannot listen on port {port}: {error.strerror}. Another program may use it: PORT=8081 python data.py')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,426 @@
+"""The data service, asked in its own language: each conversation inside this process and through real uWSGI."""
+import csv
+import json
+import sqlite3
+import urllib.parse
+
+import pytest
+
+import data
+
+NOON = 1767268800                   # 2026-01-01T12:00:00Z
+TRACKS = [(player, NOON + second, float(x), float(y), float(z)) for player, second, x, y, z in [
+    ('ada', 0, 57, 104, 0), ('ada', 1, 58, 104, 0), ('ada', 2, 59, 104, 5), ('Zoë', 1, 599, 0, 0), ('Zoë', 2, 0, 0, 0),
+    ('bob', 60, 300, 399, 10), ('bob', 61, 300, 0, 10), ('Ann,"Q"', 61, 5, 5, 0)]]
+SOUNDINGS = [(player, NOON + second, float(x), float(y), depth) for player, second, x, y, depth in [
+    ('ada', 0, 57, 104, 30.0), ('ada', 1, 58, 104, 29.0), ('bob', 60, 300, 399, 12.5), ('Zoë', 2, 599.5, 0, 50.0)]]
+
+
+@pytest.fixture
+def program():
+    return 'data'
+
+
+@pytest.fixture(autouse=True)
+def rows(tmp_path):
+    """What the club measured: written by a Store, as the game writes it."""
+    store = data.Store(tmp_path)
+    store.keep(TRACKS, SOUNDINGS)
+    store.close()
+    return store
+
+
+def error(code, words):
+    return f'Error {{\n    code={code};\n    message="{words}";\n}}\n'
+
+
+def query_error(words):
+    return error(400, 'Bad Request: Query error: ' + words.replace('"', '\\"'))
+
+
+# ---- tables
+
+def test_a_csv_has_a_line_of_names_and_a_line_of_units(say):
+    reply = say('/erddap/tabledap/tracks.csv?&player="ada"')
+    assert reply == ('player,time,x,y,z\n,UTC,km,km,m\nada,2026-01-01T12:00:00Z,57.0,104.0,0.0\n'
+                     'ada,2026-01-01T12:00:01Z,58.0,104.0,0.0\nada,2026-01-01T12:00:02Z,59.0,104.0,5.0\n')
+    assert reply.status == 200
+    assert reply.headers['Content-Type'] == 'text/csv; charset=utf-8'
+    assert int(reply.headers['Content-Length']) == len(reply.encode())
+
+
+def test_a_csvp_has_one_line_of_names_with_units(say):
+    assert say('/erddap/tabledap/soundings.csvp?player,time,depth&depth>40') == (
+        'player,time (UTC),depth (m)\nZoë,2026-01-01T12:00:02Z,50.0\n')
+
+
+def test_a_csv0_has_no_header(say):
+    assert say('/erddap/tabledap/tracks.csv0?x,y&player="bob"') == '300.0,399.0\n300.0,0.0\n'
+
+
+def test_json_has_names_types_units_and_rows(say):
+    reply = say('/erddap/tabledap/tracks.json?player,time,x&x>=599')
+    assert reply.headers['Content-Type'] == 'application/json; charset=utf-8'
+    assert reply.json() == {'table': {
+        'columnNames': ['player', 'time', 'x'], 'columnTypes': ['String', 'String', 'double'],
+        'columnUnits': [None, 'UTC', 'km'], 'rows': [['Zoë', '2026-01-01T12:00:01Z', 599.0]]}}
+
+
+def test_html_escapes_what_somebody_wrote(say, rows):
+    rows.keep([('<b>&"', NOON, 1.0, 1.0, 0.0)])
+    for kind in ('html', 'htmlTable'):
+        reply = say(f'/erddap/tabledap/tracks.{kind}?player&x=1')
+        assert '<td>&lt;b&gt;&amp;&quot;</td>' in reply
+        assert '<b>' not in reply
+        assert reply.headers['Content-Type'] == 'text/html; charset=utf-8'
+
+
+def test_html_shows_the_first_thousand_rows(say, rows):
+    rows.keep([('eve', NOON + i, 1.0, 1.0, 0.0) for i in range(1500)])
+    assert say('/erddap/tabledap/tracks.html?&player="eve"').count('<tr><td>') == 1000
+    assert say('/erddap/tabledap/tracks.csv0?&player="eve"').count('\n') == 1500
+
+
+def test_names_with_commas_and_quotes_survive_the_csv(say):
+    text = say('/erddap/tabledap/tracks.csv0?player&x=5&y=5')
+    assert list(csv.reader(text.splitlines())) == [['Ann,"Q"']]
+
+
+def test_without_a_file_type_one_is_sent_to_the_page(say):
+    reply = say('/erddap/tabledap/tracks?player&x>5')
+    assert (reply.status, reply.headers['Location']) == (302, '/erddap/tabledap/tracks.html?player&x>5')
+    assert say('/erddap/griddap/bathymetry').headers['Location'] == '/erddap/griddap/bathymetry.html'
+
+
+def test_head_is_a_get_without_a_body(say):
+    reply = say('/erddap/tabledap/tracks.csv', method='HEAD')
+    assert (reply, reply.status) == ('', 200)
+
+
+def test_every_answer_may_be_read_by_any_page_and_kept_by_none(server):
+    for path in ('/', '/erddap/tabledap/tracks.csv', '/erddap/tabledap/tracks.csv?zz', '/nowhere'):
+        headers = server.say(path).headers
+        assert headers['Cache-Control'] == 'no-store'
+        assert headers['X-Content-Type-Options'] == 'nosniff'
+        assert headers['Access-Control-Allow-Origin'] == '*'
+
+
+# ---- the query language: each question written in three ways
+
+QUESTIONS = [       # dataset, query, the rows it finds (by their place in the lists above)
+    ('tracks', '', range(8)),
+    ('tracks', '&player="ada"', [0, 1, 2]),
+    ('tracks', '&player!="ada"', [3, 4, 5, 6, 7]),
+    ('tracks', '&player="Zoë"', [3, 4]),
+    ('tracks', '&player="zoë"', None),
+    ('tracks', '&player=~"(ada|Zoë)"', [0, 1, 3, 2, 4]),
+    ('tracks', '&player=~"bob"', [5, 6]),
+    ('tracks', r'&player="Ann,\"Q\""', [7]),
+    ('tracks', '&player<"b"', [0, 1, 2, 3, 4, 7]),
+    ('tracks', '&x>57&x<=59', [1, 2]),
+    ('tracks', '&x=57', [0]),
+    ('tracks', '&x!=57&z=0&player="ada"', [1]),
+    ('tracks', '&x=~"(57|58.0)"', [0, 1]),
+    ('tracks', '&z>=5e0&z<1.0e1', [2]),
+    ('tracks', '&z>=5&.draw=markers&.marker=5|5', [2, 5, 6]),
+    ('tracks', '&time>=1767268860.0', [5, 6, 7]),
+    ('tracks', '&time<2026-01-01T12:00:01Z', [0]),
+    ('tracks', '&time=2026-01-01T12:01', [5]),
+    ('tracks', '&time="2026-01-01T12:01:00Z"', [5]),
+    ('tracks', '&time>=2026-01-01T14:01:01+02:00', [6, 7]),
+    ('tracks', '&time>2026-01-02', None),
+    ('tracks', '&time>=max(time)-1second', [5, 6, 7]),
+    ('tracks', '&time<=min(time)+1seconds&player="ada"', [0, 1]),
+    ('tracks', '&x>=max(x)-1', [3]),
+    ('tracks', '&time>now-10minutes', None),
+    ('tracks', '&time<now+1hour&time=now', None),
+    ('tracks', '&x!=NaN&x>500', [3]),
+    ('tracks', '&x=NaN', None),
+    ('soundings', '&depth<=29', [1, 2]),
+]
+
+
+def ways(query):
+    """As typed; each part encoded, & left alone; everything encoded, & included (as erddapy does)."""
+    names, *parts = query.split('&')
+    encode = urllib.parse.quote
+    return [query.replace('+', '%2B'), '&'.join([names, *(encode(part, safe='') for part in parts)]),
+            urllib.parse.quote_plus(query)]
+
+
+@pytest.mark.parametrize('way', [0, 1, 2])
+def test_a_question_finds_its_rows_however_it_is_encoded(say, way):
+    for dataset, query, found in QUESTIONS:
+        reply = say(f'/erddap/tabledap/{dataset}.json?{ways(query)[way]}')
+        if found is None:
+            assert reply == error(404, 'Not Found: Your query produced no matching results. (nRows = 0)'), query
+            continue
+        rows = sorted(map(str, reply.json()['table']['rows']))
+        source = TRACKS if dataset == 'tracks' else SOUNDINGS
+        assert rows == sorted(str([row[0], iso(row[1]), *row[2:]]) for row in (source[i] for i in found)), query
+
+
+def iso(time):
+    return f'2026-01-01T12:{(time - NOON) // 60:02}:{(time - NOON) % 60:02}Z'
+
+
+def test_a_plus_is_a_space_and_where_a_plus_is_meant_the_space_will_do(say):
+    assert say('/erddap/tabledap/tracks.csv0?player&time>=2026-01-01T14:01:01+02:00&x=300') == 'bob\n'
+    assert say('/erddap/tabledap/tracks.csv0?player&time<=min(time)+1second&x=58') == 'ada\n'
+
+
+def test_the_constrained_variable_need_not_be_asked_for(say):
+    assert say('/erddap/tabledap/tracks.csv0?player&x=59') == 'ada\n'
+
+
+def test_rows_come_in_the_order_of_time(say, rows):
+    rows.keep([('old', NOON - 5, 1.0, 1.0, 0.0)])
+    times = [line.split(',')[0] for line in say('/erddap/tabledap/tracks.csv0?time,x').splitlines()]
+    assert times == sorted(times)
+    assert times[0] == '2026-01-01T11:59:55Z'
+
+
+def test_distinct_sorts_and_drops_what_is_there_twice(say):
+    assert say('/erddap/tabledap/soundings.csv0?player&distinct()') == 'Zoë\nada\nbob\n'
+    assert say('/erddap/tabledap/tracks.csv0?z,player&distinct()&player=~"(ada|bob)"') == '0.0,ada\n5.0,ada\n10.0,bob\n'
+
+
+def test_order_by_max_keeps_the_last_of_each(say):
+    assert say('/erddap/tabledap/tracks.csv0?player,time,x&orderByMax("player,time")&player=~"(ada|bob|Zoë)"') == (
+        'Zoë,2026-01-01T12:00:02Z,0.0\nada,2026-01-01T12:00:02Z,59.0\nbob,2026-01-01T12:01:01Z,300.0\n')
+    assert say('/erddap/tabledap/soundings.csv0?player,depth&orderByMin("depth")') == 'bob,12.5\n'
+    assert say('/erddap/tabledap/soundings.csv0?depth,player&orderBy("depth")') == '12.5,bob\n29.0,ada\n30.0,ada\n50.0,Zoë\n'
+
+
+REFUSED = [         # path after /erddap/, what the learner reads
+    ('tabledap/tracks.csv?zz', query_error('Unrecognized variable="zz".')),
+    ('tabledap/tracks.csv?x,', query_error('Unrecognized variable="".')),
+    ('tabledap/tracks.csv?X', query_error('Unrecognized variable="X".')),
+    ('tabledap/tracks.csv?rowid', query_error('Unrecognized variable="rowid".')),
+    ('tabledap/tracks.csv?x,y,x', query_error('variable=x is listed twice in the results variables list.')),
+    ('tabledap/tracks.csv?x>5', query_error('All constraints (including "x>5") must be preceded by \'&\'.')),
+    ('tabledap/tracks.csv?x&zz>5', query_error('Unrecognized constraint variable="zz".')),
+    ('tabledap/tracks.csv?x&x', query_error('No operator found in constraint="x".')),
+    ('tabledap/tracks.csv?x&x==5', query_error("Use '=' instead of '==' in constraints.")),
+    ('tabledap/tracks.csv?x&player~="ada"', query_error("Use '=~' instead of '~=' in constraints.")),
+    ('tabledap/tracks.csv?x&player=Ann', query_error(
+        'For constraints of String variables, the right-hand-side value must be surrounded by double quotes. '
+        'Bad constraint: player=Ann')),
+    ('tabledap/tracks.csv?x&x>"5"', query_error(
+        'For non =~ constraints of numeric variables, the right-hand-side value must not be surrounded by double '
+        'quotes. Bad constraint: x>"5"')),
+    ('tabledap/tracks.csv?x&x=abc', query_error('Numeric tests of NaN must use "NaN", not value="abc".')),
+    ('tabledap/tracks.csv?x&x=1_000', query_error('Numeric tests of NaN must use "NaN", not value="1_000".')),
+    ('tabledap/tracks.csv?x&x=٣', query_error('Numeric tests of NaN must use "NaN", not value="٣".')),
+    ('tabledap/tracks.csv?x&x<inf', query_error('Numeric tests of NaN must use "NaN", not value="inf".')),
+    ('tabledap/tracks.csv?x&x>', query_error('Numeric tests of NaN must use "NaN", not value="".')),
+    ('tabledap/tracks.csv?x&player="Ann', query_error('A closing doublequote is missing.')),
+    ('tabledap/tracks.csv?x&player="a"b', query_error('A closing doublequote is missing.')),
+    ('tabledap/tracks.csv?x&time>2026-13-01', query_error(
+        "time=2026-13-01 isn't a time. Times are like 2026-01-31T12:00:00Z or now-7days.")),
+    ('tabledap/tracks.csv?x&time>2026-02-29', query_error(
+        "time=2026-02-29 isn't a time. Times are like 2026-01-31T12:00:00Z or now-7days.")),
+    ('tabledap/tracks.csv?x&time>yesterday', query_error(
+        "time=yesterday isn't a time. Times are like 2026-01-31T12:00:00Z or now-7days.")),
+    ('tabledap/tracks.csv?x&time>now-7fortnights', query_error(
+        "time=now-7fortnights isn't understood. Times are like now-7days or max(time)-10minutes; "
+        'the units are seconds, minutes, hours, days.')),
+    ('tabledap/tracks.csv?x&x>max(player)', query_error('Unrecognized variable="player".')),
+    ('tabledap/tracks.csv?x&player=~"(a+)+$"', query_error(
+        'Here =~ takes a list of values only, as in player=~"(ada|bob)". Bad constraint: player=~"(a+)+$"')
+        .replace('+', ' ')),
+    ('tabledap/tracks.csv?x&orderByMax("player,time")', query_error(
+        "orderBy variable=player isn't in the list of results variables.")),
+    ('tabledap/tracks.csv?time&orderBy("")', query_error("orderBy variable= isn't in the list of results variables.")),
+    ('tabledap/tracks.csv?x&addVariables("x")', query_error(
+        "addVariables() isn't a function here. These are: distinct, orderBy, orderByMax, orderByMin.")),
+    ('tabledap/tracks.zz', query_error("fileType=.zz isn't supported by this dataset.")),
+    ('tabledap/tracks.nc', query_error("fileType=.nc isn't supported by this dataset.")),
+    ('tabledap/tracks.csv.csv', query_error("fileType=.csv.csv isn't supported by this dataset.")),
+    ('tabledap/Tracks.csv', error(404, 'Not Found: Currently unknown datasetID=Tracks')),
+    ('tabledap/bathymetry.csv', error(404, 'Not Found: Currently unknown datasetID=bathymetry')),
+    ('griddap/tracks.csv', error(404, 'Not Found: Currently unknown datasetID=tracks')),
+    ('info/nothing/index.csv', error(404, 'Not Found: Currently unknown datasetID=nothing')),
+    ('search/index.csv?page=1&searchFor=penguin', error(
+        404, 'Resource not found: Your query produced no matching results. '
+             'Check the spelling of the word(s) you searched for.')),
+    ('tabledap/tracks.csv/more', error(
+        404, 'Not Found: There is nothing at /erddap/tabledap/tracks.csv/more; /erddap/index.html lists what there is.')),
+    ('info/zz.csv', error(404, 'Not Found: There is nothing at /erddap/info/zz.csv; /erddap/index.html lists what there is.')),
+    ('griddap/bathymetry.csv?zz', query_error('Unrecognized variable="zz".')),
+    ('griddap/bathymetry.csv?depth,depth', query_error(
+        'variable=depth is listed twice in the results variables list.')),
+    ('griddap/bathymetry.csv?depth[(5):(15)]', query_error(
+        'depth needs 2 pair(s) of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: depth[(5):(15)]')),
+    ('griddap/bathymetry.csv?depth[0][0]junk', query_error(
+        'depth needs 2 pair(s) of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: depth[0][0]junk')),
+    ('griddap/bathymetry.csv?depth[(0):(401)][]', query_error(
+        'For axis y, Constraint="[(0):(401)]": "(401)" isn\'t on the axis: from (5.0) to (395.0) km, '
+        'or from 0 to 39 counted in sectors.')),
+    ('griddap/bathymetry.csv?depth[][60]', query_error(
+        'For axis x, Constraint="[60]": "60" isn\'t on the axis: from (5.0) to (595.0) km, '
+        'or from 0 to 59 counted in sectors.')),
+    ('griddap/bathymetry.csv?y[5:0:6]', query_error(
+        'For axis y, Constraint="[5:0:6]": the step was "0"; it is a whole number from 1.')),
+    ('griddap/bathymetry.csv?y[6:5]', query_error(
+        'For axis y, Constraint="[6:5]": the start "6" is beyond the stop "5".')),
+    ('griddap/bathymetry.csv?y[1:1:1:1]', query_error('For axis y, Constraint="[1:1:1:1]": there are too many colons.')),
+    ('griddap/bathymetry.csv?y,depth', query_error(
+        "An axis (y, x) and depth can't be asked for in the same query; depth brings y and x along.")),
+    ('griddap/bathymetry.csv?depth&depth>5', query_error(
+        'A grid is asked for with brackets, as in depth[(5):1:(395)][(5):1:(595)].')),
+]
+
+
+def test_every_refusal_says_what_is_wrong_in_the_same_form(say):
+    for path, words in REFUSED:
+        reply = say('/erddap/' + path)
+        assert reply == words, path
+        assert reply.status == int(words.split('code=')[1].split(';')[0]), path
+        assert reply.headers['Content-Type'] == 'text/plain; charset=UTF-8', path
+
+
+def test_other_methods_and_other_places_are_refused_in_the_same_form(say):
+    for path in ('/erddap', '/erddap/tabledap/tracks.csv'):
+        reply = say(path, method='POST')
+        assert reply == error(405, 'Method Not Allowed: Everything here is asked for with GET, not POST.')
+        assert reply.status == 405
+
+
+def test_a_million_rows_is_the_most(say, rows, monkeypatch):
+    monkeypatch.setattr(data, 'MOST_ROWS', 7)
+    if say.__class__.__name__ == 'Inside':      # the real server keeps its million: see benchmarks/data_stream.py
+        assert say('/erddap/tabledap/tracks.csv') == error(
+            413, 'Payload Too Large: Your query produced too much data. Try to request less data. (nRows > 7)')
+        assert say('/erddap/tabledap/tracks.csv?&x!=5').count('\n') == 9
+
+
+# ---- nobody gets SQL in
+
+SQL = ["'; DROP TABLE tracks; --", '"; DROP TABLE tracks; --', 'x" OR 1=1 --', "x' OR '1'='1", '1 OR 1=1', '1) UNION SELECT '
+       'sql,1,1,1,1 FROM sqlite_master --', '(SELECT max(rowid) FROM tracks)', 'x; PRAGMA writable_schema=1', '\x00', '%00', '`x`']
+PLACES = ['tabledap/tracks.json?{}', 'tabledap/tracks.json?x,{}', 'tabledap/tracks.json?&{}>5', 'tabledap/tracks.json?&x>{}',
+          'tabledap/tracks.json?&player="{}"', 'tabledap/tracks.json?&player=~"({})"', 'tabledap/tracks.json?&time>{}',
+          'tabledap/tracks.json?&time>max({})', 'tabledap/tracks.json?&time>max(time)-{}', 'tabledap/tracks.json?x&orderBy("{}")',
+          'tabledap/tracks.json?x&{}("x")', 'tabledap/{}.json', 'griddap/bathymetry.json?{}', 'griddap/bathymetry.json?depth[{}][0]',
+          'griddap/bathymetry.json?depth[({})][0]', 'info/{}/index.json', 'search/index.json?searchFor={}', 'tabledap/tracks.{}']
+
+
+def test_sql_gets_in_nowhere(say, tmp_path):
+    for place in PLACES:
+        for evil in SQL:
+            for text in (evil, evil.replace('"', r'\"')):
+                reply = say('/erddap/' + place.format(urllib.parse.quote(text, safe='')))
+                if reply.status == 200:         # a name that only looks like SQL, in a place that never meets it
+                    assert place.startswith('search'), (place, evil, reply)
+                assert reply.status in (200, 400, 404), (place, evil, reply)
+    with sqlite3.connect(tmp_path / 'data.sqlite') as db:
+        assert db.execute('SELECT count(*) FROM tracks').fetchone() == (len(TRACKS),)
+    db.close()
+
+
+HOSTILE = ['&player=~"(((((((a|a|a|a)))))))"', '&player=~"' + '(a|' * 500 + '"', '&player=~"(.*.*.*.*.*)*$"', '&' * 3000,
+           '&x>' + '9' * 3000, '&x>1e999', '&x>' + '(' * 3000, '&time>' + '9' * 400, '&time>0001-01-01T00:00:00+23:59',
+           '&time>9999-12-31T23:59:59-23:59', '&time>now-' + '9' * 400 + 'days', '&player="' + '\\' * 3001, '%FF%FE&%80>5',
+           '%', '%%%', '&player="%ED%A0%80"', '&player="\x7f"', ',' * 3000, '&distinct()' * 200, '&orderBy("x")&distinct()']
+
+
+def test_hostile_questions_are_answered_and_the_service_is_well_after(say):
+    for query in HOSTILE:
+        reply = say('/erddap/tabledap/tracks.csv?' + query)
+        assert reply.status in (200, 400, 404), (query[:40], reply)
+    assert say('/erddap/tabledap/tracks.csv0?x&player="ada"') == '57.0\n58.0\n59.0\n'
+
+
+# ---- the grid
+
+def grid(say, query, kind='json'):
+    return [tuple(row) for row in say(f'/erddap/griddap/bathymetry.{kind}?{query}').json()['table']['rows']]
+
+
+def test_the_grid_is_the_mean_of_the_soundings_in_each_sector(say):
+    depths = {(y, x): depth for y, x, depth in grid(say, 'depth')}
+    assert len(depths) == 40 * 60
+    assert {place: depth for place, depth in depths.items() if depth is not None} == {
+        (105.0, 55.0): 29.5, (395.0, 305.0): 12.5, (5.0, 595.0): 50.0}
+
+
+def test_places_are_asked_for_in_km_or_counted(say):
+    corner = [(5.0, 585.0), (5.0, 595.0)]
+    for query in ('depth[(5):1:(5)][(585):1:(595)]', 'depth[(0)][(580.1):(600)]', 'depth[0][58:59]', 'depth[0:0][58:last]',
+                  'depth[(5.0)][58:(last)]', 'depth[0][58:1:59]', urllib.parse.quote('depth[(5):1:(5)][(585):1:(595)]', safe='')):
+        assert [row[:2] for row in grid(say, query)] == corner, query
+    assert grid(say, 'x[0:25:last]') == [(5.0,), (255.0,), (505.0,)]
+    assert grid(say, 'y[38:39],x[57:59]') == [(385.0, 575.0), (395.0, 585.0), (None, 595.0)]
+
+
+def test_an_empty_sector_is_nan_in_csv(say):
+    assert say('/erddap/griddap/bathymetry.csv?depth[(105)][(45):(55)]') == (
+        'y,x,depth\nkm,km,m\n105.0,45.0,NaN\n105.0,55.0,29.5\n')
+    assert say('/erddap/griddap/bathymetry.csvp?depth[(105)][(55)]').startswith('y (km),x (km),depth (m)\n')
+
+
+# ---- what there is
+
+def test_the_lists_name_the_datasets_and_their_addresses(say):
+    for path in ('info/index.csv', 'search/index.csv?page=1&itemsPerPage=1000000&searchFor='):
+        rows = list(csv.DictReader(say('/erddap/' + path).splitlines()))
+        assert [row['Dataset ID'] for row in rows] == ['tracks', 'soundings', 'bathymetry']
+        assert rows[0]['tabledap'].endswith('/erddap/tabledap/tracks')
+        assert (rows[0]['griddap'], rows[2]['tabledap']) == ('', '')
+    ids = [row['Dataset ID'] for row in csv.DictReader(say('/erddap/tabledap/index.csv').splitlines())]
+    assert ids == ['tracks', 'soundings']
+    assert 'bathymetry' in say('/erddap/griddap/index.html')
+
+
+SEARCHES = [        # words, the datasets they find
+    ('soundings', {'soundings', 'bathymetry'}), ('SOUNDINGS pinG', {'soundings'}), ('sea floor -mean', {'soundings'}),
+    ('"floor sea"', None), ('"the sea floor"', {'soundings', 'bathymetry'}), ('torus', {'tracks'}),
+    ('datasetID=tracks', {'tracks'}), ('-"once a second"', {'soundings', 'bathymetry'}), ('positive penguin', None),
+]
+
+
+def test_search_wants_all_words_and_none_that_has_a_minus(say):
+    for words, found in SEARCHES:
+        reply = say(f'/erddap/search/index.json?page=1&itemsPerPage=1000&searchFor={urllib.parse.quote_plus(words)}')
+        assert reply.status == (200 if found else 404), words
+        if found:
+            assert {row[-1] for row in reply.json()['table']['rows']} == found, words
+
+
+def test_the_info_table_has_every_variable_and_its_units(say):
+    for dataset in data.DATASETS.values():
+        rows = list(csv.DictReader(say(f'/erddap/info/{dataset.id}/index.csv').splitlines()))
+        assert [row['Variable Name'] for row in rows if row['Row Type'] == 'variable'] == [v.name for v in dataset.variables]
+        units = {row['Variable Name']: row['Value'] for row in rows if row['Attribute Name'] == 'units'}
+        assert units == {v.name: v.units for v in (*dataset.axes, *dataset.variables) if v.units}
+    assert ('dimension', 'y', '', 'double', 'nValues=40, evenlySpaced=true, averageSpacing=10.0') in [
+        tuple(row) for row in csv.reader(say('/erddap/info/bathymetry/index.csv').splitlines())]
+
+
+def test_an_address_in_an_answer_is_the_one_the_asker_used(server):
+    def addresses(host):
+        return server.say('/erddap/info/index.json', headers={'Host': host}).json()['table']['rows'][0][1]
+    assert addresses('mocean.club:8080') == 'http://mocean.club:8080/erddap/tabledap/tracks'
+    assert '<' not in addresses('<script>')
+
+
+def test_the_first_page_leads_on_and_every_example_on_it_works(say, rows):
+    rows.keep([('now', int(rows.clock()), 1.0, 1.0, 0.0)], [('now', int(rows.clock()), 1.0, 1.0, 15.0)])
+    page = say('/erddap/index.html')
+    assert say('/erddap') == say('/erddap/') == page
+    for path, words in data.EXAMPLES:
+        assert words in page
+        assert say(path).status == 200, path
+
+
+def test_alone_the_root_is_the_first_page(server):
+    assert 'tracks' in server.say('/')
+    assert server.say('/nowhere') == error(404, 'Not Found: There is nothing at /nowhere; /erddap/index.html lists what there is.')
+
+
+def test_before_the_first_measurement_there_are_no_rows(say, tmp_path):
+    for file in tmp_path.glob('data.sqlite*'):
+        file.unlink()
+    assert say('/erddap/tabledap/tracks.csv').status == 404
+    assert json.loads(say('/erddap/griddap/bathymetry.json?depth[0][0]'))['table']['rows'] == [[5.0, 5.0, None]]
