@@ -79,7 +79,7 @@ ACCEL_CELLS_PER_S = 2                    # what one `w` or `s` changes
 TURN_RADIANS = math.pi / 8               # what one `a` or `d` changes
 SAIL_S = 600                             # a boat that nobody speaks to drops its sails after this time
 
-FLOOR_M, TRENCH_M = 30, 50               # depth of the plain, and of the trench
+FLOOR_M, TRENCH_M, SUMMIT_M = 30, 50, 5  # depth of the plain, of the trench, and of the highest summit
 DIVE_M = 5                               # one `dive`
 SIGHT_CELLS, LEAST_SIGHT_CELLS = 20, 5   # how far one sees at the surface, and anywhere
 BINOCULARS_CELLS, ROV_CELLS = 100, 50
@@ -366,11 +366,10 @@ class Seafloor:
         return abs(gap(middle, y, HEIGHT_CELLS))
 
     def __call__(self, x, y):
-        depth = FLOOR_M + (TRENCH_M - FLOOR_M) * math.exp(-(self.off_trench(x, y) / 6) ** 4)
-        for hill in self.seamounts:
-            dx, dy = gap(hill.x, x, WIDTH_CELLS), gap(hill.y, y, HEIGHT_CELLS)
-            depth -= hill.height * math.exp(-(dx * dx + dy * dy) / (2 * hill.sigma ** 2))
-        return round(max(depth, 1), 1)
+        cut = math.exp(-(self.off_trench(x, y) / 6) ** 4)      # 1 in the middle of the trench, which cuts through hills
+        hills = sum([hill.height * math.exp(-(gap(hill.x, x, WIDTH_CELLS) ** 2 + gap(hill.y, y, HEIGHT_CELLS) ** 2)
+                                            / (2 * hill.sigma ** 2)) for hill in self.seamounts])
+        return round(max(FLOOR_M + (TRENCH_M - FLOOR_M) * cut - hills * (1 - cut), SUMMIT_M), 1)
 
 
 # --- THINGS ----------------------------------------------------------------------------------------------------------
