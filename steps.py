@@ -1,0 +1,737 @@
+"""Steps: a ladder of ten puzzles, climbed with messages. Every message is a URL.
+
+    a browser, or a program           this file, from top to bottom
+    -----------------------           ----------------------------------------------------
+    /problem?message=5    ------->    READ      text becomes a word, a number, a place
+                                      PUZZLES   cold, warm, hot: a hint. Else: the prize
+                                      BOARD     who has solved what, in steps.json
+    Cold: far too small   <-------    ROUTES    the answer as text or JSON, mistakes as help
+
+Start it with `python steps.py` and open http://localhost:8080/steps in a browser.
+
+To add a step, write one function between two others in PUZZLES. Where it stands is its place on
+the ladder, its docstring is the question, and what it returns is the prize:
+
+    @step('message=7')
+    def week(message):
+        '''How many days has a week?'''
+        near(whole(message), 7)
+        return 'Seven, and each as long as the others.'
+"""
+import contextlib
+import datetime
+import difflib
+import functools
+import hmac
+import html
+import inspect
+import json
+import math
+import os
+import pathlib
+import random
+import re
+import secrets
+import shutil
+import socketserver
+import sys
+import threading
+import time
+import traceback
+import unicodedata
+from urllib.parse import parse_qsl, quote, urlencode
+from wsgiref.simple_server import WSGIServer
+
+from bottle import Bottle, request, response, run
+
+# --- NUMBERS ---------------------------------------------------------------------------------------------------------
+
+PORT = 8080             # where `python steps.py` listens; the environment variable PORT wins
+BIGGEST_PRIME = 10 ** 7  # /begin tries divisors only this far up
+SUMS = 100              # /exchange: so many additions ...
+SECONDS = 30            # ... in so much time
+POND_M = 50             # /duck: the radius of the pond
+DUCK_M_S = 1            # how fast the duck swims
+WOLF_M_S = 4            # how fast the wolf runs along the shore
+BITE_M = 0.5            # how near the wolf must be when the duck lands
+MOST_NAMES = 1000       # on the board
+
+
+# --- READ ------------------------------------------------------------------------------------------------------------
+
+class Hint(Exception):
+    """Not there yet: words that help, and the same facts by name for JSON."""
+
+    def __init__(self, words, **facts):
+        super().__init__(words)
+        self.facts = facts
+
+
+def cold(wrong, words):
+    """If the answer is wrong in this way, say so from far away."""
+    if wrong:
+        raise Hint(f'Cold: {words}')
+
+
+def warm(wrong, words):
+    """Nearer."""
+    if wrong:
+        raise Hint(f'Warm: {words}')
+
+
+def hot(wrong, words):
+    """Nearly there."""
+    if wrong:
+        raise Hint(f'Hot: {words}')
+
+
+def word(message):
+    """' A Leaf! ' becomes 'leaf': lower case, no article, no punctuation."""
+    words = re.findall(r'[^\W_]+', message[:200].casefold())
+    return ' '.join(each for each in words if each not in ('a', 'an', 'the'))
+
+
+def alike(one, other):
+    """A slip of the finger apart: 'pasport' and 'passport'."""
+    return difflib.SequenceMatcher(None, one, other).ratio() > 0.8
+
+
+def whole(message):
+    """'32', ' 32.0 ' and '50 005 000' are whole numbers; 'many', '1.5' and 400 nines get a hint."""
+    text = re.sub(r'\s|(?<=\d),(?=\d{3}\b)', '', message)
+    cold(not re.fullmatch(r'[+-]?\d+(\.\d*)?', text, re.ASCII), 'I need a number, in digits.')
+    digits, _, fraction = text.partition('.')
+    cold(fraction.strip('0'), 'a whole number, please: nothing after the point.')
+    cold(len(digits) > 30, f'a number of {len(digits)} digits is longer than my patience.')
+    return int(digits)
+
+
+def near(number, goal):
+    """A flat ladder for numbers: far away, near, very near; only the goal itself passes."""
+    cold(number < 0, 'below zero? Count again.')
+    cold(number < goal / 2, 'far too small.')
+    cold(number > goal * 2, 'far too big.')
+    hot(abs(number - goal) <= goal / 20 and number < goal, 'a little too small.')
+    hot(abs(number - goal) <= goal / 20 and number > goal, 'a little too big.')
+    warm(number < goal, 'too small.')
+    warm(number > goal, 'too big.')
+
+
+def place(text, what):
+    """'12.5, 90, -180' for what='r,a,b': one finite number for each letter."""
+    parts, letters = text.strip(' ()[]').split(','), what.split(',')
+    cold(len(parts) != len(letters), f'I need {len(letters)} numbers with commas between them: {what}.')
+    number = r'\s*[+-]?(\d{1,9}\.?\d*|\.\d+)([eE][+-]?\d\d?)?\s*'
+    for part, letter in zip(parts, letters, strict=True):
+        cold(not re.fullmatch(number, part, re.ASCII), f'{letter} is not a number that I can use.')
+    radius, *angles = map(float, parts)
+    cold(radius < 0, 'r is a distance from the middle of the pond; it cannot be less than 0.')
+    cold(radius > 2 * POND_M, f'r is {radius:.0f} m? The shore is {POND_M} m from the middle of the pond.')
+    cold(any(abs(angle) > 360 for angle in angles), 'angles go from -180 to 180 degrees; 0 is east, 90 is north.')
+    return radius, *map(wrapped, angles)
+
+
+def wrapped(angle):
+    """The same direction in (-180, 180] degrees."""
+    turn = round((180 - angle) % 360, 6)
+    return 180.0 if turn == 360 else 180 - turn
+
+
+def plain(*numbers):
+    """12.5,90,-0.25: six decimals at most, no exponent, no minus zero."""
+    texts = [f'{number:.6f}'.rstrip('0').rstrip('.') for number in numbers]
+    return ','.join('0' if text == '-0' else text for text in texts)
+
+
+# --- PUZZLES ---------------------------------------------------------------------------------------------------------
+
+LADDER = {}     # 'puzzle': the function puzzle, in the order in which they are climbed
+
+
+def step(example):
+    """Put a puzzle on the ladder; the example is a call that works, though it may not solve."""
+    def put(puzzle):
+        wants = inspect.getfullargspec(puzzle)
+        puzzle.takes, puzzle.handed = wants.args, wants.kwonlyargs      # from the learner; by the server
+        puzzle.question = inspect.getdoc(puzzle)
+        puzzle.example = dict(pair.split('=') for pair in example.split('&'))
+        LADDER[puzzle.__name__] = puzzle
+        return puzzle
+    return put
+
+
+@step('message=hello wurlde')
+def steps(message):
+    """welcome to the rudimentary steps game
+    Send me any message. The one that opens the next door is a single word:
+    the little book that a traveller shows at every border."""
+    log(f'          Server received message: {message[:500]}')
+    answer = word(message)
+    warm(answer in ('visa', 'ticket', 'identity card', 'id', 'papers'), 'a paper, but I mean the little book.')
+    hot(answer != 'passport' and ('passport' in answer or alike(answer, 'passport')), 'mind the spelling; one word.')
+    if answer == 'passport':
+        return 'Stamped, and have a good journey! Ten steps lie ahead, and this was the first.'
+    raise Hint(f'welcome! You sent the steps game the message: {message}')
+
+
+@step('message=run')
+def puzzle(message):
+    """You are lost among oaks and beeches. What is the simplest way out of a deciduous forest?
+    One word. Saying it aloud may help, and so may a dictionary, at "deciduous"."""
+    answer = word(message)
+    hot(answer in ('leave', 'leaving'), 'your ears are right! Now spell it as a tree would.')
+    hot(answer in ('leaves', 'leafs'), 'one is enough.')
+    warm(answer in ('tree', 'branch', 'twig', 'oak', 'beech'), 'go on to the end of the twig. What is thin and green?')
+    warm(answer in ('autumn', 'fall', 'falling'), 'that is when. But what is it that falls?')
+    hot(answer != 'leaf' and alike(answer, 'leaf'), 'mind the spelling.')
+    cold(answer != 'leaf', 'much too much work. What does a forest do that is deciduous?')
+    return 'Leaf! It sounds like leaving, it is as light as a joke, and out you are.'
+
+
+@step('message=5')
+def problem(message):
+    """Five friends wait at the door. You let in whom you like: all of them, some, one, or none.
+    How many different parties are possible? (Mathematicians count the subsets of five things.)"""
+    number = whole(message)
+    hot(number == 31, 'you forgot the quiet party to which nobody comes.')
+    warm(number == 10, 'each friend comes or stays away: two ways. Five friends: do not add, multiply.')
+    near(number, 32)
+    return 'Thirty-two: each friend comes or stays, and 2 x 2 x 2 x 2 x 2 is 32.'
+
+
+@step('message=100')
+def begin(message):
+    """Begin the second flight of stairs with a prime number above 100. Any one will do."""
+    number = whole(message)
+    cold(number < 2, 'the smallest prime number is 2.')
+    cold(number > BIGGEST_PRIME, f'stay below {BIGGEST_PRIME}; I check by hand.')
+    divisor = next((d for d in range(2, math.isqrt(number) + 1) if number % d == 0), number)
+    cold(divisor < number and number <= 100, 'neither above 100 nor prime.')
+    warm(number <= 100, f'{number} is prime, but not above 100.')
+    warm(divisor < number, f'above 100, but {number} is {divisor} times {number // divisor}.')
+    return f'{number} it is, and nothing divides it. When they begin the beguine, count the steps.'
+
+
+@step('message=8')
+def beguine(message):
+    """In this dance each figure has as many steps as the two before it together:
+    0, 1, 1, 2, 3, 5, 8, ... How many steps has the seventeenth figure? (The first has 0.)"""
+    number = whole(message)
+    hot(number == 1597, 'that is the eighteenth. The first figure has 0 steps.')
+    hot(number == 610, 'that is the sixteenth. One figure more!')
+    warm(number == 17, '17 is which figure it is. How many steps has it?')
+    near(number, 987)
+    return 'Nine hundred and eighty-seven steps, and Signor Fibonacci is out of breath. The band plays for Sir Duke.'
+
+
+@step('message=doll')
+def sirduke(message):
+    """Sir Duke, Duke Ellington, wrote Satin Doll; Johnny Mercer added the words.
+    What is the fourth word that is sung? (Listening and searching are both allowed.)"""
+    answer = word(message)
+    warm(answer in ('cigarette', 'holder', 'which'), 'that comes earlier. The fourth, please.')
+    hot(answer == 'me', 'one word too far.')
+    hot(answer != 'wigs' and alike(answer, 'wigs'), 'the sound is right; what does a hairdresser sell?')
+    cold(answer in ('satin', 'doll'), 'that is from the title. What is sung first of all?')
+    cold(answer != 'wigs', 'not that one. It begins with w, and some people wear them.')
+    return 'Wigs! The Duke bows. Now let a program do the work: the next one is too long for fingers.'
+
+
+@step('message=55')
+def euler(message):
+    """1 + 2 + 3 + 4 + ... + 10000 = ?
+    Three lines of Python, or one good idea. (Up to 10 it would be 55.)"""
+    number = whole(message)
+    warm(number in (5050, 500500), 'right for another number of numbers. Up to 10000, please.')
+    hot(number == 49995000, 'your loop stops at 9999: range() leaves out its end.')
+    warm(number == 100010000, 'every pair was counted twice.')
+    near(number, 50005000)
+    return 'Right. A boy named Gauss needed no loop: 1 + 10000, 2 + 9999, ... are 5000 pairs, each 10001.'
+
+
+@step('message=1,4,6,4,1')
+def meruprastarah(message):
+    """Meru-prastarah, the staircase of Mount Meru, was drawn in India long before Pascal drew his triangle:
+    1
+    1,1
+    1,2,1
+    1,3,3,1
+    Each number is the sum of the two above it. Send the row that tells how many of the 32 parties
+    of five friends have 0, 1, 2, 3, 4 and 5 guests."""
+    row = [whole(part) for part in re.split(r'[\s,;]+', message.strip(' ()[],'))]
+    hot(row in ([1, 4, 6, 4, 1], [1, 6, 15, 20, 15, 6, 1]), 'a row of the staircase, but of its neighbour.')
+    cold(len(row) != 6, f'six numbers with commas between them, please; I counted {len(row)}.')
+    warm(row != row[::-1], 'read it backwards: it must stay the same.')
+    warm(sum(row) != 32, f'together they must be 32; yours are {sum(row)}.')
+    hot(row != [1, 5, 10, 10, 5, 1], 'the sum is right. Add neighbours: 1+4, 4+6, ...')
+    return 'You stand on Mount Meru, and the view is symmetrical.'
+
+
+@step('message=begin')
+def exchange(message, sign='', *, name, now, key):
+    """The money-changers of the exchange are quick: a hundred additions in thirty seconds.
+    Send message=begin. The answer is three values with commas between them: a,b,sign
+    Send the sum of a and b as message=, and the sign as sign=, and you get the next three. Only a program can.
+    (With name=, send the name each time.)"""
+    if word(message) == 'begin':
+        raise addition(1, int(now * 1000), name, key)
+    number, begun, seal = (sign.split('.') + ['', ''])[:3]
+    cold(seal != sealed(key, 'exchange', name, number, begun), 'that sign is not mine, or was for another name. '
+         'Send message=begin, then each sum with the sign that came with it.')
+    spent = now - int(begun) / 1000
+    cold(spent > SECONDS, f'addition {number} came after {spent:.0f} seconds, the exchange closes after {SECONDS}. '
+         'Let a loop do it, with message=begin first (requests.Session() is quicker than requests.get()).')
+    a, b = addends(number, begun, name, key)
+    warm(whole(message) != a + b, f'{a} + {b} is something else. The same sign again, please, with their sum.')
+    if int(number) < SUMS:
+        raise addition(int(number) + 1, begun, name, key)
+    return f'A hundred sums in {spent:.1f} seconds! No human hand did that. Now walk down to the pond.'
+
+
+def addition(number, begun, name, key):
+    """The next question of the exchange."""
+    a, b = addends(number, begun, name, key)
+    sign = f'{number}.{begun}.{sealed(key, "exchange", name, number, begun)}'
+    return Hint(f'{a},{b},{sign}', a=a, b=b, sign=sign, number=number)
+
+
+def addends(number, begun, name, key):
+    """Two numbers that nobody can foresee without the key."""
+    dice = random.Random(sealed(key, 'addends', name, number, begun))
+    return dice.randint(100, 999), dice.randint(100, 999)
+
+
+def sealed(key, *facts):
+    """A seal on these facts: who has not the key can neither make one nor change what it is on."""
+    return hmac.new(key.encode(), ','.join(map(str, facts)).casefold().encode(), 'sha256').hexdigest()[:16]
+
+
+@step('location=0,0,180&destination=50,0')
+def duck(location, destination='', sign='', *, name, key):
+    """A duck swims in the middle of a round pond, 50 m from the shore all around; a wolf runs along the shore.
+    The duck swims 1 m a second, the wolf runs 4 m a second, always the shorter way to where the duck is nearest.
+    The duck wants to get ashore where the wolf is not.
+    location=r,a,b is where they are: the duck r metres from the middle, in direction a; the wolf in direction b.
+    destination=r,a is where the duck wants to go. Directions are degrees: 0 east, 90 north, 180 west, -90 south.
+    Each call is one second (without a destination the duck rests). The answer is four values: r,a,b,sign
+    Send the first three back as location=, and the sign as sign=. Start in the middle, without a sign."""
+    r, a, b = place(location, 'r,a,b')
+    cold(r >= POND_M, f'that is ashore already. The pond is {POND_M} m from its middle to the shore.')
+    seconds, fair = swum(plain(r, a, b), sign, name, key)
+    here = point(r, a)
+    there, spent = swim(here, point(*place(destination, 'r,a')) if destination else here)
+    r, a = round(abs(there), 6), wrapped(math.degrees(math.atan2(there.imag, there.real)))
+    b = chase(b, a, spent) if r else b
+    if r >= POND_M:
+        return landing(abs(wrapped(a - b)) * math.radians(POND_M), seconds + spent, fair)
+    sign = f'{seconds + 1}.{sealed(key, "duck", name, seconds + 1, plain(r, a, b))}' if fair else 'practice'
+    raise Hint(f'{plain(r, a, b)},{sign}', r=r, a=a, b=b, sign=sign)
+
+
+def swum(location, sign, name, key):
+    """Seconds swum so far, and whether the duck really swam to where it is."""
+    if not sign and location.startswith('0,'):
+        return 0, True
+    if sign in ('', 'practice'):
+        return 0, False
+    seconds, _, seal = sign.partition('.')
+    cold(seal != sealed(key, 'duck', name, seconds, location),
+         'that sign belongs to another location, or to another name. Send back what came, or begin in the middle.')
+    return int(seconds), True
+
+
+def point(r, a):
+    """A place in the pond as a complex number: x + y j, metres east and north of the middle."""
+    return complex(r * math.cos(math.radians(a)), r * math.sin(math.radians(a)))
+
+
+def swim(here, goal):
+    """One second straight towards the goal: where the duck is then, and how long it swam if the shore came first."""
+    way = abs(goal - here)
+    if way == 0:
+        return here, 1
+    ahead = (goal - here) / way
+    along = (here * ahead.conjugate()).real             # how far the duck has passed the middle, on this line
+    shore = math.sqrt(along ** 2 + POND_M ** 2 - abs(here) ** 2) - along
+    metres = min(way, DUCK_M_S)
+    if shore <= metres + 1e-9:
+        return here + ahead * shore, shore / DUCK_M_S
+    return here + ahead * metres, 1
+
+
+def chase(wolf, duck, seconds):
+    """The wolf's direction after running so long, the shorter way, towards the duck's direction."""
+    reach = math.degrees(WOLF_M_S * seconds / POND_M)
+    return wrapped(wolf + max(-reach, min(reach, wrapped(duck - wolf))))
+
+
+def landing(gap, seconds, fair):
+    """The duck is ashore, and the wolf is `gap` metres away."""
+    cold(gap < BITE_M, 'the wolf was there first! The duck flees back to the middle: location=0,0,180 without a sign.')
+    hot(not fair, f'ashore, {gap:.1f} m from the wolf! But this duck was put into the pond, it did not swim there. '
+        'The same from the middle, please, carrying each sign along.')
+    return f'Ashore after {seconds:.1f} seconds, and the wolf {gap:.1f} m away! The duck shakes its feathers and flies.'
+
+
+# --- BOARD -----------------------------------------------------------------------------------------------------------
+
+class Refusal(Exception):
+    """A request that cannot be answered: the HTTP status, the words, and a call that works."""
+
+    def __init__(self, status, words, url=None):
+        super().__init__(words)
+        self.status, self.url = status, url
+
+
+class Board:
+    """{'ada': ['steps', 'puzzle']}, and the key that seals signs. Read when first needed, written whole."""
+
+    def __init__(self, folder):
+        self.path = pathlib.Path(folder) / 'steps.json'
+        self.lock = threading.RLock()
+        self.file = self.content = None
+
+    def read(self):
+        with self.lock:
+            if self.content is None:
+                try:
+                    self.file = self.file or lock_file(self.path.with_suffix('.lock'))
+                    content = self.load() or {'key': secrets.token_hex(16), 'solved': {}}
+                    self.write(content)
+                except OSError as error:
+                    log(f'steps: {error}')
+                    raise Refusal(503, f'the board cannot be opened: {error.strerror}. Tell your teacher.') from None
+            return self.content
+
+    def known(self, name):
+        """The name as it stands on the board: Ada and ada are one."""
+        return next((known for known in self.content['solved'] if known.casefold() == name.casefold()), name)
+
+    def solve(self, name, step):
+        with self.lock:
+            content = self.read()
+            name = self.known(name)
+            steps = content['solved'].get(name, [])
+            if step in steps:
+                return steps
+            if not steps and len(content['solved']) >= MOST_NAMES:
+                raise Refusal(503, f'right, but the board is full: {MOST_NAMES} names. Please tell your teacher.')
+            steps = [each for each in LADDER if each in (*steps, step)]
+            try:
+                self.write({**content, 'solved': {**content['solved'], name: steps}})
+            except OSError as error:
+                log(f'steps: {error}')
+                raise Refusal(503, f'right, but it cannot be written down: {error.strerror}. '
+                              'Tell your teacher, and send it again later.') from None
+            log(f'{name} solved {step}')
+            return steps
+
+    def write(self, content):
+        """A whole new file beside the old one, safely on the disk, then in its place."""
+        new = self.path.with_suffix('.json.new')
+        with open(new, 'w', encoding='utf-8') as file:
+            json.dump(content, file, ensure_ascii=False, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        if self.path.exists():
+            shutil.copyfile(self.path, self.path.with_suffix('.json.old'))
+        os.replace(new, self.path)
+        self.content = content
+
+    def load(self):
+        """What the file holds. One that cannot be read is set aside, and the copy before it is used."""
+        if not self.path.exists():
+            return None
+        try:
+            return read_board(self.path)
+        except ValueError as error:
+            aside = self.path.with_name(f'steps.unreadable-{datetime.datetime.now():%Y-%m-%d-%H%M%S-%f}.json')
+            os.replace(self.path, aside)
+            log(f'steps: steps.json cannot be read ({error}). It is kept as {aside.name}; the last good copy is used.')
+        try:
+            return read_board(self.path.with_suffix('.json.old'))
+        except (OSError, ValueError):
+            log('steps: there is no good copy either. The board begins empty.')
+
+
+def read_board(path):
+    """The board in a file, or a ValueError."""
+    try:
+        content = json.loads(path.read_text('utf-8'))
+        solved = {name: [step for step in LADDER if step in steps] for name, steps in content['solved'].items()}
+        return {'key': content['key'] + '', 'solved': solved}
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f'not a board: {error}') from None
+
+
+def lock_file(path):
+    """Hold this file as long as the process lives; two processes on one board would lose each other's names."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if os.name == 'nt':
+            import msvcrt
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise OSError(0, 'another program is using steps.json; only one can. Stop one of them') from None
+    return file
+
+
+def log(words):
+    """A line for whoever watches the server; if nobody can read it, the game goes on."""
+    with contextlib.suppress(OSError, ValueError):
+        print(words, flush=True)
+
+
+# --- ROUTES ----------------------------------------------------------------------------------------------------------
+
+class Wire:
+    """Bottle's plugin around every route: it reads the query, answers in text or JSON, explains mistakes."""
+    name, api = 'wire', 2
+
+    def apply(self, callback, route):
+        def answer():
+            if request.method == 'HEAD':        # changes nothing
+                return ''
+            try:
+                return tell(*callback(**read_query(route.rule, route.config['takes'])))
+            except Refusal as refusal:
+                return tell_refusal(refusal.status, str(refusal), refusal.url)
+            except Exception:
+                log(f'steps: {request.path} broke:\n{traceback.format_exc()}')
+                return tell_refusal(500, BUG, url('/steps'))
+        return answer
+
+
+def make_app(folder=None):
+    """The Steps game as a fresh Bottle app; steps.json lies in `folder`."""
+    app = Bottle()
+    board = Board(folder or os.environ.get('STATE_DIRECTORY') or pathlib.Path(__file__).resolve().parent)
+    app.install(Wire())
+    app.get('/', callback=on_home, takes=('format',))
+    app.get('/progress', callback=lambda: on_progress(board), takes=('format',))
+    for name, puzzle in LADDER.items():
+        app.get(f'/{name}', callback=functools.partial(on_step, board, puzzle), takes=(*puzzle.takes, 'name', 'format'))
+    app.default_error_handler = lambda error: on_error(app, error)
+    return app
+
+
+def on_home():
+    """Where to begin."""
+    words = f'Steps: a ladder of {len(LADDER)} puzzles, climbed with messages.'
+    return (f'{words}\ntry: {url("/steps")}', {'reply': words, 'try': url('/steps')},
+            f'<p>{words}<p><a href="/steps">Begin here</a>, or see <a href="/progress">who is where</a>.')
+
+
+def on_progress(board):
+    """The class board: name, how many steps, the next one. Who is furthest comes first."""
+    rows = sorted(board.read()['solved'].items(), key=lambda row: (-len(row[1]), row[0].casefold()))
+    players = [{'name': name, 'solved': len(steps), 'next': next_step(steps), 'steps': steps} for name, steps in rows]
+    cells = [''.join(f'<td>{"&#10003;" if step in steps else ""}' for step in LADDER) for _, steps in rows]
+    return ('\n'.join(f'{one["name"]},{one["solved"]},{one["next"]}' for one in players), {'players': players},
+            '<meta http-equiv="refresh" content="5"><table><tr><th>name<th>' + '<th>'.join(LADDER)
+            + ''.join(f'<tr><th>{html.escape(name)}{row}' for (name, _), row in zip(rows, cells, strict=True)) + '</table>')
+
+
+def next_step(steps):
+    """The first step of the ladder that is not among these."""
+    return next((step for step in LADDER if step not in steps), 'done')
+
+
+def on_step(board, puzzle, name='', **sent):
+    """One message to one puzzle: its question, a hint, or its prize and the way to the next."""
+    this = puzzle.__name__
+    if not sent.get(puzzle.takes[0], '').strip():
+        return tell_question(board, puzzle, name)
+    supply = {'name': lambda: name, 'now': time.time, 'key': lambda: board.read()['key']}
+    try:
+        prize = puzzle(**sent, **{what: supply[what]() for what in puzzle.handed})
+    except Hint as hint:
+        return str(hint), {'step': this, 'solved': False, 'reply': str(hint), **hint.facts}
+    if name:
+        board.solve(name, this)
+    after = [*LADDER, None][list(LADDER).index(this) + 1]
+    way = url(f'/{after}', name=name) if after else ''
+    end = f'next: {way}' if after else 'That was the last step of the ladder. Beyond the pond lies an ocean ...'
+    return f'{prize}\n{end}', {'step': this, 'solved': True, 'reply': prize, 'next': way}
+
+
+def tell_question(board, puzzle, name):
+    """The question, a call that works, and where the player stands."""
+    example = url(f'/{puzzle.__name__}', **puzzle.example, name=name)
+    words, facts = f'{puzzle.question}\ntry: {example}', {'reply': puzzle.question, 'try': example}
+    if name:
+        steps = board.read()['solved'].get(board.known(name), [])
+        words += f'\n{name} has solved {len(steps)} of {len(LADDER)}: {", ".join(steps)}\nnext: {next_step(steps)}'
+        facts.update(name=name, steps=steps, next=next_step(steps))
+    return words, {'step': puzzle.__name__, 'solved': False, **facts}
+
+
+def on_error(app, error):
+    """What Bottle refuses by itself: unknown routes, and methods other than GET."""
+    known = {route.rule: route.config['takes'] for route in app.routes}
+    path = request.path
+    if error.status_code == 405:
+        return tell_refusal(405, f'{shown(request.method)} is not spoken here, only GET', corrected(path, known[path]))
+    if error.status_code == 404:
+        guess = (difflib.get_close_matches(path.lower(), known, 1) or ['/steps'])[0]
+        return tell_refusal(404, f'there is no {shown(path)} here; did you mean {guess}?', corrected(guess, known[guess]))
+    log(f'steps: {shown(path)} broke: {error.body}')
+    return tell_refusal(500, BUG, url('/steps'))
+
+
+# --- what came
+
+def read_query(rule, takes):
+    """{'message': 'leaf'} from the URL. What the route does not know is refused, with the call corrected."""
+    if any('pre' in request.get_header(each, '') for each in ('Sec-Purpose', 'Purpose', 'X-Moz')):
+        raise Refusal(503, 'this was your browser guessing ahead; type the call yourself and it counts', url(rule))
+    values = query()
+    for key in values:
+        if key not in takes:
+            guess = difflib.get_close_matches(key[:40].lower(), takes, 1)
+            advice = f'did you mean {guess[0]}?' if guess else f'it knows {", ".join(takes)}'
+            raise Refusal(400, f'{rule[1:]} has no parameter {shown(key)}; {advice}', corrected(rule, takes))
+    form, name = values.pop('format', 'text'), values.get('name', 'ada')
+    if form not in ('text', 'json'):
+        raise Refusal(400, f"format was '{shown(form)}'; it is text or json", corrected(rule, takes))
+    if name != tidy_name(name):
+        raise Refusal(400, f"name was '{shown(name)}'; a name is 1 to 20 letters or digits", corrected(rule, takes))
+    return values
+
+
+def query():
+    """The parameters as text. solution= is another name of message=; several of one name get commas between them."""
+    values = {}
+    raw = request.query_string.encode('latin-1', 'replace').decode('utf-8', 'replace')
+    for key, value in parse_qsl(raw, keep_blank_values=True, errors='replace'):
+        key = 'message' if key == 'solution' else key
+        values[key] = f'{values[key]},{value}' if key in values else value
+    if 'name' in values:
+        values['name'] = unicodedata.normalize('NFKC', values['name'].strip())
+    return {key: one_line(value) for key, value in values.items()}
+
+
+def corrected(rule, takes):
+    """The asker's own call, as it should have been."""
+    values = {}
+    for key, value in query().items():
+        key = (difflib.get_close_matches(key[:40].lower(), takes, 1) or [None])[0]
+        if key and key not in values:
+            values[key] = {'format': 'json', 'name': tidy_name(value) or 'ada'}.get(key, value)
+    return url(rule, **values)
+
+
+def tidy_name(text):
+    """The letters (with their marks) and digits in a text, 20 at most."""
+    return ''.join(c for c in text if unicodedata.category(c)[0] in 'LM' or c.isdecimal())[:20]
+
+
+def one_line(text):
+    """Without line breaks and other control characters."""
+    return re.sub(r'[\x00-\x1f\x7f-\x9f\u2028\u2029]', ' ', text)
+
+
+def shown(text):
+    """What somebody sent, short enough to be repeated."""
+    return one_line(text if len(text) <= 40 else text[:40] + '...')
+
+
+# --- what goes back
+
+def url(rule, **values):
+    """A whole URL on this server, as the asker reached it."""
+    host = request.get_header('Host', '')
+    if not re.fullmatch(r'([a-zA-Z0-9._-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?', host, re.ASCII):
+        host = f'localhost:{PORT}'
+    values = urlencode({key: value for key, value in values.items() if value}, quote_via=quote, safe=',')
+    return f'{request.urlparts.scheme}://{host}{rule}' + ('?' if values else '') + values
+
+
+def wanted_form():
+    """What the asker likes best: 'text', 'json' or 'html'."""
+    def liking(kind):
+        weight = re.search(r';\s*q=([01](\.\d+)?)', kind)
+        return float(weight[1]) if weight else 1.0
+    if query().get('format') in ('text', 'json'):
+        return query()['format']
+    best = max(request.get_header('Accept', '').split(','), key=liking).split(';')[0].strip().lower()
+    return {'application/json': 'json', 'text/html': 'html'}.get(best, 'text')
+
+
+def tell(words, facts, markup=None):
+    """The same facts as text, as JSON, or (some) as a page."""
+    form = wanted_form()
+    if form == 'json':
+        response.content_type = 'application/json; charset=utf-8'
+        return json.dumps(facts, ensure_ascii=False)
+    if form == 'html' and markup:
+        response.content_type = 'text/html; charset=utf-8'
+        return PAGE + markup
+    response.content_type = 'text/plain; charset=utf-8'
+    return words
+
+
+def tell_refusal(status, words, right):
+    """Every refusal has this form: what came, what works, and then the call to try."""
+    response.status = status
+    return tell(f'{words}\ntry: {right}', {'error': words, 'try': right, 'status': status})
+
+
+BUG = 'the server has a bug here; its log says where, tell your teacher'
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Steps</title>
+<meta name="viewport" content="width=device-width"><style>body { font: 1.2em sans-serif; margin: 2em }
+th, td { padding: .2em .6em; border-bottom: 1px solid silver; text-align: center }</style><h1>Steps</h1>
+"""
+
+
+# --- START -----------------------------------------------------------------------------------------------------------
+
+def wsgi(app):
+    """The app as servers call it: three headers on every answer, and a body also when something broke."""
+    def answer(environ, start_response):
+        def start(status, headers, exc_info=None):      # exc_info would make uWSGI send an empty body
+            return start_response(status, [*headers, *ALWAYS])
+        return app(environ, start)
+    return answer
+
+
+ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'), ('Access-Control-Allow-Origin', '*')]
+
+
+class Threads(socketserver.ThreadingMixIn, WSGIServer):
+    """Python's own little server, with a thread for each request."""
+    daemon_threads = True
+    allow_reuse_address = os.name != 'nt'       # on Windows it would let two servers share a port
+    request_queue_size = 100
+
+    def server_bind(self):
+        try:
+            super().server_bind()
+        except OSError as error:
+            port = self.server_address[1]
+            sys.exit(f'Port {port} cannot be used: {error.strerror}. Stop the other server there, '
+                     f'or choose another port with the environment variable PORT, such as {port + 1}.')
+
+    def server_activate(self):
+        super().server_activate()
+        log(f'Steps is open: http://localhost:{self.server_address[1]}/steps')
+
+
+def leave_with_parent():
+    """Bottle's reloader runs the server in a child process; it must not outlive its parent and keep the port."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
+application = wsgi(make_app())
+
+if __name__ == '__main__':
+    if os.environ.get('BOTTLE_CHILD'):
+        threading.Thread(target=leave_with_parent, daemon=True).start()
+    run(app=application, host='0.0.0.0', port=int(os.environ.get('PORT', PORT)), reloader=True, server_class=Threads)

@@ -1,0 +1,152 @@
+"""The Steps game as a conversation: each one runs inside this process and through a real uWSGI."""
+import re
+import urllib.parse
+
+import pytest
+from steps_solved import ANSWERS, cross_the_pond, trade
+
+
+@pytest.fixture
+def program():
+    return 'steps'
+
+
+def path(url):
+    """'/puzzle?name=ada' out of a whole URL, as a pasted one reaches the server."""
+    parts = urllib.parse.urlsplit(url)
+    return parts.path + (f'?{parts.query}' if parts.query else '')
+
+
+# ------------------------------------------------------------------------------ the first message
+
+def test_the_first_message(say):
+    welcome = say('/steps')
+    assert welcome.status == 200
+    assert welcome.lines[0] == 'welcome to the rudimentary steps game'
+    assert say('/steps?message=hello wurlde') == 'welcome! You sent the steps game the message: hello wurlde'
+    assert say('/steps?solution=hello wurlde') == 'welcome! You sent the steps game the message: hello wurlde'
+
+
+def test_the_welcome_ends_with_a_call_that_works(say):
+    assert say(path(say('/steps').lines[-1].removeprefix('try: '))).startswith('welcome! You sent')
+
+
+def test_the_server_prints_the_message(server):
+    server('/steps?message=hello wurlde')
+    assert '\n          Server received message: hello wurlde\n' in server.log()
+
+
+def test_a_message_cannot_forge_a_line_in_the_log(server):
+    assert server('/steps?message=one%0Atwo%0D%1b[2J').endswith('message: one two  [2J')
+    assert '          Server received message: one two  [2J\n' in server.log()
+
+
+def test_any_script_is_welcome(say):
+    assert say('/steps?message=héllo 世界 🦆').endswith('héllo 世界 🦆')
+    assert say('/steps?message=%FF%00').endswith('\ufffd ')
+
+
+# ------------------------------------------------------------------------------ the whole trail
+
+def test_the_whole_trail_from_the_first_message_to_the_duck(say):
+    here, seen = '/steps', []
+    while here:
+        seen.append(here)
+        assert say(f'{here}?name=ada').status == 200
+        if here == '/exchange':
+            prize = trade(say, name='ada')
+        elif here == '/duck':
+            seconds, prize = cross_the_pond(say, name='ada')
+            assert seconds < 60
+        else:
+            prize = say(f'{here}?name=ada&message={ANSWERS[here]}')
+        assert prize.status == 200
+        way = re.search(r'^next: (\S+)$', prize, re.MULTILINE)
+        here = way and path(way[1]).partition('?')[0]
+    assert len(seen) == 10
+    assert say('/progress') == 'ada,10,done'
+
+
+def test_a_prize_in_json_says_where_to_go(say):
+    right, wrong = (say(f'/problem?message={number}&format=json').json() for number in (32, 33))
+    assert right['solved'] is True and path(right['next']) == '/begin' and right['reply'].startswith('Thirty-two')
+    assert wrong == {'step': 'problem', 'solved': False, 'reply': 'Hot: a little too big.'}
+    assert say('/problem?message=32', headers={'Accept': 'application/json'}).json() == right
+    assert say('/problem', headers={'Accept': 'text/html,*/*;q=0.8'}).headers['Content-Type'].startswith('text/plain')
+
+
+# ------------------------------------------------------------------------------ the class board
+
+def test_progress_is_kept_by_name(say):
+    assert say('/progress') == ''
+    say('/puzzle?message=leaf&name=Grace')
+    say('/puzzle?message=leaf&name=ada')
+    say('/puzzle?message=leaf&name=ADA')
+    say('/steps?message=passport&name=ADA')
+    say('/problem?message=33&name=nobody')
+    assert say('/progress') == 'ada,2,problem\nGrace,1,steps'
+    assert say('/progress?format=json').json()['players'][0] == {
+        'name': 'ada', 'solved': 2, 'next': 'problem', 'steps': ['steps', 'puzzle']}
+    assert say('/steps?name=Ada').lines[-2:] == ['Ada has solved 2 of 10: steps, puzzle', 'next: problem']
+
+
+def test_the_board_in_a_browser(say):
+    say('/steps?message=passport&name=Zoë')
+    page = say('/progress', headers={'Accept': 'text/html,application/xhtml+xml,*/*;q=0.8'})
+    assert page.headers['Content-Type'] == 'text/html; charset=utf-8'
+    assert '<th>Zoë<td>&#10003;<td><td>' in page
+
+
+def test_asking_twice_or_with_head_changes_nothing(say):
+    assert say('/puzzle?message=leaf&name=ada', method='HEAD').status == 200
+    assert say('/puzzle?message=leaf&name=ada', headers={'Sec-Purpose': 'prefetch;prerender'}).status == 503
+    assert say('/progress') == ''
+
+
+# ------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ('/steps?mesage=passport', 400, 'steps has no parameter mesage; did you mean message?',
+     '/steps?message=passport'),
+    ('/steps?colour=blue', 400, 'steps has no parameter colour; it knows message, name, format', '/steps'),
+    ('/puzle?message=leaf', 404, 'there is no /puzle here; did you mean /puzzle?', '/puzzle?message=leaf'),
+    ('/zzz', 404, 'there is no /zzz here; did you mean /steps?', '/steps'),
+    ('/steps/', 404, 'there is no /steps/ here; did you mean /steps?', '/steps'),
+    ('/a%0Ab<i>', 404, 'there is no /a b<i> here; did you mean /steps?', '/steps'),
+    ('/steps?format=xml', 400, "format was 'xml'; it is text or json", '/steps?format=json'),
+    ('/steps?name=a b', 400, "name was 'a b'; a name is 1 to 20 letters or digits", '/steps?name=ab'),
+    ('/steps?name=<b>', 400, "name was '<b>'; a name is 1 to 20 letters or digits", '/steps?name=b'),
+    ('/steps?name=!', 400, "name was '!'; a name is 1 to 20 letters or digits", '/steps?name=ada'),
+]
+
+
+@pytest.mark.parametrize('asked, status, words, right', MISTAKES, ids=[row[0] for row in MISTAKES])
+def test_mistakes_get_the_call_corrected(say, asked, status, words, right):
+    text = say(asked)
+    assert text.status == status
+    assert text.lines[0] == words
+    url = text.lines[1].removeprefix('try: ')
+    assert path(url) == right and len(text.lines) == 2
+    assert say(path(url)).status == 200
+    json = say(asked, headers={'Accept': 'application/json'})
+    assert json.json() == {'error': words, 'try': url, 'status': status} and json.status == status
+
+
+def test_other_methods_are_refused_in_the_same_form(say):
+    answer = say('/puzzle?message=leaf', method='POST')
+    assert answer.status == 405 and answer.headers['Allow'] == 'GET'
+    assert answer.lines[0] == 'POST is not spoken here, only GET'
+    assert path(answer.lines[1].removeprefix('try: ')) == '/puzzle?message=leaf'
+
+
+def test_every_answer_carries_the_three_headers(server):
+    for asked in ('/', '/steps', '/zzz', '/progress', '/duck'):
+        headers = server(asked).headers
+        assert headers['Cache-Control'] == 'no-store'
+        assert headers['X-Content-Type-Options'] == 'nosniff'
+        assert headers['Access-Control-Allow-Origin'] == '*'
+
+
+@pytest.mark.parametrize('host', ['<b>', 'a b', 'evil.example/x'])
+def test_a_made_up_host_is_not_repeated(say, host):
+    assert say('/steps', headers={'Host': host}).lines[-1].startswith('try: http://localhost:8080/steps?')
