@@ -162,8 +162,9 @@ class Whale(Record):
 
 
 @dataclass(frozen=True)
-class Sector(Record):
-    name: str                 # the player who entered it first
+class First(Record):
+    """Who entered this sector, or found this treasure, first."""
+    name: str                 # the player
     at: float                 # seconds since 1970
 
 
@@ -173,12 +174,6 @@ class Depth(Record):
     count: int                # how many
     name: str                 # the player who sounded it first
     at: float                 # the latest, seconds since 1970
-
-
-@dataclass(frozen=True)
-class Find(Record):
-    name: str                 # the player who found this treasure
-    at: float                 # seconds since 1970
 
 
 @dataclass(frozen=True)
@@ -213,7 +208,7 @@ class Run(Record):
     how: str = ''             # in plain words
 
 
-TABLES = {'planet': Planet, 'boats': Boat, 'whales': Whale, 'sectors': Sector, 'depths': Depth, 'finds': Find,
+TABLES = {'planet': Planet, 'boats': Boat, 'whales': Whale, 'sectors': First, 'depths': Depth, 'finds': First,
           'blooms': Bloom, 'news': News, 'mail': Mail, 'replies': Reply, 'runs': Run}
 
 
@@ -233,24 +228,43 @@ class Ocean:
         self.floor = None         # the sea floor, as soon as there is a planet
 
 
-class Turn(NamedTuple):
-    """The moment in which a rule decides."""
-    ocean: Ocean
-    now: float                # seconds since 1970
-    dice: random.Random
-    key: str = ''             # of the boat that calls
-    boat: Boat = None
-    traffic: dict = None      # key -> Traffic: what is remembered of the calls of each boat
+class Turn:
+    """One call of one player: what a rule may look at, and the sheet on which it writes what shall change."""
+
+    def __init__(self, ocean, now, dice=None, key='', calls=None):
+        self.ocean, self.now, self.dice = ocean, now, dice   # now: seconds since 1970
+        self.key, self.boat = key, ocean.boats.get(key)      # the boat that calls, as this turn leaves it
+        self.calls = calls        # key -> Traffic: what is remembered of the calls of each boat
+        self.change = {}          # table -> {key: the fields that change, or None for gone}: a JSON merge patch
+        self.wait = 0             # seconds that the answer takes
+        self.story = ''           # for the log: what the boat did
+        self.soundings = []       # (x, y, depth) measured, for the data service
+
+    def put(self, table, key, **fields):
+        """Shall be: a new record, or a record with these fields changed."""
+        self.change.setdefault(table, {})[key] = fields
+
+    def drop(self, table, key):
+        """Shall be gone."""
+        self.change.setdefault(table, {})[key] = None
+
+    def steer(self, **fields):
+        """Shall be: the boat with these fields changed."""
+        self.boat = self.boat.but(**fields)
+        boats = self.change.setdefault('boats', {})
+        boats[self.key] = {**boats[self.key], **fields} if self.key in boats else fields
+
+    def news(self, text):
+        """Shall be known to all; the oldest news make room."""
+        number = next_key(self.ocean.news) + sum(row is not None for row in self.change.get('news', {}).values())
+        self.put('news', str(number), at=self.now, text=text)
+        if str(number - NEWS_KEPT) in self.ocean.news:
+            self.drop('news', str(number - NEWS_KEPT))
 
 
-class Outcome(NamedTuple):
-    """What a rule decided: the change to the ocean, and what the player is told."""
-    change: dict = {}         # table -> {key: new record, or None for gone}
-    facts: object = None      # a dict, or a list of dicts
-    wait: float = 0           # seconds that the answer takes
-    story: str = ''           # for the log: what the boat did
-    quiet: bool = False       # the log leaves it out unless asked
-    soundings: tuple = ()     # (x, y, depth) measured, for the data service
+def next_key(rows):
+    """The number after the last one, in a table whose keys are numbers."""
+    return int(next(reversed(rows), 0)) + 1
 
 
 class Refusal(Exception):
@@ -319,6 +333,8 @@ def place(boat, now):
 
 def tidy(number):
     """A number as people write it: two decimals at the most, none where there are none."""
+    if number.__class__ is int:
+        return number
     rounded = round(number, 2)
     return int(rounded) if rounded == int(rounded) else rounded
 
@@ -387,9 +403,9 @@ def new_planet(seed, now):
     whales = {}
     for name in WHALE_NAMES:
         angle, speed = dice.uniform(0, 2 * math.pi), dice.uniform(0.1, 0.5)
-        whales[name] = Whale(dice.randrange(WIDTH_CELLS), dice.randrange(HEIGHT_CELLS),
-                             round(speed * math.cos(angle), 3), round(speed * math.sin(angle), 3), now)
-    return {'planet': {'mocean': Planet(seed, now)}, 'whales': whales}
+        whales[name] = {'x': dice.randrange(WIDTH_CELLS), 'y': dice.randrange(HEIGHT_CELLS), 'at': now,
+                        'vx': round(speed * math.cos(angle), 3), 'vy': round(speed * math.sin(angle), 3)}
+    return {'planet': {'mocean': {'seed': seed, 'began': now}}, 'whales': whales}
 
 
 def treasures(ocean):
@@ -533,7 +549,7 @@ def read_id(text):
     return text if text.isalnum() else text.strip()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parameter:
     name: str
     meaning: str
@@ -672,9 +688,9 @@ SWEEP_S = 0.1                                         # a sailing boat is put in
 SWEEP_CELLS = math.ceil(SWEEP_S * HULL_CELLS_PER_S)
 
 
-def tell_near(turn, boat, cells, most=MOST_SEEN):
-    """What lies or swims within so many cells of a boat, nearest first, at the most so many."""
-    ocean, x, y = turn.ocean, boat.x, boat.y
+def tell_near(turn, cells, most=MOST_SEEN):
+    """What lies or swims within so many cells of the boat, nearest first, at the most so many."""
+    ocean, x, y = turn.ocean, turn.boat.x, turn.boat.y
     near = [(away, 'player', name, *there) for away, name, *there in tell_boats(turn, x, y, cells, most)]
     things = [('treasure', *treasure) for treasure in treasures(ocean)]
     things += [('whale', name, *whale_place(ocean, whale, turn.now), 0) for name, whale in ocean.whales.items()]
@@ -682,32 +698,28 @@ def tell_near(turn, boat, cells, most=MOST_SEEN):
         away = distance(x, y, there_x, there_y)
         if away <= cells:
             near.append((away, kind, name, there_x, there_y, z))
+    near = sorted(near) if len(near) <= most else heapq.nsmallest(most, near)
     return [{'kind': kind, 'name': name, 'x': tidy(there_x), 'y': tidy(there_y), 'z': tidy(z), 'distance': tidy(away)}
-            for away, kind, name, there_x, there_y, z in sorted(near)[:most]]
+            for away, kind, name, there_x, there_y, z in near]
 
 
-def tell_news(ocean, since):
-    return [{'number': int(number), 'time': tell_time(news.at), 'text': news.text}
-            for number, news in ocean.news.items() if int(number) > since]
-
-
-def tell_chart(ocean, now, since, traffic):
+def tell_chart(turn, since):
     """What the live map needs. Never what nobody has found yet, never an id."""
+    ocean, now = turn.ocean, turn.now
+    lies = {name: {'x': x, 'y': y, 'z': z} for name, x, y, z in ocean.floor.treasures}
+
     def fresh(table):
         return ((*map(int, key.split(',')), row) for key, row in table.items() if row.at >= since)
-    lies = {name: {'x': x, 'y': y, 'z': z} for name, x, y, z in ocean.floor.treasures}
     return {
         'now': now, 'began': ocean.planet['mocean'].began,
         'width': WIDTH_CELLS, 'height': HEIGHT_CELLS, 'sector': SECTOR_CELLS,
-        'boats': [chart_boat(boat, now, traffic.get(key)) for key, boat in ocean.boats.items()],
-        'sectors': [[column, row, sector.name, sector.at] for column, row, sector in fresh(ocean.sectors)],
+        'boats': [chart_boat(boat, now, turn.calls.get(key)) for key, boat in ocean.boats.items()],
+        'sectors': [[column, row, first.name, first.at] for column, row, first in fresh(ocean.sectors)],
         'depths': [[column, row, round(depth.total / depth.count, 1), depth.at]
                    for column, row, depth in fresh(ocean.depths)],
-        'treasures': [{'name': name, **lies[name], 'owner': find.name}
-                      for name, find in ocean.finds.items()],
+        'treasures': [{'name': name, **lies[name], 'owner': first.name} for name, first in ocean.finds.items()],
         'whales': [chart_whale(ocean, name, whale, now) for name, whale in ocean.whales.items() if whale.seen],
-        'blooms': [{'x': tidy(bloom.x), 'y': tidy(bloom.y), 'until': bloom.until}
-                   for bloom in ocean.blooms.values() if bloom.until > now],
+        'blooms': [vars(bloom) for bloom in ocean.blooms.values() if bloom.until > now],
         'news': [[int(number), news.at, news.text] for number, news in ocean.news.items() if news.at >= since]}
 
 
@@ -719,85 +731,87 @@ def chart_boat(boat, now, traffic):
 
 
 def chart_whale(ocean, name, whale, now):
-    x, y = whale_place(ocean, whale, now)
-    rider = ocean.boats.get(whale.rider)
+    (x, y), rider = whale_place(ocean, whale, now), ocean.boats.get(whale.rider)
     return {'name': name, 'x': tidy(x), 'y': tidy(y), 'vx': 0 if rider else whale.vx, 'vy': 0 if rider else whale.vy,
             'rider': rider.name if rider else ''}
 
 
+def as_text(facts):
+    """Values separated by commas, one record a line; true and false as 1 and 0."""
+    if isinstance(facts, list):
+        lines = facts and isinstance(facts[0], (dict, list))
+        return '\n'.join([as_text(record) for record in facts]) if lines else ','.join(map(str, facts))
+    return ','.join([str(value) if value.__class__ is not bool else str(int(value)) for value in facts.values()])
+
+
+def as_json(facts, many):
+    return json.dumps({many: facts} if isinstance(facts, list) else facts, ensure_ascii=False)
+
+
 # --- RULES -----------------------------------------------------------------------------------------------------------
-# A rule takes a turn and values and returns an Outcome, or raises a Refusal. It never alters the ocean.
+# A rule takes a turn and values, writes on the turn what shall change, and returns the facts to tell, or raises a
+# Refusal. It never alters the ocean, and never asks for the time or for chance except through its turn.
 
 def arrive(turn):
-    """The boat as it is at this moment, and what changed on its way here: the sails carried it, a ride may be over."""
-    boat, change = turn.boat, {}
+    """Before any rule: the sails have carried the boat to where it is now, and a ride on a whale may be over."""
+    boat = turn.boat
     if boat.speed:
         seconds = min(max(turn.now - boat.at, 0), SAIL_S)
         vx, vy = velocity(boat)
         legs = max(1, math.ceil(boat.speed * seconds))
-        boat, change = travel(turn, boat, vx * seconds / legs, vy * seconds / legs, legs,
-                              paid=max(boat.paid, turn.now), speed=boat.speed if seconds < SAIL_S else 0)
+        travel(turn, vx * seconds / legs, vy * seconds / legs, legs,
+               paid=max(boat.paid, turn.now), speed=boat.speed if seconds < SAIL_S else 0)
     if boat.riding and turn.now >= boat.ride_until:
-        boat, change = dismount(turn, boat, change)
-    return boat, change
+        dismount(turn)
 
 
-def travel(turn, boat, dx, dy, legs, **fields):
-    """The boat after so many legs of (dx, dy) cells, and the change that its way brings: sectors entered first, news."""
-    ocean, new, z, x, y = turn.ocean, {}, boat.z, boat.x, boat.y
+def travel(turn, dx, dy, legs, **fields):
+    """The boat goes so many legs of (dx, dy) cells: a rising floor lifts it, new sectors and going round count."""
+    boat, x, y, z = turn.boat, turn.boat.x, turn.boat.y, turn.boat.z
+    new = {}
     for leg in range(1, legs + 1):
         x, y = wrap(boat.x + dx * leg, WIDTH_CELLS), wrap(boat.y + dy * leg, HEIGHT_CELLS)
-        key = sector_key(x, y)
-        if key not in ocean.sectors:
-            new[key] = Sector(boat.name, turn.now)
+        new[sector_key(x, y)] = True
         if z:
-            z = min(z, ocean.floor(x, y))       # a rising floor lifts the boat
-    seam = not (0 <= boat.x + dx * legs < WIDTH_CELLS and 0 <= boat.y + dy * legs < HEIGHT_CELLS)
-    moved = boat.but(x=x, y=y, z=z, at=turn.now, wrapped=boat.wrapped or seam,
-                     east=boat.east + dx * legs, north=boat.north + dy * legs, **fields)
-    change = {}
-    if new:
-        moved = chart(turn, moved, change, new)
-    for way, cells, size in (('east-west', moved.east, WIDTH_CELLS), ('north-south', moved.north, HEIGHT_CELLS)):
+            z = min(z, turn.ocean.floor(x, y))
+    if not (0 <= boat.x + dx * legs < WIDTH_CELLS and 0 <= boat.y + dy * legs < HEIGHT_CELLS):
+        fields['wrapped'] = True
+    if z != boat.z:
+        fields['z'] = z
+    turn.steer(x=x, y=y, at=turn.now, east=boat.east + dx * legs, north=boat.north + dy * legs, **fields)
+    chart(turn, new)
+    for way, cells, size in (('east-west', turn.boat.east, WIDTH_CELLS), ('north-south', turn.boat.north, HEIGHT_CELLS)):
         if abs(cells) >= size and way not in boat.finds:
-            moved = moved.but(score=moved.score + ROUND_POINTS, finds=(*moved.finds, way))
-            announce(turn, change, f'{boat.name} went all the way round, {way}')
-    return moved, change
+            turn.steer(score=turn.boat.score + ROUND_POINTS, finds=(*turn.boat.finds, way))
+            turn.news(f'{boat.name} went all the way round, {way}')
 
 
-def chart(turn, boat, change, new):
-    """The boat with its points for new sectors; the change gets the sectors, and news at every 25th."""
-    change['sectors'] = new
-    charted = boat.charted + len(new)
-    if charted // 25 > boat.charted // 25:
-        announce(turn, change, f'{boat.name} has charted {charted} sectors')
-    return boat.but(charted=charted, score=boat.score + SECTOR_POINTS * len(new))
+def chart(turn, keys):
+    """Points for the sectors that nobody had entered before; every 25th is news."""
+    new = [key for key in keys if key not in turn.ocean.sectors]
+    for key in new:
+        turn.put('sectors', key, name=turn.boat.name, at=turn.now)
+    if new:
+        charted = turn.boat.charted + len(new)
+        if charted // 25 > turn.boat.charted // 25:
+            turn.news(f'{turn.boat.name} has charted {charted} sectors')
+        turn.steer(charted=charted, score=turn.boat.score + SECTOR_POINTS * len(new))
 
 
-def announce(turn, change, text):
-    """Add news to a change; the oldest news make room."""
-    news = change.setdefault('news', {})
-    number = int(next(reversed(turn.ocean.news), '0')) + 1 + sum(row is not None for row in news.values())
-    news[str(number)] = News(turn.now, text)
-    if str(number - NEWS_KEPT) in turn.ocean.news:
-        news[str(number - NEWS_KEPT)] = None
-
-
-def dismount(turn, boat, change):
+def dismount(turn):
     """The whale under the boat swims on by itself from here."""
-    whale = turn.ocean.whales[boat.riding]
-    change = {**change, 'whales': {boat.riding: whale.but(x=boat.x, y=boat.y, at=turn.now, rider='')}}
-    return boat.but(riding='', ride_until=0), change
+    turn.put('whales', turn.boat.riding, x=turn.boat.x, y=turn.boat.y, at=turn.now, rider='')
+    turn.steer(riding='', ride_until=0)
 
 
-def pay(turn, boat, cells):
-    """The boat after spending the time for so many cells, and how long the answer has to wait."""
-    limit = speed_limit(boat, turn.now)
-    paid = max(min(boat.paid, turn.now + SAVED_S), turn.now - SAVED_S) + cells / limit
-    early = paid - turn.now
-    if early > PATIENCE_S + 0.005:
-        raise too_early(early, f'your boat goes {limit} cells a second')
-    return paid, max(early, 0)
+def pay(turn, cells):
+    """The time that so many cells take. A little too early: the answer waits. More: Refusal. Returns the new `paid`."""
+    boat, now, limit = turn.boat, turn.now, speed_limit(turn.boat, turn.now)
+    paid = max(min(boat.paid, now + SAVED_S), now - SAVED_S) + cells / limit
+    if paid - now > PATIENCE_S + 0.005:
+        raise too_early(paid - now, f'your boat goes {limit} cells a second')
+    turn.wait = max(paid - now, 0)
+    return paid
 
 
 def too_early(wait, why):
@@ -805,41 +819,40 @@ def too_early(wait, why):
     return Refusal(f'too early by {wait:g} s: {why}; wait, then call again', status=429, wait_s=wait)
 
 
-def done(turn, boat, change, facts, **more):
-    """The outcome in which this boat has changed."""
-    return Outcome({**change, 'boats': {turn.key: boat}} if boat is not turn.boat else change, facts, **more)
+def rested(turn, last, seconds, why):
+    """Refuse what was done less than so many seconds ago."""
+    if turn.now < last + seconds:
+        raise too_early(last + seconds - turn.now, why)
 
 
 def rule_join(turn, name, id):
     ocean, key = turn.ocean, key_of(name)
     boat = ocean.boats.get(key)
     if boat and id and secrets.compare_digest(boat.id.encode(), id.encode()):
-        return Outcome(facts={'id': boat.id, 'name': boat.name, **tell_place(boat.but(**dict(zip(
-            'xy', place(boat, turn.now), strict=True))))}, story=f'{boat.name} is back')
+        x, y = place(boat, turn.now)
+        return {'id': boat.id, 'name': boat.name, **tell_place(boat.but(x=x, y=y))}
     if boat:
         raise Refusal(f'the name {name} is taken; if it is your boat, add &id= and your id',
                       status=409, fix={'name': free_name(ocean, name), 'id': None})
     if len(ocean.boats) >= MOST_BOATS:
         raise Refusal(f'the ocean is full: {MOST_BOATS} boats', 'who', 503)
-    change = {}
-    announce(turn, change, f'{name} joined')
     x, y = berth(ocean)
-    boat = Boat(name, new_id(turn), x, y, at=turn.now, paid=turn.now - SAVED_S)
-    key_sector = sector_key(x, y)
-    if key_sector not in ocean.sectors:
-        boat = chart(turn, boat, change, {key_sector: Sector(name, turn.now)})
-    return Outcome({**change, 'boats': {key: boat}}, {'id': boat.id, 'name': name, **tell_place(boat)},
-                   story=f'{name} joined at {x},{y}')
+    turn.put('boats', key, name=name, id=new_id(ocean), x=x, y=y, at=turn.now, paid=turn.now - SAVED_S)
+    turn.key, turn.boat = key, Boat(**turn.change['boats'][key])
+    turn.news(f'{name} joined')
+    chart(turn, [sector_key(x, y)])
+    turn.story = f'{name} joined at {x},{y}'
+    return {'id': turn.boat.id, 'name': name, **tell_place(turn.boat)}
 
 
 def free_name(ocean, name):
     """The name with the first number that nobody has."""
-    stem = name.rstrip('0123456789')[:16] or name[:16]
-    return next(stem + str(number) for number in range(2, MOST_BOATS + 3) if key_of(stem + str(number)) not in ocean.boats)
+    stem = name.rstrip('0123456789')[:15] or name[:15]
+    return next(f'{stem}{number}' for number in range(2, MOST_BOATS + 3) if key_of(f'{stem}{number}') not in ocean.boats)
 
 
-def new_id(turn):
-    while (new := ''.join(secrets.choice(ID_LETTERS) for _ in range(8))) in turn.ocean.keys:
+def new_id(ocean):
+    while (new := ''.join(secrets.choice(ID_LETTERS) for _ in range(8))) in ocean.keys:
         pass
     return new
 
@@ -849,20 +862,20 @@ def berth(ocean):
     number = len(ocean.boats)
     _, x, y, _ = ocean.floor.treasures[number % HOMES]
     away, angle = 7 + 1.5 * math.sqrt(number // HOMES), number * 2.4
-    return (round(x + away * math.cos(angle)) % WIDTH_CELLS, round(y + away * math.sin(angle)) % HEIGHT_CELLS)
+    return round(x + away * math.cos(angle)) % WIDTH_CELLS, round(y + away * math.sin(angle)) % HEIGHT_CELLS
 
 
 def rule_quit(turn):
-    boat, change = turn.boat, {}
+    boat = turn.boat
     if boat.riding:
-        _, change = dismount(turn, boat, change)
-    change['boats'] = {turn.key: None}
-    change['mail'] = {turn.key: None}
-    change['finds'] = {item: None for item in boat.items if item not in EVERGREEN}
-    change['replies'] = {key: None for key in reply_keys(turn.key) if key in turn.ocean.replies}
-    announce(turn, change, f'{boat.name} sailed home')
-    return Outcome(change, {'farewell': f'farewell, {boat.name}! You scored {boat.score}.'},
-                   story=f'{boat.name} quit with {boat.score} points')
+        dismount(turn)
+    for table, keys in (('boats', [turn.key]), ('mail', [turn.key]), ('replies', reply_keys(turn.key)),
+                        ('finds', [item for item in boat.items if item not in EVERGREEN])):
+        for key in keys:
+            turn.drop(table, key)
+    turn.news(f'{boat.name} sailed home')
+    turn.story = f'{boat.name} quit with {boat.score} points'
+    return {'farewell': f'farewell, {boat.name}! You scored {boat.score}.'}
 
 
 def reply_keys(key):
@@ -870,250 +883,228 @@ def reply_keys(key):
 
 
 def rule_who(turn):
-    return Outcome(facts=[{'name': row['name'], 'score': row['score']} for row in tell_ranks(turn.ocean)])
+    return [{'name': row['name'], 'score': row['score']} for row in tell_ranks(turn.ocean)]
 
 
 def rule_name(turn):
-    return Outcome(facts={'name': turn.boat.name})
+    return {'name': turn.boat.name}
 
 
 def rule_move(turn, heading, steps):
-    boat, change = arrive(turn)
-    if boat.speed:                # oars: the sails come down, on a whole cell
-        boat = boat.but(speed=0, x=round(boat.x) % WIDTH_CELLS, y=round(boat.y) % HEIGHT_CELLS)
-    most = int(speed_limit(boat, turn.now) * SAVED_S)
+    if turn.boat.speed:           # oars: the sails come down, on a whole cell
+        turn.steer(speed=0, x=round(turn.boat.x) % WIDTH_CELLS, y=round(turn.boat.y) % HEIGHT_CELLS)
+    most = int(speed_limit(turn.boat, turn.now) * SAVED_S)
     if steps > most:
         raise Refusal(f'steps was {steps}; your boat goes at most {most} cells a second now', fix={'steps': str(most)})
-    paid, wait = pay(turn, boat, steps)
     dx, dy = HEADINGS[heading]
-    moved, more = travel(turn, boat, dx, dy, steps, paid=paid, heading=math.atan2(dy, dx))
-    facts = tell_place(moved)
-    return done(turn, moved, join_changes(change, more), facts, wait=wait, quiet=True, story='{} moved {} to {},{},{}'.format(
-        boat.name, heading, *facts.values()))
-
-
-def join_changes(first, second):
-    """Two changes as one, table by table."""
-    if not first:
-        return second
-    return {table: {**first.get(table, {}), **second.get(table, {})} for table in {**first, **second}}
+    travel(turn, dx, dy, steps, paid=pay(turn, steps), heading=math.atan2(dy, dx))
+    facts = tell_place(turn.boat)
+    turn.story = f'{turn.boat.name} moved {heading} to {as_text(facts)}'
+    return facts
 
 
 def rule_look(turn):
-    boat, change = arrive(turn)
-    near = tell_near(turn, boat, sight(boat))
-    return spot(turn, boat, change, near)
+    return spot(turn, tell_near(turn, sight(turn.boat)))
 
 
-def spot(turn, boat, change, near):
-    """The outcome of seeing things; a whale that nobody has seen before is news."""
+def spot(turn, near):
+    """A whale that nobody has seen before is news."""
     for thing in near:
-        whale = turn.ocean.whales.get(thing['name']) if thing['kind'] == 'whale' else None
-        if whale and not whale.seen:
-            change = join_changes(change, {'whales': {thing['name']: whale.but(seen=boat.name)}})
-            announce(turn, change, f'{boat.name} saw the whale {thing["name"]}')
-    return done(turn, boat, change, near)
+        if thing['kind'] == 'whale' and not turn.ocean.whales[thing['name']].seen:
+            turn.put('whales', thing['name'], seen=turn.boat.name)
+            turn.news(f'{turn.boat.name} saw the whale {thing["name"]}')
+    return near
 
 
 def rule_location(turn):
-    boat, change = arrive(turn)
-    mail = turn.ocean.mail.get(turn.key)
-    facts = {**tell_place(boat), 'wrapped': boat.wrapped, 'message': bool(mail and mail.letters),
-             'nearby': bool(tell_near(turn, boat, reach(boat), 1))}
-    return done(turn, boat.but(wrapped=False) if boat.wrapped else boat, change, facts)
+    wrapped = turn.boat.wrapped
+    if wrapped:
+        turn.steer(wrapped=False)
+    return {**tell_place(turn.boat), 'wrapped': wrapped, 'message': turn.key in turn.ocean.mail,
+            'nearby': bool(tell_near(turn, reach(turn.boat), 1))}
 
 
 def rule_velocity(turn):
-    return Outcome(facts=tell_velocity(turn.boat))
+    return tell_velocity(turn.boat)
 
 
 def rule_accel(turn, ctrl):
-    boat, change = arrive(turn)
+    boat = turn.boat
     most = SUBMERGED_CELLS_PER_S if boat.z and 'submarine' not in boat.items else HULL_CELLS_PER_S
     speed = boat.speed + {'w': ACCEL_CELLS_PER_S, 's': -ACCEL_CELLS_PER_S}.get(ctrl, 0)
     turned = boat.heading + {'a': TURN_RADIANS, 'd': -TURN_RADIANS}.get(ctrl, 0)
-    boat = boat.but(speed=min(max(speed, 0), most), heading=wrap(turned, 2 * math.pi), at=turn.now)
-    return done(turn, boat, change, {**tell_place(boat), **tell_velocity(boat)}, quiet=True,
-                story=f'{boat.name} sails at {tidy(boat.speed)} cells a second')
+    turn.steer(speed=min(max(speed, 0), most), heading=wrap(turned, 2 * math.pi), at=turn.now)
+    turn.story = f'{boat.name} sails at {tidy(turn.boat.speed)} cells a second'
+    return {**tell_place(turn.boat), **tell_velocity(turn.boat)}
 
 
 def rule_stop(turn):
-    boat, change = arrive(turn)
-    boat = boat.but(speed=0, at=turn.now)
-    return done(turn, boat, change, {**tell_place(boat), **tell_velocity(boat)}, quiet=True, story=f'{boat.name} stopped')
+    turn.steer(speed=0, at=turn.now)
+    turn.story = f'{turn.boat.name} stopped'
+    return {**tell_place(turn.boat), **tell_velocity(turn.boat)}
 
 
 def rule_dive(turn, ctrl, direction):
-    boat, change = arrive(turn)
     if not ctrl and not direction:
         raise Refusal('which way? ctrl is f (down) or r (up); direction is down or up', fix={'direction': 'down'})
-    paid, wait = pay(turn, boat, 1)
-    down = ctrl == 'f' or direction == 'down'
+    boat, down = turn.boat, ctrl == 'f' or direction == 'down'
     floor = min(turn.ocean.floor(boat.x, boat.y), deepest(boat))
     z = min(boat.z + DIVE_M, floor) if down else max(boat.z - DIVE_M, 0)
     if boat.riding and z:
-        boat, change = dismount(turn, boat, change)
-    boat = boat.but(z=z, paid=paid, at=turn.now)
-    boat = boat.but(speed=min(boat.speed, speed_limit(boat, turn.now)))
-    return done(turn, boat, change, tell_place(boat), wait=wait, quiet=True, story=f'{boat.name} is at {tidy(z)} m')
+        dismount(turn)
+    turn.steer(z=z, paid=pay(turn, 1), at=turn.now)
+    turn.steer(speed=min(boat.speed, speed_limit(turn.boat, turn.now)))
+    turn.story = f'{boat.name} is at {tidy(z)} m'
+    return tell_place(turn.boat)
 
 
 def rule_ping(turn):
-    boat, change = arrive(turn)
+    boat, floor = turn.boat, turn.ocean.floor
     patch = range(-SONAR_CELLS, SONAR_CELLS + 1) if 'imaging sonar' in boat.items else (0,)
-    depths = [[(x, y, turn.ocean.floor(x, y)) for x in (wrap(boat.x + dx, WIDTH_CELLS) for dx in patch)]
-              for y in (wrap(boat.y - dy, HEIGHT_CELLS) for dy in patch)]
-    soundings = [sounding for row in depths for sounding in row]
-    boat, change = sounded(turn, boat, change, soundings)
-    rows = [[depth for _, _, depth in row] for row in depths]          # the north comes first, as on a map
-    facts = {'depth': rows[0][0]} if len(soundings) == 1 else rows
-    return done(turn, boat, change, facts, soundings=tuple(soundings), quiet=True,
-                story=f'{boat.name} sounded {turn.ocean.floor(boat.x, boat.y)} m')
-
-
-def sounded(turn, boat, change, soundings):
-    """The boat with its points for soundings, and the change with the depths."""
-    depths, first = {}, 0
-    for x, y, depth in soundings:
-        key = sector_key(x, y)
-        old = depths.get(key) or turn.ocean.depths.get(key)
-        first += old is None
-        old = old or Depth(0, 0, boat.name, turn.now)
-        depths[key] = old.but(total=round(old.total + depth, 1), count=old.count + 1, at=turn.now)
-    boat = boat.but(pings=boat.pings + 1, score=boat.score + SOUNDING_POINTS * first)
-    return boat, join_changes(change, {'depths': depths})
+    rows = [[(x, y, floor(x, y)) for x in (wrap(boat.x + dx, WIDTH_CELLS) for dx in patch)]
+            for y in (wrap(boat.y - dy, HEIGHT_CELLS) for dy in patch)]          # the north comes first, as on a map
+    turn.soundings = [sounding for row in rows for sounding in row]
+    turn.steer(pings=boat.pings + 1)
+    sectors = {}
+    for x, y, depth in turn.soundings:
+        sectors.setdefault(sector_key(x, y), []).append(depth)
+    for key, depths in sectors.items():
+        old = turn.ocean.depths.get(key)
+        if not old:
+            turn.steer(score=turn.boat.score + SOUNDING_POINTS)
+        turn.put('depths', key, name=old.name if old else boat.name, at=turn.now,
+                 total=round((old.total if old else 0) + sum(depths), 1), count=(old.count if old else 0) + len(depths))
+    turn.story = f'{boat.name} sounded {floor(boat.x, boat.y)} m'
+    return {'depth': rows[0][0][2]} if len(rows) == 1 else [[depth for _, _, depth in row] for row in rows]
 
 
 def rule_get(turn, item):
-    boat, change = arrive(turn)
-    return get_treasure(turn, boat, change) if item == 'treasure' else get_whale(turn, boat, change)
+    return get_treasure(turn) if item == 'treasure' else get_whale(turn)
 
 
-def get_treasure(turn, boat, change):
-    near = sorted((distance(boat.x, boat.y, x, y), name, x, y, z) for name, x, y, z in treasures(turn.ocean)
-                  if name not in boat.items)
-    away, name, x, y, z = near[0] if near else (WIDTH_CELLS, '', 0, 0, 0)
+def get_treasure(turn):
+    boat = turn.boat
+    near = [(distance(boat.x, boat.y, x, y), name, z) for name, x, y, z in treasures(turn.ocean) if name not in boat.items]
+    away, name, z = min(near, default=(math.inf, '', 0))
     if away > reach(boat):
         raise Refusal(f'no treasure within {reach(boat)} cells of you that you do not have; look around', 'look', 409)
     if abs(z - boat.z) > REACH_M:
-        way = 'down' if z > boat.z else 'up'
         raise Refusal(f'the {name} lies {z:g} m deep and you are at {boat.z:g} m; {REACH_M} m is as far as you reach',
-                      'dive', 409, {'direction': way})
-    points = 0 if name in boat.finds else TREASURE_POINTS
+                      'dive', 409, {'direction': 'down' if z > boat.z else 'up'})
     if name not in turn.ocean.finds:
-        change = join_changes(change, {'finds': {name: Find(boat.name, turn.now)}})
-        announce(turn, change, f'{boat.name} found the {name}')
-    boat = boat.but(items=(*boat.items, name), score=boat.score + points,
-                    finds=boat.finds if name in boat.finds else (*boat.finds, name))
-    return done(turn, boat, change, {'got': name, 'points': points}, story=f'{boat.name} got the {name}')
+        turn.put('finds', name, name=boat.name, at=turn.now)
+        turn.news(f'{boat.name} found the {name}')
+    points = reward(turn, name, TREASURE_POINTS)
+    turn.steer(items=(*boat.items, name))
+    turn.story = f'{boat.name} got the {name}'
+    return {'got': name, 'points': points}
 
 
-def get_whale(turn, boat, change):
+def reward(turn, name, points):
+    """Points for a first time; how many."""
+    if name in turn.boat.finds:
+        return 0
+    turn.steer(score=turn.boat.score + points, finds=(*turn.boat.finds, name))
+    return points
+
+
+def get_whale(turn):
+    boat, ocean = turn.boat, turn.ocean
     if boat.riding:
         raise Refusal(f'you are riding {boat.riding} already; row on', 'move', 409, {'heading': 'north'})
-    blooms = [bloom for bloom in turn.ocean.blooms.values() if bloom.until > turn.now
-              and distance(boat.x, boat.y, bloom.x, bloom.y) <= BLOOM_CELLS]
-    whales = sorted((distance(boat.x, boat.y, *whale_place(turn.ocean, whale, turn.now)), name)
-                    for name, whale in turn.ocean.whales.items() if free(turn, whale))
-    if not whales or whales[0][0] > reach(boat):
+    whales = [(distance(boat.x, boat.y, *whale_place(ocean, whale, turn.now)), name)
+              for name, whale in ocean.whales.items() if not ridden(ocean, whale, turn.now)]
+    away, name = min(whales, default=(math.inf, ''))
+    if away > reach(boat):
         raise Refusal(f'no free whale within {reach(boat)} cells of you; look around', 'look', 409)
+    blooms = [bloom.until for bloom in ocean.blooms.values() if bloom.until > turn.now
+              and distance(boat.x, boat.y, bloom.x, bloom.y) <= BLOOM_CELLS]
     if not blooms:
-        has = 'iron dust' in boat.items
-        raise Refusal('a whale lets itself be ridden only in a plankton bloom; iron dust makes one',
-                      'use' if has else 'look', 409, {'item': 'iron dust'} if has else None)
+        words = 'a whale lets itself be ridden only in a plankton bloom; iron dust makes one'
+        raise Refusal(words, 'use', 409, {'item': 'iron dust'}) if 'iron dust' in boat.items else Refusal(words, 'look', 409)
     if boat.z:
         raise Refusal(f'whales are ridden at the surface, and you are at {boat.z:g} m', 'dive', 409, {'direction': 'up'})
-    name, points = whales[0][1], 0 if 'whale ride' in boat.finds else WHALE_POINTS
-    until = max(bloom.until for bloom in blooms)
-    change = join_changes(change, {'whales': {name: turn.ocean.whales[name].but(rider=turn.key, seen=boat.name)}})
-    announce(turn, change, f'{boat.name} rides the whale {name}')
-    boat = boat.but(riding=name, ride_until=until, speed=0, score=boat.score + points,
-                    finds=boat.finds if not points else (*boat.finds, 'whale ride'))
-    return done(turn, boat, change, {'got': f'a ride on {name}', 'points': points}, story=f'{boat.name} rides {name}')
+    turn.put('whales', name, rider=turn.key, seen=ocean.whales[name].seen or boat.name)
+    turn.news(f'{boat.name} rides the whale {name}')
+    turn.steer(riding=name, ride_until=max(blooms), speed=0)
+    turn.story = f'{boat.name} rides {name}'
+    return {'got': f'a ride on {name}', 'points': reward(turn, 'whale ride', WHALE_POINTS)}
 
 
-def free(turn, whale):
-    rider = turn.ocean.boats.get(whale.rider)
-    return not rider or turn.now >= rider.ride_until
+def ridden(ocean, whale, now):
+    rider = ocean.boats.get(whale.rider)
+    return rider and now < rider.ride_until
 
 
 def rule_inventory(turn):
-    rows = [{'kind': 'treasure', 'name': name} for name in turn.boat.items]
-    if turn.boat.riding and turn.now < turn.boat.ride_until:
-        rows.append({'kind': 'whale', 'name': turn.boat.riding})
-    return Outcome(facts=rows + [{'kind': 'badge', 'name': name} for name in turn.boat.badges])
+    boat = turn.boat
+    return [{'kind': kind, 'name': name} for kind, names in (
+        ('treasure', boat.items), ('whale', [boat.riding] if boat.riding else []), ('badge', boat.badges)) for name in names]
 
 
 def rule_use(turn, item):
-    boat, change = arrive(turn)
-    if item not in boat.items:
+    if item not in turn.boat.items:
         raise Refusal(f'you do not have the {item}; your inventory tells what you have', 'inventory', 409)
-    return USES.get(item, use_always)(turn, boat, change, item)
+    if item in USES:
+        return USES[item](turn)
+    return {'used': f'the {item} works all the time, you need not do anything'}
 
 
-def use_always(turn, boat, change, item):
-    return done(turn, boat, change, {'used': f'the {item} works all the time, you need not do anything'})
-
-
-def use_crystal(turn, boat, change, item):
+def use_crystal(turn):
     raise Refusal('the teleport crystal asks where to', 'teleport', 409, {'x': '300', 'y': '200'})
 
 
-def use_net(turn, boat, change, item):
-    rested(boat.net_at, turn, NET_S, 'the fish come back once a minute')
-    boat = boat.but(net_at=turn.now, score=boat.score + NET_POINTS)
-    return done(turn, boat, change, {'used': f'a good catch: {NET_POINTS} points'}, story=f'{boat.name} went fishing')
+def use_net(turn):
+    rested(turn, turn.boat.net_at, NET_S, 'the fish come back once a minute')
+    turn.steer(net_at=turn.now, score=turn.boat.score + NET_POINTS)
+    turn.story = f'{turn.boat.name} went fishing'
+    return {'used': f'a good catch: {NET_POINTS} points'}
 
 
-def rested(last, turn, seconds, why):
-    """Refuse what was done less than so many seconds ago."""
-    if turn.now < last + seconds:
-        raise too_early(last + seconds - turn.now, why)
+def use_alert(turn):
+    x, y = turn.boat.x, turn.boat.y
+    away, hill = min((distance(x, y, hill.x, hill.y), hill) for hill in turn.ocean.floor.seamounts)
+    return {'seamount': hill.name, 'distance': tidy(away), 'heading': bearing(x, y, hill.x, hill.y)}
 
 
-def use_alert(turn, boat, change, item):
-    away, hill = min((distance(boat.x, boat.y, hill.x, hill.y), hill) for hill in turn.ocean.floor.seamounts)
-    return done(turn, boat, change, {'seamount': hill.name, 'distance': tidy(away),
-                                     'heading': bearing(boat.x, boat.y, hill.x, hill.y)})
+def use_rov(turn):
+    return [thing for thing in tell_near(turn, ROV_CELLS, math.inf) if thing['kind'] == 'treasure']
 
 
-def use_rov(turn, boat, change, item):
-    near = [thing for thing in tell_near(turn, boat, ROV_CELLS, 100) if thing['kind'] == 'treasure']
-    return spot(turn, boat, change, near)
+def use_sandwich(turn):
+    turn.steer(items=without(turn.boat.items, 'sandwich'), fast_until=turn.now + SANDWICH_S)
+    turn.story = f'{turn.boat.name} ate the sandwich'
+    return {'used': f'delicious! You row twice as fast for {SANDWICH_S} seconds'}
 
 
-def use_sandwich(turn, boat, change, item):
-    boat = boat.but(items=tuple(name for name in boat.items if name != item), fast_until=turn.now + SANDWICH_S)
-    return done(turn, boat, change, {'used': f'delicious! You row twice as fast for {SANDWICH_S} seconds'},
-                story=f'{boat.name} ate the sandwich')
+def without(items, item):
+    return tuple(name for name in items if name != item)
 
 
-def use_dust(turn, boat, change, item):
-    ocean = turn.ocean
-    old = {key: None for key, bloom in ocean.blooms.items() if bloom.until <= turn.now}
-    number = str(int(next(reversed(ocean.blooms), '0')) + 1)
-    change = join_changes(change, {'blooms': {**old, number: Bloom(boat.x, boat.y, turn.now + BLOOM_S)}})
-    announce(turn, change, f'{boat.name} made the plankton bloom')
-    boat = boat.but(items=tuple(name for name in boat.items if name != item))
-    return done(turn, boat, change, {'used': f'the plankton blooms here for {BLOOM_S // 60} minutes'},
-                story=f'{boat.name} made a plankton bloom')
+def use_dust(turn):
+    for key, bloom in turn.ocean.blooms.items():
+        if bloom.until <= turn.now:
+            turn.drop('blooms', key)
+    turn.put('blooms', str(next_key(turn.ocean.blooms)), x=turn.boat.x, y=turn.boat.y, until=turn.now + BLOOM_S)
+    turn.steer(items=without(turn.boat.items, 'iron dust'))
+    turn.news(f'{turn.boat.name} made the plankton bloom')
+    turn.story = f'{turn.boat.name} made a plankton bloom'
+    return {'used': f'the plankton blooms here for {BLOOM_S // 60} minutes'}
 
 
-def use_infundibulum(turn, boat, change, item):
-    rested(boat.leap_at, turn, LEAP_S, 'the infundibulum opens once a minute')
-    return leap(turn, boat, change, turn.dice.randrange(WIDTH_CELLS), turn.dice.randrange(HEIGHT_CELLS))
+def use_infundibulum(turn):
+    rested(turn, turn.boat.leap_at, LEAP_S, 'the infundibulum opens once a minute')
+    return leap(turn, turn.dice.randrange(WIDTH_CELLS), turn.dice.randrange(HEIGHT_CELLS))
 
 
-def leap(turn, boat, change, x, y):
+def leap(turn, x, y):
     """The boat at another place, at the surface and at rest. A leap is not a voyage: going round starts anew."""
-    if boat.riding:
-        boat, change = dismount(turn, boat, change)
-    boat = boat.but(x=x, y=y, z=0, speed=0, at=turn.now, leap_at=turn.now, east=0, north=0)
-    if sector_key(x, y) not in turn.ocean.sectors:
-        more = {}
-        boat = chart(turn, boat, more, {sector_key(x, y): Sector(boat.name, turn.now)})
-        change = join_changes(change, more)
-    return done(turn, boat, change, tell_place(boat), story=f'{boat.name} leapt to {x},{y}')
+    if turn.boat.riding:
+        dismount(turn)
+    turn.steer(x=x, y=y, z=0, speed=0, at=turn.now, leap_at=turn.now, east=0, north=0)
+    chart(turn, [sector_key(x, y)])
+    turn.story = f'{turn.boat.name} leapt to {x},{y}'
+    return tell_place(turn.boat)
 
 
 USES = {'fishing net': use_net, 'crash alert': use_alert, 'ROV': use_rov, 'teleport crystal': use_crystal,
@@ -1121,27 +1112,24 @@ USES = {'fishing net': use_net, 'crash alert': use_alert, 'ROV': use_rov, 'telep
 
 
 def rule_teleport(turn, x, y):
-    boat, change = arrive(turn)
-    if 'teleport crystal' not in boat.items:
+    if 'teleport crystal' not in turn.boat.items:
         raise Refusal('you do not have the teleport crystal; your inventory tells what you have', 'inventory', 409)
-    rested(boat.leap_at, turn, CRYSTAL_S, 'the crystal has to cool down')
-    return leap(turn, boat, change, x % WIDTH_CELLS, y % HEIGHT_CELLS)
+    rested(turn, turn.boat.leap_at, CRYSTAL_S, 'the crystal has to cool down')
+    return leap(turn, x % WIDTH_CELLS, y % HEIGHT_CELLS)
 
 
 def rule_sendchat(turn, name, message):
     ocean, boat = turn.ocean, turn.boat
-    every = 60 / LETTERS_PER_MINUTE
-    talk = max(boat.talk, turn.now - 60) + every
+    keys = [key for key in ocean.boats if key != turn.key and len(letters(ocean, key)) < LETTERS_KEPT] \
+        if name == 'all' else [recipient(ocean, name)]
+    talk = max(boat.talk, turn.now - 60) + 60 / LETTERS_PER_MINUTE
     if talk > turn.now:
         raise too_early(talk - turn.now, f'{LETTERS_PER_MINUTE} messages a minute are enough')
-    if name == 'all':
-        keys = [key for key in ocean.boats if key != turn.key and len(letters(ocean, key)) < LETTERS_KEPT]
-    else:
-        keys = [recipient(ocean, name)]
-    mail = {key: Mail((*letters(ocean, key), (boat.name, message))) for key in keys}
-    people = 'player' if len(keys) == 1 else 'players'
-    return done(turn, boat.but(talk=talk), {'mail': mail}, {'sent': f'sent to {len(keys)} {people}'},
-                story=f'{boat.name} says to {name}: {message}')
+    for key in keys:
+        turn.put('mail', key, letters=(*letters(ocean, key), (boat.name, message)))
+    turn.steer(talk=talk)
+    turn.story = f'{boat.name} says to {name}: {message}'
+    return {'sent': f'sent to {len(keys)} player{"" if len(keys) == 1 else "s"}'}
 
 
 def letters(ocean, key):
@@ -1166,53 +1154,56 @@ def recipient(ocean, name):
 def rule_popchat(turn):
     box = letters(turn.ocean, turn.key)
     if not box:
-        return Outcome(facts={})
-    name, message = box[0]
-    return Outcome({'mail': {turn.key: Mail(tuple(box[1:])) if box[1:] else None}}, {'name': name, 'message': message})
+        return {}
+    if box[1:]:
+        turn.put('mail', turn.key, letters=box[1:])
+    else:
+        turn.drop('mail', turn.key)
+    return {'name': box[0][0], 'message': box[0][1]}
 
 
 def rule_score(turn, name):
-    rows = tell_ranks(turn.ocean)
-    if name is None:
-        return Outcome(facts=rows)
-    key = key_of(name)
-    if key not in turn.ocean.boats:
+    rows = [row for row in tell_ranks(turn.ocean) if name is None or key_of(row['name']) == key_of(name)]
+    if name and not rows:
         raise Refusal(f'nobody here is called {name}; these are all', 'score', 404)
-    return Outcome(facts=[row for row in rows if key_of(row['name']) == key])
+    return rows
 
 
 def rule_news(turn, since):
-    return Outcome(facts=tell_news(turn.ocean, since))
+    return [{'number': int(number), 'time': tell_time(news.at), 'text': news.text}
+            for number, news in turn.ocean.news.items() if int(number) > since]
 
 
 def rule_log(turn):
-    return Outcome(facts=[{'time': tell_time(at), 'status': status, 'request': told(route, texts), 'answer': answer}
-                          for at, status, route, texts, answer in turn.traffic[turn.key].calls])
+    return [{'time': tell_time(at), 'status': status, 'request': told(route, texts), 'answer': answer}
+            for at, status, route, texts, answer in turn.calls[turn.key].calls]
 
 
 def rule_health(turn):
     runs = list(turn.ocean.runs.values())
-    return Outcome(facts={'state': 'ok', 'uptime_s': int(turn.now - runs[-1].began), 'players': len(turn.ocean.boats),
-                          'halt': runs[-2].how if len(runs) > 1 else 'this is the first run'})
+    return {'state': 'ok', 'uptime_s': int(turn.now - runs[-1].began), 'players': len(turn.ocean.boats),
+            'halt': runs[-2].how if len(runs) > 1 else 'this is the first run'}
 
 
 def rule_chart(turn, since):
-    return Outcome(facts=tell_chart(turn.ocean, turn.now, since, turn.traffic))
+    return tell_chart(turn, since)
 
 
 # --- CHANGE ----------------------------------------------------------------------------------------------------------
 
 def merge(ocean, change):
-    """Let a change happen. Playing, replaying the journal and loading the state file all end here."""
-    for table, records in change.items():
+    """Let a change happen: an RFC 7396 merge patch on the state document. Playing, replaying and loading end here."""
+    for table, patch in change.items():
         rows = getattr(ocean, table)
-        for key, record in records.items():
+        for key, fields in patch.items():
+            old = rows.get(key)
+            new = fields if fields is None else old.but(**fields) if old else TABLES[table](**fields)
             if table == 'boats':
-                note_boat(ocean, key, rows.get(key), record)
-            if record is None:
-                rows.pop(key, None)
+                note_boat(ocean, key, old, new)
+            if new:
+                rows[key] = new
             else:
-                rows[key] = record
+                rows.pop(key, None)
     if 'planet' in change:
         ocean.floor = Seafloor(ocean.planet['mocean'].seed)
 
@@ -1249,36 +1240,11 @@ def sweep(ocean, now):
                 put_boat(ocean, key, here)
 
 
-def patch_of(ocean, change):
-    """A change as a JSON merge patch (RFC 7396) on the state document: only the fields that differ."""
-    patch = {}
-    for table, records in change.items():
-        rows, patch[table] = getattr(ocean, table), {}
-        for key, record in records.items():
-            old = rows.get(key)
-            if record is None or old is None:
-                patch[table][key] = record and vars(record)
-            else:
-                old = vars(old)
-                patch[table][key] = {name: value for name, value in vars(record).items() if value != old[name]}
-    return patch
-
-
-def change_of(ocean, patch):
-    """A merge patch, read from JSON, as a change. Raises ValueError where it is not one."""
-    change = {}
-    try:
-        for table in TABLES.keys() & patch.keys():
-            change[table] = {key: fields if fields is None else record_of(
-                TABLES[table], getattr(ocean, table).get(key), fields) for key, fields in patch[table].items()}
-    except (AttributeError, TypeError, KeyError) as error:
-        raise ValueError(f'not a change: {error}') from error
-    return {table: change[table] for table in TABLES if table in change}
-
-
-def record_of(kind, old, fields):
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    return kind(**{**vars(old), **fields}) if old else kind(**fields)
+def change_of(document):
+    """The change in a document read from JSON: its tables. Lists become tuples, since records never change."""
+    return {table: {key: fields and {name: tuple(value) if isinstance(value, list) else value
+                                     for name, value in fields.items()} for key, fields in document[table].items()}
+            for table in TABLES if table in document}
 
 
 def document_of(ocean):
@@ -1335,7 +1301,7 @@ class Journal:
         """True if the state file could be read; else it is set aside, never overwritten."""
         try:
             document = json.loads(path.read_bytes())
-            merge(ocean, change_of(ocean, document))
+            merge(ocean, change_of(document))
             ocean.number, ocean.last = int(document['number']), str(document['last'])
             if path is self.last_state:
                 log(f'{self.state.name} cannot be read or is missing: going on from the last good copy and its journal')
@@ -1353,9 +1319,9 @@ class Journal:
             try:
                 patch = json.loads(line)
                 if patch['number'] > ocean.number:
-                    merge(ocean, change_of(ocean, patch))
+                    merge(ocean, change_of(patch))
                     ocean.number, ocean.last = patch['number'], str(patch['last'])
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 garbage += 1
         if torn:
             log(f'{path.name} ended in half a line ({len(torn)} bytes), never answered: cut off')
@@ -1371,7 +1337,7 @@ class Journal:
 
     def write(self, ocean, change, last):
         """Write a change down, before anybody hears of it. A disk that refuses leaves the journal as it was."""
-        line = {'number': ocean.number + 1, 'last': last, **patch_of(ocean, change)}
+        line = {'number': ocean.number + 1, 'last': last, **change}
         data = encode(line).encode() + b'\n'
         try:
             if write(self.file.fileno(), data, len(data)) != len(data):
@@ -1481,7 +1447,7 @@ class Sea:
         self.process = None       # the process in which the sea is open
         self.closing = threading.Event()
         self.ocean = self.journal = self.store = None
-        self.traffic = collections.defaultdict(Traffic)
+        self.calls = collections.defaultdict(Traffic)   # key -> what is remembered of a boat's calls
         self.moved, self.soundings = set(), []              # since the data service was last told
         self.tended = self.state_at = 0.0
 
@@ -1509,76 +1475,70 @@ class Sea:
 
 
 def play(sea, route, values):
-    """One turn: the rule decides -> the journal is written -> merge lets it happen. Returns the facts."""
+    """One turn: the rule decides -> the journal is written -> merge lets it happen. Returns the facts to tell."""
     if sea.process != os.getpid():
         sea.open()
-    number = values.pop('n', None)
-    values.pop('format', None)
+    number, id = values.pop('n', None), values.pop('id') if route.mine else None
     with sea.lock:
-        now, key = sea.clock(), ''
-        if ID in route.parameters:
-            key = aboard(sea, values.pop('id'))
-            stored = number and stored_reply(sea.ocean, key, route, number)
-            if stored:
-                return json.loads(stored.facts)
-        sweep(sea.ocean, now)
-        turn = Turn(sea.ocean, now, sea.dice, key, sea.ocean.boats.get(key), sea.traffic)
-        outcome = route.rule(turn, **values)
-        change = outcome.change
-        if key and change.get('boats', {}).get(key, True):       # not for a boat that quits
-            change = award(turn, route, outcome, change)
+        turn = Turn(sea.ocean, sea.clock(), sea.dice, aboard(sea.ocean, id) if route.mine else '', sea.calls)
+        stored = number and stored_reply(turn, route, number)
+        if stored:
+            return json.loads(stored.facts)
+        sweep(sea.ocean, turn.now)
+        if route.mine:
+            arrive(turn)
+        facts = route.rule(turn, **values)
+        if route.mine and turn.change.get('boats', {}).get(turn.key, True):      # not for one that quits
+            award(turn, route, facts)
             if number:
-                change = keep_reply(turn, route, number, outcome.facts, change)
-        if change:
-            sea.journal.write(sea.ocean, change, outcome.story or f'{turn.boat.name} called {route.name}')
-            merge(sea.ocean, change)
-            tell_store(sea, change, outcome, now)
-        tell_log(outcome)
-    if now - sea.tended > 5:       # no thread tends the sea: uWSGI without --enable-threads
+                keep_reply(turn, route, number, facts)
+        if turn.change:
+            sea.journal.write(sea.ocean, turn.change, turn.story or f'{turn.boat.name} called {route.name}')
+            merge(sea.ocean, turn.change)
+            tell_store(sea, turn)
+    if turn.story and (LOG_MOVES or route.loud):
+        log(turn.story)
+    if turn.now - sea.tended > 5:      # no thread tends the sea: uWSGI without --enable-threads
         tend(sea)
-    if outcome.wait:
-        time.sleep(outcome.wait)
-    return outcome.facts
+    if turn.wait:
+        time.sleep(turn.wait)          # the lock is not held
+    return facts
 
 
-def aboard(sea, id):
+def aboard(ocean, id):
     """The key of the boat with this id."""
-    key = sea.ocean.keys.get(id) or sea.ocean.keys.get(id.casefold())
+    key = ocean.keys.get(id) or ocean.keys.get(id.casefold())
     if not key:
-        raise Refusal(f'nobody aboard has the id {shown(id)}; ' + NO_ID, 'join', 404)
+        raise Refusal(f'nobody aboard has the id {shown(id)}; {NO_ID}', 'join', 404)
     return key
 
 
-def stored_reply(ocean, key, route, number):
-    replies = (ocean.replies.get(slot) for slot in reply_keys(key))
+def stored_reply(turn, route, number):
+    replies = (turn.ocean.replies.get(slot) for slot in reply_keys(turn.key))
     return next((reply for reply in replies if reply and (reply.route, reply.n) == (route.name, number)), None)
 
 
-def keep_reply(turn, route, number, facts, change):
-    """The change with the reply stored under the player's own number, in the same line of the journal."""
-    boat = change.get('boats', {}).get(turn.key, turn.boat)
-    slot = f'{turn.key} {boat.replies % REPLIES_KEPT}'
-    return {**change, 'boats': {**change.get('boats', {}), turn.key: boat.but(replies=boat.replies + 1)},
-            'replies': {slot: Reply(route.name, number, json.dumps(facts, ensure_ascii=False))}}
+def keep_reply(turn, route, number, facts):
+    """Store the reply under the player's own number, in the same line of the journal."""
+    turn.put('replies', f'{turn.key} {turn.boat.replies % REPLIES_KEPT}', route=route.name, n=number,
+             facts=json.dumps(facts, ensure_ascii=False))
+    turn.steer(replies=turn.boat.replies + 1)
 
 
-def award(turn, route, outcome, change):
-    """The change with the badges that this call has earned; the boat's traffic is noted."""
-    boat = change.get('boats', {}).get(turn.key, turn.boat)
-    traffic = turn.traffic[turn.key]
-    traffic.calm = 0 if outcome.wait else traffic.calm + 1
+def award(turn, route, facts):
+    """The badges that this call has earned; the boat's traffic is noted."""
+    boat, traffic = turn.boat, turn.calls[turn.key]
+    traffic.calm = 0 if turn.wait else traffic.calm + 1
     if route.name == 'move':
-        traffic.moves.append(turn.now + outcome.wait)
+        traffic.moves.append(turn.now + turn.wait)
     if len(boat.badges) < len(BADGES):
-        badges = [name for name in earned(route.name, boat, traffic, outcome.facts) if name not in boat.badges]
-        if badges:
-            change = join_changes(change, {'boats': {turn.key: boat.but(badges=(*boat.badges, *badges))}, 'news': {}})
-            for name in badges:
-                announce(turn, change, f'{boat.name} earned the badge {name}: {BADGES[name]}')
+        for name in earned(route.name, boat, traffic, facts):
+            if name not in boat.badges:
+                turn.steer(badges=(*turn.boat.badges, name))
+                turn.news(f'{boat.name} earned the badge {name}: {BADGES[name]}')
     traffic.failed = ''
     if route.name == 'look':
-        traffic.seen = {thing['name'] for thing in outcome.facts}
-    return change
+        traffic.seen = {thing['name'] for thing in facts}
 
 
 def earned(route, boat, traffic, facts):
@@ -1608,7 +1568,7 @@ def note_call(sea, route, texts, status, answer):
     """Remember a call for the player's `log`; a refused one may become a Phoenix."""
     key = sea.ocean and sea.ocean.keys.get(texts.get('id'))
     if key:
-        traffic = sea.traffic[key]
+        traffic = sea.calls[key]
         traffic.last = sea.clock()
         traffic.calls.append((traffic.last, status, route.name, texts, answer))
         if status == 429:
@@ -1617,18 +1577,11 @@ def note_call(sea, route, texts, status, answer):
             traffic.failed = route.name
 
 
-def tell_log(outcome):
-    if outcome.story and (LOG_MOVES or not outcome.quiet):
-        log(outcome.story)
-
-
-def tell_store(sea, change, outcome, now):
+def tell_store(sea, turn):
     """Keep for the data service what was measured; it is handed over once a second."""
     if sea.store:
-        sea.moved.update(change.get('boats', ()))
-        for x, y, depth in outcome.soundings:
-            name = next(iter(change['boats'].values())).name
-            sea.soundings.append((name, int(now), x, y, depth))
+        sea.moved.update(turn.change.get('boats', ()))
+        sea.soundings += [(turn.boat.name, int(turn.now), *sounding) for sounding in turn.soundings]
 
 
 def tend(sea):
@@ -1682,15 +1635,14 @@ def begin_run(sea):
     """Begin a game where there is none; say how the last run ended; note that a new one begins."""
     ocean, now = sea.ocean, sea.clock()
     change = {} if ocean.planet else new_planet(sea.dice.randrange(1_000_000), now)
-    number = int(next(reversed(ocean.runs), '0'))
+    number = next_key(ocean.runs) - 1
     if number:
         run = ocean.runs[str(number)]
-        if not run.ended:
-            run = run.but(how='ended without a goodbye: killed, crashed, or the power failed'
-                          + (f'; the last call that changed something was {ocean.last}' if ocean.last else ''))
-        log(f'run {number} began {tell_time(run.began)} and {run.how}')
-        change['runs'] = {str(number): run, str(number - 20): None}
-    change['runs'] = {**change.get('runs', {}), str(number + 1): Run(now)}
+        how = run.how or 'ended without a goodbye: killed, crashed, or the power failed; ' \
+            f'the last thing that happened was: {ocean.last or "nothing"}'
+        log(f'run {number} began {tell_time(run.began)} and {how}')
+        change['runs'] = {str(number): {'how': how}, str(number - 20): None}
+    change['runs'] = {**change.get('runs', {}), str(number + 1): {'began': now}}
     merge(ocean, change)
     log(f'run {number + 1} begins: {len(ocean.boats)} boats, change number {ocean.number}')
     sea.state_at = sea.tended = now
@@ -1704,9 +1656,8 @@ def begin_run(sea):
 
 def end_run(sea):
     """Note that the run ended in good order."""
-    number, run = next(reversed(sea.ocean.runs.items()))
-    now = sea.clock()
-    change = {'runs': {number: run.but(ended=now, how=f'ended in good order at {tell_time(now)}')}}
+    number, now = next(reversed(sea.ocean.runs)), sea.clock()
+    change = {'runs': {number: {'ended': now, 'how': f'ended in good order at {tell_time(now)}'}}}
     with contextlib.suppress(OSError, Refusal):
         sea.journal.write(sea.ocean, change, sea.ocean.last)
         merge(sea.ocean, change)
@@ -1730,16 +1681,15 @@ class Route:
     reply: str                # the names of the values in the text reply
     parameters: tuple = ()
     many: str = ''            # the reply is a list: its name in JSON
+    loud: bool = False        # the log tells of it; of the others only when asked
     json: bool = False        # the reply is always JSON
 
+    mine: bool = field(init=False)     # the call is about the caller's own boat
+
     def __post_init__(self):
+        object.__setattr__(self, 'mine', ID in self.parameters)
         if self.rule and not self.json:      # every route of the game also speaks JSON
             object.__setattr__(self, 'parameters', (*self.parameters, FORMAT))
-
-    @property
-    def acts(self):
-        """True if the call is about one boat, and may change the ocean."""
-        return ID in self.parameters or NAME in self.parameters
 
 
 WHOLE = {'type': 'integer'}
@@ -1777,8 +1727,8 @@ LEVEL = Parameter('level', 'how much the program can do: 1, 2 or 3', read_whole(
 
 ROUTES = [
     Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, OLD_ID)),
-    Route('join', rule_join, 'come aboard: you get a boat and its secret id', 'id,name,x,y,z', (NAME, OLD_ID)),
-    Route('quit', rule_quit, 'leave the game: your boat is gone, your name is free', 'farewell', (ID, N)),
+    Route('join', rule_join, 'come aboard: you get a boat and its secret id', 'id,name,x,y,z', (NAME, OLD_ID), loud=True),
+    Route('quit', rule_quit, 'leave the game: your boat is gone, your name is free', 'farewell', (ID, N), loud=True),
     Route('who', rule_who, 'all players and their scores, best first', 'name,score', (), 'players'),
     Route('name', rule_name, 'the name that belongs to your id', 'name', (ID,)),
     Route('move', rule_move, 'row so many cells towards a heading', 'x,y,z', (ID, HEADING, STEPS, N)),
@@ -1792,11 +1742,11 @@ ROUTES = [
     Route('stop', rule_stop, 'take the sails down', 'x,y,z,vx,vy,heading', (ID, N)),
     Route('dive', rule_dive, f'{DIVE_M} metres down or up; the sea floor stops you', 'x,y,z', (ID, CTRL_DIVE, DIRECTION, N)),
     Route('ping', rule_ping, 'sound the depth of the sea floor below you, in metres', 'depth', (ID, N), 'depths'),
-    Route('get', rule_get, 'take the nearest treasure, or ride the nearest whale', 'got,points', (ID, CATCH, N)),
+    Route('get', rule_get, 'take the nearest treasure, or ride the nearest whale', 'got,points', (ID, CATCH, N), loud=True),
     Route('inventory', rule_inventory, 'what you have', 'kind,name', (ID,), 'things'),
-    Route('use', rule_use, 'use a treasure', 'used', (ID, ITEM, N), 'things'),
-    Route('teleport', rule_teleport, 'leap to any place; needs the teleport crystal', 'x,y,z', (ID, X, Y, N)),
-    Route('sendchat', rule_sendchat, 'send a message to a player, or to all', 'sent', (ID, TO, MESSAGE, N)),
+    Route('use', rule_use, 'use a treasure', 'used', (ID, ITEM, N), 'things', loud=True),
+    Route('teleport', rule_teleport, 'leap to any place; needs the teleport crystal', 'x,y,z', (ID, X, Y, N), loud=True),
+    Route('sendchat', rule_sendchat, 'send a message to a player, or to all', 'sent', (ID, TO, MESSAGE, N), loud=True),
     Route('popchat', rule_popchat, 'your oldest unread message, or nothing', 'name,message', (ID, N)),
     Route('score', rule_score, 'the ranking', 'rank,name,score', (WHO,), 'players'),
     Route('news', rule_news, 'who found, charted, rode, joined', 'number,time,text', (SINCE,), 'news'),
@@ -1932,18 +1882,6 @@ def wants_json(environ):
         accept, 'application/json', 'text/html')
 
 
-def as_text(facts):
-    """Values separated by commas, one record a line; true and false as 1 and 0."""
-    if isinstance(facts, list):
-        return '\n'.join([as_text(record) for record in facts]) if facts and isinstance(
-            facts[0], (dict, list)) else ','.join(map(str, facts))
-    return ','.join([str(value) if value.__class__ is not bool else str(int(value)) for value in facts.values()])
-
-
-def as_json(facts, many):
-    return json.dumps({many: facts} if isinstance(facts, list) else facts, ensure_ascii=False)
-
-
 def answer(body, kind=TEXT, status=200, **headers):
     return bottle.HTTPResponse(body, status, {'Content-Type': kind, **headers})
 
@@ -1975,9 +1913,11 @@ class Wire:
             form = texts.get('format')
             in_json = in_json or (wants_json(environ) if form is None else form.strip().casefold() == 'json')
             if ('HTTP_SEC_PURPOSE' in environ or 'HTTP_PURPOSE' in environ or 'HTTP_X_MOZ' in environ) and is_prefetch(
-                    environ) and route.acts:
+                    environ) and (route.mine or route.name == 'join'):
                 raise Refusal('this was your browser guessing ahead; type the call yourself and it counts', status=503)
-            found = callback(read_values(route, texts))
+            values = read_values(route, texts)
+            values.pop('format', None)
+            found = callback(values)
             if isinstance(found, bottle.HTTPResponse):
                 return found
             body = as_json(found, route.many) if in_json else as_text(found)
