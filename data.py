@@ -48,9 +48,7 @@ from wsgiref.simple_server import WSGIServer
 
 from bottle import Bottle, HTTPResponse, request, run
 
-# ------------------------------------------------------------------------------------------------
-# SETTINGS: all that one may change, on one screen
-# ------------------------------------------------------------------------------------------------
+# --- SETTINGS --------------------------------------------------------------------------------------------------------
 
 WIDTH_KM, HEIGHT_KM = 600, 400      # the ocean
 SECTOR_KM = 10                      # one cell of the bathymetry grid: 10 km by 10 km
@@ -66,10 +64,8 @@ PAUSE_SECONDS = 0.0005
 MEMORY_BYTES = 1_000_000            # a longer answer is spooled to a file without a name
 FREE_BYTES = 200_000_000            # of disk that no answer may take: the game needs them
 
-# ------------------------------------------------------------------------------------------------
-# TABLES: Refusal, Variable, Dataset, and the three datasets
-# ------------------------------------------------------------------------------------------------
 
+# --- TABLES ----------------------------------------------------------------------------------------------------------
 
 class Refusal(Exception):
     """A question that gets no data, and why."""
@@ -163,10 +159,8 @@ class Table:
     blocks: object                  # lists of rows, one after the other
     has_units: bool = True          # False: lists of datasets and attributes
 
-# ------------------------------------------------------------------------------------------------
-# STORE: the file data.sqlite, written by one thread, read by anybody
-# ------------------------------------------------------------------------------------------------
 
+# --- STORE -----------------------------------------------------------------------------------------------------------
 
 SQL_TYPES = {'text': 'TEXT', 'time': 'INTEGER', 'number': 'REAL'}
 
@@ -240,7 +234,7 @@ class Store:
         rows = {id: list(queue) for id, queue in self.waiting.items()}
         with db:
             for id, queue in rows.items():
-                marks = ', '.join('?' * len(DATASETS[id].variables))
+                marks = ', '.join('round(?, 3)' if v.kind == 'number' else '?' for v in DATASETS[id].variables)     # to the metre
                 db.executemany(f'INSERT INTO {id} VALUES ({marks})', queue)
             if self.clock() >= self.next_prune:
                 self.prune(db)
@@ -262,7 +256,7 @@ class Store:
         if self.db and not self.path.exists():
             self.close()
         if not self.db:
-            self.db = sqlite3.connect(self.path, check_same_thread=False)
+            self.db = sqlite3.connect(self.path, timeout=1, check_same_thread=False)
             self.db.execute('PRAGMA journal_mode = WAL')
             self.db.execute('PRAGMA synchronous = NORMAL')
             self.db.executescript('BEGIN;' + schema(TRACKS) + schema(SOUNDINGS) + 'COMMIT;')
@@ -311,10 +305,8 @@ class Store:
         self.broken = self.broken or type(error) is sqlite3.DatabaseError
         return Refusal(503, f'Service Unavailable: The data file cannot be read now: {error}')
 
-# ------------------------------------------------------------------------------------------------
-# QUERY: the text after the ? becomes SQL. Names come from TABLES, values travel only as ?
-# ------------------------------------------------------------------------------------------------
 
+# --- QUERY -----------------------------------------------------------------------------------------------------------
 
 OPERATORS = ('!=', '=~', '<=', '>=', '=', '<', '>')       # in the order in which they are looked for
 FUNCTIONS = ('distinct', 'orderBy', 'orderByMax', 'orderByMin')
@@ -576,10 +568,8 @@ def read_blocks(store, query, html_only):
     except sqlite3.Error as error:
         raise store.explain(error) from error
 
-# ------------------------------------------------------------------------------------------------
-# GRID: depth(y, x), the mean of the soundings in each sector
-# ------------------------------------------------------------------------------------------------
 
+# --- GRID ------------------------------------------------------------------------------------------------------------
 
 SIZES = (HEIGHT_KM // SECTOR_KM, WIDTH_KM // SECTOR_KM)       # of y and x
 MIDDLES = tuple(tuple(SECTOR_KM * (i + 0.5) for i in range(size)) for size in SIZES)
@@ -687,10 +677,8 @@ def griddap(store, grid):
             for row in grid.places['y'] for column in grid.places['x']]
     return Table([*BATHYMETRY.axes, DEPTH], [rows])
 
-# ------------------------------------------------------------------------------------------------
-# FORMATS: one table in, many dresses out. A format yields pieces of text
-# ------------------------------------------------------------------------------------------------
 
+# --- FORMATS ---------------------------------------------------------------------------------------------------------
 
 def write_csv(table):
     """Names, then units, then the rows."""
@@ -857,10 +845,9 @@ def nc_text(text):
     letters = text.encode('utf-8')
     return struct.pack('>i', len(letters)) + letters + b'\0' * (-len(letters) % 4)
 
-# ------------------------------------------------------------------------------------------------
-# ROUTES: the addresses. To add one: give make_app a route, write its example into EXAMPLES, test it
-# ------------------------------------------------------------------------------------------------
 
+# --- ROUTES ----------------------------------------------------------------------------------------------------------
+# To add one: give make_app a route, write an example of it into EXAMPLES, and a test.
 
 EXAMPLES = (                        # address after the server's, what it gives; the first page shows them as links
     ('/erddap/tabledap/tracks.html?&time>=now-10minutes', 'where the boats were in the last ten minutes'),
@@ -1105,10 +1092,7 @@ def send(media_type, body, size=None):
     return HTTPResponse(body, 200, {'Content-Type': media_type, 'Content-Length': str(size or len(body))})
 
 
-# ------------------------------------------------------------------------------------------------
-# START: for uWSGI `application`; for a laptop `python data.py`
-# ------------------------------------------------------------------------------------------------
-
+# --- START -----------------------------------------------------------------------------------------------------------
 
 def wsgi(app):
     """The app as a server calls it: nothing is cached, nothing is guessed, any web page may read it."""
