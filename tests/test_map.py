@@ -1,0 +1,304 @@
+"""The live map in a real Chromium, on a real server: what a classroom sees."""
+import json
+import re
+import threading
+
+import pytest
+from browser import chromium, open_map
+from conftest import ROOT, Server, poll
+
+pytestmark = pytest.mark.browser
+MAP = ROOT / 'clients' / 'map.html'
+
+
+@pytest.fixture(scope='module')
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope='module')
+def sea(tmp_path_factory):
+    """One server for all tests that do not stop it."""
+    server = Server('mocean', tmp_path_factory.mktemp('sea'))
+    yield server.start()
+    server.kill()
+
+
+@pytest.fixture
+def complaints():
+    """What the browser found wrong: nothing, at the end of each test."""
+    found = []
+    yield found
+    assert found == []
+
+
+@pytest.fixture
+def wall(browser, sea, complaints):
+    """wall('#view=planet'): the map of the common server, in a fresh window."""
+    pages = []
+
+    def open(query='', **options):
+        pages.append(open_map(browser, f'{sea.url}/map{query}', complaints, **options))
+        until(pages[-1], 'mocean.ocean.loaded')
+        return pages[-1]
+    yield open
+    for page in pages:
+        page.context.close()
+
+
+def join(server, name):
+    reply = server(f'/join?name={name}')
+    assert reply.status == 200, reply
+    return reply.split(',')[0]
+
+
+def row(server, id, heading, cells):
+    """So many cells, in calls as long as the server allows; it makes us wait, we never sleep."""
+    while cells:
+        steps = min(cells, 2)
+        reply = server(f'/move?id={id}&heading={heading}&steps={steps}')
+        assert reply.status == 200, reply
+        cells -= steps
+    return [int(value) for value in reply.split(',')]
+
+
+def until(page, question, *what):
+    """Ask the page until it says yes. (Playwright's own waiting needs eval, which the page's security policy forbids.)"""
+    return poll(lambda: page.evaluate(question, *what), 20)
+
+
+def place(page, name):
+    return page.evaluate('name => mocean.places.get(name)', name)
+
+
+def test_a_visitor_sees_who_is_there_and_how_to_join(wall, sea):
+    join(sea, 'hedy')
+    page = wall()
+    page.get_by_role('row', name='hedy').wait_for()
+    assert page.locator('#join code').inner_text() == f'{sea.url}/join?name=you'
+    until(page, "mocean.places.has('hedy')")
+    page.get_by_role('log').get_by_text('hedy joined').wait_for()
+    assert re.search(r'\d+ boats? · 0 % charted', page.locator('#summary').inner_text())
+    assert 'boat' in page.get_by_role('img').get_attribute('aria-label')
+
+
+def test_a_boat_moves_on_the_map_and_glides_between_two_answers(wall, sea):
+    id = join(sea, 'grace')
+    page = wall()
+    until(page, "mocean.places.has('grace')")
+    start = place(page, 'grace')
+    page.evaluate('''() => {
+        window.seen = new Set();
+        const note = () => { seen.add(mocean.places.get('grace').x); requestAnimationFrame(note); };
+        note();
+    }''')
+    x = row(sea, id, 'east', 60)[0]
+    there = 'x => { const want = mocean.chart.place(x, 0).x; return Math.abs(mocean.places.get("grace").x - want) < 1; }'
+    until(page, there, x)
+    end = place(page, 'grace')
+    assert end['x'] > start['x'] + 40 and abs(end['y'] - start['y']) < 1
+    assert len(page.evaluate('[...seen]')) > 4                  # many places on the way, not one leap
+    assert page.evaluate('[...mocean.ocean.charter].filter(name => name === "grace").length') >= 5
+
+
+def test_a_boat_that_crosses_a_seam_does_not_streak_across_the_map(wall, sea):
+    """Row to the eastern edge, then up to a row of the chart where nothing is yet, then across the seam."""
+    id = join(sea, 'noor')
+    x, y, _ = (int(value) for value in sea(f'/location?id={id}').split(',')[:3])
+    row(sea, id, 'east', 590 - x)
+    y = row(sea, id, 'north', 90)[1]
+    page = wall()
+    until(page, "mocean.places.has('noor')")
+    page.evaluate('''y => {
+        const chart = document.querySelector('#chart'), ratio = chart.width / chart.clientWidth, middle = mocean.chart.place(300, y);
+        const band = () => chart.getContext('2d').getImageData((middle.x - 100) * ratio, (middle.y - 6) * ratio, 200 * ratio, 12 * ratio).data;
+        const before = band().slice();
+        window.watch = {changed: 0, frames: 0};
+        const look = () => {
+            const now = band();
+            watch.changed += now.some((value, i) => Math.abs(value - before[i]) > 8);
+            watch.frames++;
+            requestAnimationFrame(look);
+        };
+        requestAnimationFrame(look);
+    }''', y)
+    before = place(page, 'noor')
+    assert row(sea, id, 'east', 40)[0] == 30
+    until(page, 'x => mocean.places.get("noor").x < x - 400', before['x'])
+    until(page, 'Math.abs(mocean.places.get("noor").x - mocean.chart.place(30, 0).x) < 1')
+    watch = page.evaluate('watch')
+    assert watch['changed'] == 0 and watch['frames'] > 5
+
+
+def test_the_planet_is_a_torus_with_the_ocean_on_it(wall):
+    page = wall('#view=planet', reduced_motion='reduce')
+    looks = '''tilt => new Promise(done => requestAnimationFrame(() => {
+        const {planet} = mocean, canvas = document.querySelector('#planet'), copy = document.createElement('canvas');
+        planet.tilt = tilt;
+        planet.show();
+        Object.assign(copy, {width: canvas.width, height: canvas.height});
+        copy.getContext('2d').drawImage(canvas, 0, 0);
+        const at = (x, y) => [...copy.getContext('2d').getImageData(canvas.width * x, canvas.height * y, 1, 1).data];
+        done({hole: at(0.5, 0.47), ring: at(0.3, 0.47), corner: at(0.02, 0.02)});
+    }))'''
+    above = page.evaluate(looks, 1.5)
+    assert above['ring'][3] == 255 and sum(above['ring'][:3]) > 30
+    assert above['hole'][3] == 0 and above['corner'][3] == 0            # one sees through the hole, and past the edge
+    assert page.evaluate(looks, 0.0)['hole'][3] == 255                  # from the side the ring is in the way
+
+
+def test_the_planet_hides_the_boats_on_its_far_side(wall, sea):
+    join(sea, 'otto')
+    page = wall('#view=planet&follow=otto', reduced_motion='reduce')
+    until(page, "mocean.places.has('otto')")
+    page.keyboard.press('ArrowRight')                                   # whoever turns the planet follows nobody
+    page.evaluate('mocean.planet.spin += Math.PI; mocean.planet.tilt = 0')
+    until(page, "!mocean.places.has('otto')")
+
+
+@pytest.mark.parametrize('motion', ['reduce', 'no-preference'])
+def test_the_planet_turns_by_itself_unless_calm_is_wanted(wall, motion):
+    page = wall('#view=planet', reduced_motion=motion)
+    page.evaluate('mocean.planet.rested = 99; window.start = mocean.planet.spin')
+    frames = 'new Promise(done => { let left = 20; const next = () => left-- ? requestAnimationFrame(next) : done(); next(); })'
+    page.evaluate(frames)
+    assert page.evaluate('mocean.planet.spin === start') == (motion == 'reduce')
+
+
+def test_keys_move_zoom_and_change_the_view(wall, sea):
+    join(sea, 'ravi')
+    page = wall()
+    page.keyboard.press('+')
+    assert page.evaluate('mocean.chart.zoom') > 1
+    middle = page.evaluate('mocean.chart.x')
+    page.keyboard.press('ArrowRight')
+    assert page.evaluate('mocean.chart.x') > middle
+    page.keyboard.press('0')
+    assert page.evaluate('[mocean.chart.x, mocean.chart.y, mocean.chart.zoom]') == [300, 200, 1]
+    page.keyboard.press('v')
+    assert page.get_by_role('button', name='Planet').get_attribute('aria-pressed') == 'true'
+    page.keyboard.press('v')
+    page.keyboard.press('?')
+    page.get_by_role('dialog', name='Keys').wait_for()
+    page.keyboard.press('Escape')
+    page.get_by_role('dialog').wait_for(state='hidden')
+
+
+def test_a_click_on_a_name_follows_the_boat(wall, sea):
+    join(sea, 'yuki')
+    page = wall()
+    page.get_by_role('button', name='yuki').click()
+    centred = '''() => { const sea = document.querySelector('#sea'), boat = mocean.places.get('yuki');
+                         return boat && Math.hypot(boat.x - sea.clientWidth / 2, boat.y - sea.clientHeight / 2) < 3; }'''
+    until(page, centred)
+    assert page.evaluate('mocean.chart.zoom') > 1
+    page.keyboard.press('0')
+    assert page.get_by_role('button', name='yuki').get_attribute('aria-pressed') == 'false'
+
+
+HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
+
+
+def test_a_hostile_name_and_message_stay_text(browser, sea, complaints):
+    """The game lets no such name in. A hostile server would, so we put one between."""
+    def spoil(route):
+        answer = route.fetch()
+        told = answer.json()
+        told['boats'].append({'name': HOSTILE, 'x': 300, 'y': 200, 'z': 0, 'vx': 0, 'vy': 0, 'heading': 0, 'score': 999,
+                              'badges': [HOSTILE], 'riding': HOSTILE, 'idle_s': 0})
+        told['news'].append([10**9, told['now'], f'{HOSTILE} joined'])
+        told['sectors'].append([30, 20, HOSTILE, told['now'] - 60])
+        route.fulfill(response=answer, body=json.dumps(told))
+    context = browser.new_context()
+    page = context.new_page()
+    page.on('pageerror', lambda error: complaints.append(str(error)))
+    page.route('**/chart?*', spoil)
+    page.goto(f'{sea.url}/map')
+    until(page, 'name => mocean.places.has(name)', HOSTILE)
+    assert page.locator('#board tbody tr').first.inner_text().count(HOSTILE) == 2
+    assert page.get_by_role('log').get_by_text(HOSTILE).count() == 1
+    x, y = page.evaluate('(() => { const p = mocean.chart.place(305, 205); return [p.x, p.y]; })()')
+    page.locator('#sea').hover(position={'x': x, 'y': y})
+    page.get_by_text(f'charted by {HOSTILE}').wait_for()
+    assert page.evaluate('window.pwned') is None
+    assert page.locator('#board img, #news img, #sea img, #board script, #news script').count() == 0
+    context.close()
+
+
+def test_it_says_when_the_server_is_away_and_recovers_by_itself(browser, tmp_path):
+    server = Server('mocean', tmp_path).start()
+    complaints = []
+    try:
+        join(server, 'lena')
+        page = open_map(browser, f'{server.url}/map', complaints)
+        page.get_by_role('row', name='lena').wait_for()
+        server.stop()
+        page.get_by_role('status').get_by_text('The server is away').wait_for()
+        server.start()
+        page.locator('#notice:empty').wait_for(state='attached')
+        join(server, 'omar')
+        page.get_by_role('row', name='omar').wait_for()
+        assert page.get_by_role('row', name='lena').count() == 1
+        page.context.close()
+    finally:
+        server.kill()
+    assert [words for words in complaints if 'ERR_' not in words] == []      # failed requests, and nothing else
+
+
+def test_the_time_bar_shows_what_was_known_earlier(wall, sea):
+    id = join(sea, 'mei')
+    page = wall()
+    until(page, "mocean.places.has('mei')")
+    charted = 'mocean.ocean.charter.filter(name => name === "mei").length'
+    row(sea, id, 'south', 30)
+    until(page, f'{charted} >= 3')
+    times = page.evaluate('[...mocean.ocean.entered].filter((time, i) => mocean.ocean.charter[i] === "mei").sort()')
+    slider = page.get_by_role('slider')
+    page.evaluate('at => { const bar = document.querySelector("#when input"); bar.step = "any"; bar.value = at; bar.dispatchEvent(new Event("input")); }',
+                  times[0] + 0.01)
+    page.get_by_text('Sectors charted by then').wait_for()
+    assert page.get_by_role('button', name='Live').get_attribute('aria-pressed') == 'false'
+    row_of_mei = page.get_by_role('row', name='mei')
+    row_of_mei.wait_for()
+    assert row_of_mei.locator('.score').inner_text() == '1'             # the first sector; the others came later
+    assert re.fullmatch(r'(.+ )?\d\d:\d\d:\d\d', slider.get_attribute('aria-valuetext'))
+    page.keyboard.press('l')
+    page.get_by_role('button', name='Live', pressed=True).wait_for()
+    poll(lambda: int(row_of_mei.locator('.score').inner_text()) >= 3)
+
+
+def test_it_works_as_a_file_too(browser, sea, complaints):
+    join(sea, 'björk')
+    page = open_map(browser, f'{MAP.as_uri()}?server={sea.url}&theme=light', complaints)
+    page.get_by_role('row', name='björk').wait_for()
+    assert page.evaluate('getComputedStyle(document.documentElement).colorScheme') == 'light'
+    page.context.close()
+
+
+def test_the_page_never_builds_html_from_text():
+    text = MAP.read_text(encoding='utf-8')
+    assert not re.search(r'innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(', text)
+    assert re.findall(r'(?:src|href)="(?!data:)[^"]*"', text) == []     # nothing is loaded from anywhere
+
+
+def test_thirty_screens_do_not_disturb_the_game(sea):
+    """Every screen asks once a second; here thirty ask as fast as they can while a boat rows."""
+    id, done, answers = join(sea, 'kofi'), threading.Event(), []
+
+    def watch():
+        since = 0
+        while not done.is_set():
+            reply = sea(f'/chart?since={since}')
+            answers.append(reply.status)
+            since = reply.json()['now']
+    screens = [threading.Thread(target=watch) for _ in range(30)]
+    for screen in screens:
+        screen.start()
+    try:
+        row(sea, id, 'north', 80)
+    finally:
+        done.set()
+        for screen in screens:
+            screen.join()
+    assert set(answers) == {200} and len(answers) >= 30
