@@ -12,7 +12,7 @@ Start it with `python steps.py` and open http://localhost:8080/steps in a browse
 To add a step, write one function between two others in PUZZLES. Where it stands is its place on
 the ladder, its docstring is the question, and what it returns is the prize:
 
-    @step('message=7')
+    @step('message=5')
     def week(message):
         '''How many days has a week?'''
         near(whole(message), 7)
@@ -46,8 +46,8 @@ from bottle import Bottle, request, response, run
 
 # --- NUMBERS ---------------------------------------------------------------------------------------------------------
 
-PORT = 8080             # where `python steps.py` listens; the environment variable PORT wins
-BIGGEST_PRIME = 10 ** 7  # /begin tries divisors only this far up
+PORT = int(os.environ.get('PORT', '8080'))
+BIGGEST_PRIME = 10 ** 7 # /begin: the server checks by trying all divisors
 SUMS = 100              # /exchange: so many additions ...
 SECONDS = 30            # ... in so much time
 POND_M = 50             # /duck: the radius of the pond
@@ -67,22 +67,15 @@ class Hint(Exception):
         self.facts = facts
 
 
-def cold(wrong, words):
-    """If the answer is wrong in this way, say so from far away."""
-    if wrong:
-        raise Hint(f'Cold: {words}')
+def hint(warmth):
+    """A check that lets a good answer pass, and stops a wrong one with words that help."""
+    def check(wrong, words):
+        if wrong:
+            raise Hint(f'{warmth}: {words}')
+    return check
 
 
-def warm(wrong, words):
-    """Nearer."""
-    if wrong:
-        raise Hint(f'Warm: {words}')
-
-
-def hot(wrong, words):
-    """Nearly there."""
-    if wrong:
-        raise Hint(f'Hot: {words}')
+cold, warm, hot = hint('Cold'), hint('Warm'), hint('Hot')
 
 
 def word(message):
@@ -126,7 +119,7 @@ def place(text, what):
         cold(not re.fullmatch(number, part, re.ASCII), f'{letter} is not a number that I can use.')
     radius, *angles = map(float, parts)
     cold(radius < 0, 'r is a distance from the middle of the pond; it cannot be less than 0.')
-    cold(radius > 2 * POND_M, f'r is {radius:.0f} m? The shore is {POND_M} m from the middle of the pond.')
+    cold(radius > 2 * POND_M, f'r is {radius:g} m? The shore is {POND_M} m from the middle of the pond.')
     cold(any(abs(angle) > 360 for angle in angles), 'angles go from -180 to 180 degrees; 0 is east, 90 is north.')
     return radius, *map(wrapped, angles)
 
@@ -384,88 +377,88 @@ class Refusal(Exception):
 
 
 class Board:
-    """{'ada': ['steps', 'puzzle']}, and the key that seals signs. Read when first needed, written whole."""
+    """The file {"key": "...", "solved": {"ada": ["steps", "puzzle"]}}. The key is for seals. Opened when first needed."""
 
     def __init__(self, folder):
         self.path = pathlib.Path(folder) / 'steps.json'
-        self.lock = threading.RLock()
-        self.file = self.content = None
+        self.spare = self.path.with_name('steps.json.last')     # the file before the last change
+        self.lock = threading.RLock()                           # one thread at a time
+        self.held = self.content = None
 
-    def read(self):
-        with self.lock:
+    def open(self):
+        with self.lock, disk('the class board cannot be opened'):
             if self.content is None:
-                try:
-                    self.file = self.file or lock_file(self.path.with_suffix('.lock'))
-                    content = self.load() or {'key': secrets.token_hex(16), 'solved': {}}
+                self.held = self.held or hold(self.path.with_name('steps.lock'))
+                content = self.load() or {'key': secrets.token_hex(16), 'solved': {}}
+                if not self.path.exists():
                     self.write(content)
-                except OSError as error:
-                    log(f'steps: {error}')
-                    raise Refusal(503, f'the board cannot be opened: {error.strerror}. Tell your teacher.') from None
-            return self.content
+                self.content = content
+        return self.content
 
-    def known(self, name):
-        """The name as it stands on the board: Ada and ada are one."""
-        return next((known for known in self.content['solved'] if known.casefold() == name.casefold()), name)
+    def steps(self, name):
+        """The name as it stands on the board (Ada and ada are one), and what has been solved under it."""
+        solved = self.open()['solved']
+        name = next((known for known in solved if known.casefold() == name.casefold()), name)
+        return name, solved.get(name, [])
 
     def solve(self, name, step):
-        with self.lock:
-            content = self.read()
-            name = self.known(name)
-            steps = content['solved'].get(name, [])
+        """Write it down, then it is true."""
+        with self.lock, disk('right! But it could not be written down'):
+            name, steps = self.steps(name)
+            solved = self.content['solved']
             if step in steps:
-                return steps
-            if not steps and len(content['solved']) >= MOST_NAMES:
-                raise Refusal(503, f'right, but the board is full: {MOST_NAMES} names. Please tell your teacher.')
-            steps = [each for each in LADDER if each in (*steps, step)]
-            try:
-                self.write({**content, 'solved': {**content['solved'], name: steps}})
-            except OSError as error:
-                log(f'steps: {error}')
-                raise Refusal(503, f'right, but it cannot be written down: {error.strerror}. '
-                              'Tell your teacher, and send it again later.') from None
+                return
+            if name not in solved and len(solved) >= MOST_NAMES:
+                raise Refusal(503, f'right! But the board is full, with {MOST_NAMES} names on it; tell your teacher')
+            content = {**self.content, 'solved': {**solved, name: [each for each in LADDER if each in (*steps, step)]}}
+            self.write(content)
+            self.content = content
             log(f'{name} solved {step}')
-            return steps
 
     def write(self, content):
-        """A whole new file beside the old one, safely on the disk, then in its place."""
-        new = self.path.with_suffix('.json.new')
+        """A whole new file beside the old one, safely on the disk, and only then in its place."""
+        new = self.path.with_name('steps.json.new')
         with open(new, 'w', encoding='utf-8') as file:
             json.dump(content, file, ensure_ascii=False, indent=1)
             file.flush()
             os.fsync(file.fileno())
         if self.path.exists():
-            shutil.copyfile(self.path, self.path.with_suffix('.json.old'))
+            shutil.copyfile(self.path, self.spare)
         os.replace(new, self.path)
-        self.content = content
 
     def load(self):
-        """What the file holds. One that cannot be read is set aside, and the copy before it is used."""
-        if not self.path.exists():
-            return None
-        try:
-            return read_board(self.path)
-        except ValueError as error:
-            aside = self.path.with_name(f'steps.unreadable-{datetime.datetime.now():%Y-%m-%d-%H%M%S-%f}.json')
-            os.replace(self.path, aside)
-            log(f'steps: steps.json cannot be read ({error}). It is kept as {aside.name}; the last good copy is used.')
-        try:
-            return read_board(self.path.with_suffix('.json.old'))
-        except (OSError, ValueError):
-            log('steps: there is no good copy either. The board begins empty.')
+        """The content of the file. One that cannot be read is set aside, and the one before it is used."""
+        for path in (self.path, self.spare):
+            try:
+                return read_board(path.read_text('utf-8'))
+            except FileNotFoundError:
+                break
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                aside = path.with_name(f'{path.name}-{datetime.datetime.now():%Y%m%d-%H%M%S-%f}')
+                path.rename(aside)
+                log(f'steps: {path.name} cannot be read ({error!r}), it is now called {aside.name}')
+        return None
 
 
-def read_board(path):
-    """The board in a file, or a ValueError."""
+def read_board(text):
+    """The content, if it has the right form."""
+    content = json.loads(text)
+    solved = {name: [step for step in LADDER if step in steps] for name, steps in content['solved'].items()}
+    return {'key': '' + content['key'], 'solved': solved}
+
+
+@contextlib.contextmanager
+def disk(trouble):
+    """What the disk refuses becomes one sentence for the player and a line for the teacher."""
     try:
-        content = json.loads(path.read_text('utf-8'))
-        solved = {name: [step for step in LADDER if step in steps] for name, steps in content['solved'].items()}
-        return {'key': content['key'] + '', 'solved': solved}
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f'not a board: {error}') from None
+        yield
+    except OSError as error:
+        log(f'steps: {trouble}: {error}')
+        raise Refusal(503, f'{trouble}: {error.strerror or "disk error"}; tell your teacher') from None
 
 
-def lock_file(path):
-    """Hold this file as long as the process lives; two processes on one board would lose each other's names."""
+def hold(path):
+    """Hold a file as long as this process lives: two processes on one board would lose each other's names."""
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if os.name == 'nt':
@@ -476,7 +469,7 @@ def lock_file(path):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(file)
-        raise OSError(0, 'another program is using steps.json; only one can. Stop one of them') from None
+        raise Refusal(503, 'another program has the class board open (steps.json); stop one of the two') from None
     return file
 
 
@@ -499,7 +492,7 @@ class Wire:
             try:
                 return tell(*callback(**read_query(route.rule, route.config['takes'])))
             except Refusal as refusal:
-                return tell_refusal(refusal.status, str(refusal), refusal.url)
+                return tell_refusal(refusal.status, str(refusal), refusal.url or url(route.rule, **query()))
             except Exception:
                 log(f'steps: {request.path} broke:\n{traceback.format_exc()}')
                 return tell_refusal(500, BUG, url('/steps'))
@@ -528,12 +521,13 @@ def on_home():
 
 def on_progress(board):
     """The class board: name, how many steps, the next one. Who is furthest comes first."""
-    rows = sorted(board.read()['solved'].items(), key=lambda row: (-len(row[1]), row[0].casefold()))
+    rows = sorted(board.open()['solved'].items(), key=lambda row: (-len(row[1]), row[0].casefold()))
     players = [{'name': name, 'solved': len(steps), 'next': next_step(steps), 'steps': steps} for name, steps in rows]
-    cells = [''.join(f'<td>{"&#10003;" if step in steps else ""}' for step in LADDER) for _, steps in rows]
-    return ('\n'.join(f'{one["name"]},{one["solved"]},{one["next"]}' for one in players), {'players': players},
-            '<meta http-equiv="refresh" content="5"><table><tr><th>name<th>' + '<th>'.join(LADDER)
-            + ''.join(f'<tr><th>{html.escape(name)}{row}' for (name, _), row in zip(rows, cells, strict=True)) + '</table>')
+    words = '\n'.join(f'{one["name"]},{one["solved"]},{one["next"]}' for one in players)
+    table = '<meta http-equiv="refresh" content="5"><table><tr><th>name<th>' + '<th>'.join(LADDER)
+    for name, steps in rows:
+        table += f'<tr><th>{html.escape(name)}' + ''.join('<td>' + '&#10003;' * (step in steps) for step in LADDER)
+    return words, {'players': players}, table + '</table>'
 
 
 def next_step(steps):
@@ -546,7 +540,7 @@ def on_step(board, puzzle, name='', **sent):
     this = puzzle.__name__
     if not sent.get(puzzle.takes[0], '').strip():
         return tell_question(board, puzzle, name)
-    supply = {'name': lambda: name, 'now': time.time, 'key': lambda: board.read()['key']}
+    supply = {'name': lambda: name, 'now': time.time, 'key': lambda: board.open()['key']}
     try:
         prize = puzzle(**sent, **{what: supply[what]() for what in puzzle.handed})
     except Hint as hint:
@@ -564,7 +558,7 @@ def tell_question(board, puzzle, name):
     example = url(f'/{puzzle.__name__}', **puzzle.example, name=name)
     words, facts = f'{puzzle.question}\ntry: {example}', {'reply': puzzle.question, 'try': example}
     if name:
-        steps = board.read()['solved'].get(board.known(name), [])
+        name, steps = board.steps(name)
         words += f'\n{name} has solved {len(steps)} of {len(LADDER)}: {", ".join(steps)}\nnext: {next_step(steps)}'
         facts.update(name=name, steps=steps, next=next_step(steps))
     return words, {'step': puzzle.__name__, 'solved': False, **facts}
@@ -578,7 +572,8 @@ def on_error(app, error):
         return tell_refusal(405, f'{shown(request.method)} is not spoken here, only GET', corrected(path, known[path]))
     if error.status_code == 404:
         guess = (difflib.get_close_matches(path.lower(), known, 1) or ['/steps'])[0]
-        return tell_refusal(404, f'there is no {shown(path)} here; did you mean {guess}?', corrected(guess, known[guess]))
+        words = f'there is no {shown(path)} here; did you mean {guess}?'
+        return tell_refusal(404, words, corrected(guess, known[guess]))
     log(f'steps: {shown(path)} broke: {error.body}')
     return tell_refusal(500, BUG, url('/steps'))
 
@@ -709,16 +704,13 @@ class Threads(socketserver.ThreadingMixIn, WSGIServer):
     request_queue_size = 100
 
     def server_bind(self):
+        port = self.server_address[1]
         try:
             super().server_bind()
-        except OSError as error:
-            port = self.server_address[1]
-            sys.exit(f'Port {port} cannot be used: {error.strerror}. Stop the other server there, '
-                     f'or choose another port with the environment variable PORT, such as {port + 1}.')
-
-    def server_activate(self):
-        super().server_activate()
-        log(f'Steps is open: http://localhost:{self.server_address[1]}/steps')
+        except (OSError, OverflowError) as error:
+            sys.exit(f'Port {port} cannot be used ({error}): is a game running already? Stop it, '
+                     'or choose another port with the environment variable PORT')
+        log(f'Steps: open http://localhost:{port}/steps in a browser. Ctrl-C stops the game.')
 
 
 def leave_with_parent():
@@ -734,4 +726,4 @@ application = wsgi(make_app())
 if __name__ == '__main__':
     if os.environ.get('BOTTLE_CHILD'):
         threading.Thread(target=leave_with_parent, daemon=True).start()
-    run(app=application, host='0.0.0.0', port=int(os.environ.get('PORT', PORT)), reloader=True, server_class=Threads)
+    run(app=application, host='0.0.0.0', port=PORT, reloader=True, quiet=True, server_class=Threads)

@@ -8,7 +8,7 @@ ANSWERS = {'/steps': 'passport', '/puzzle': 'leaf', '/problem': '32', '/begin': 
 def trade(say, name=''):
     """A hundred sums: each answer is the next question."""
     reply = say(f'/exchange?message=begin&name={name}')
-    while reply.count(',') == 2 and '\n' not in reply:
+    while reply[0].isdigit():
         a, b, sign = reply.split(',')
         reply = say(f'/exchange?message={int(a) + int(b)}&sign={sign}&name={name}')
     return reply

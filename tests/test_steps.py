@@ -87,7 +87,7 @@ def test_progress_is_kept_by_name(say):
     assert say('/progress') == 'ada,2,problem\nGrace,1,steps'
     assert say('/progress?format=json').json()['players'][0] == {
         'name': 'ada', 'solved': 2, 'next': 'problem', 'steps': ['steps', 'puzzle']}
-    assert say('/steps?name=Ada').lines[-2:] == ['Ada has solved 2 of 10: steps, puzzle', 'next: problem']
+    assert say('/steps?name=Ada').lines[-2:] == ['ada has solved 2 of 10: steps, puzzle', 'next: problem']
 
 
 def test_the_board_in_a_browser(say):

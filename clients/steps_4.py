@@ -1,0 +1,35 @@
+"""A dialog with the Steps game. Each answer comes with the time that it took.
+
+    hello       send this
+    /puzzle     go to another route
+    location=   send under another key than message=
+    name=ada    send this along from now on (an empty value is forgotten: type name= twice)
+    quit        the end
+"""
+import re
+import sys
+import time
+
+import requests
+
+server = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+session = requests.Session()
+route, key, along = '/steps', 'message', {}
+print(__doc__)
+
+while (line := input(f'{route}?{key}=').strip()) != 'quit':
+    setting = re.fullmatch(r'([a-z]+)=(.*)', line)
+    if setting and setting[2]:
+        along[setting[1]] = setting[2]
+        continue
+    if setting:
+        key = setting[1]
+        along.pop(key, None)
+        continue
+    if line.startswith('/'):
+        route, key, line = line, 'message', ''
+    start = time.perf_counter()
+    reply = session.get(server + route, params={**along, key: line} if line else along)
+    seconds = time.perf_counter() - start
+    print(reply.text)
+    print(f'({reply.status_code} after {seconds:.3f} seconds)\n')

@@ -1,0 +1,333 @@
+"""Steps as a program: on a laptop, under uWSGI, beside mocean.py; its file, its clients, its page in docs/."""
+import concurrent.futures
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT, Server, poll
+from steps_solved import trade
+
+import steps
+
+
+@pytest.fixture
+def program():
+    return 'steps'
+
+
+class Guest(Server):
+    """Any program that serves the routes of Steps, also a changed copy of steps.py."""
+
+    def up(self):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return self.say('/steps').status == 200
+
+
+@pytest.fixture
+def start(tmp_path):
+    """start(): steps.py under a real uWSGI, in this test's folder; start('mocean') or start(a path) likewise."""
+    servers = []
+
+    def start(program='steps'):
+        servers.append(Guest(program, tmp_path))
+        return servers[-1].start()
+    yield start
+    for server in servers:
+        server.kill()
+
+
+class Laptop(Guest):
+    """`python steps.py` in a folder of its own, as a student starts it."""
+
+    def __init__(self, folder, port=None):
+        super().__init__('steps', folder, port=port)
+        self.env.update(PORT=str(self.port))
+        del self.env['STATE_DIRECTORY']
+        if not (self.folder / 'steps.py').exists():
+            shutil.copy(ROOT / 'steps.py', self.folder)
+
+    def start(self, wait=True):
+        with open(self.log_file, 'ab') as log:
+            self.process = subprocess.Popen([sys.executable, 'steps.py'], cwd=self.folder, env=self.env,
+                                            stdout=log, stderr=log, start_new_session=True)
+        if wait:
+            poll(self.up)
+        return self
+
+
+@pytest.fixture
+def laptop(tmp_path):
+    laptop = Laptop(tmp_path)
+    yield laptop.start()
+    laptop.kill()
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(('127.0.0.1', port)) != 0
+
+
+# ------------------------------------------------------------------------------ on a laptop
+
+def test_on_a_laptop(laptop):
+    assert laptop('/steps?message=hello wurlde') == 'welcome! You sent the steps game the message: hello wurlde'
+    assert laptop('/steps?message=passport&name=ada').status == 200
+    assert laptop('/progress') == 'ada,1,puzzle'
+    assert laptop('/nothing').lines[1] == f'try: {laptop.url}/steps'
+    assert laptop.log().splitlines() == [
+        f'Steps: open http://localhost:{laptop.port}/steps in a browser. Ctrl-C stops the game.',
+        '          Server received message: hello wurlde',
+        '          Server received message: passport',
+        'ada solved steps']
+
+
+def test_a_taken_port_gets_one_sentence(laptop):
+    second = Laptop(laptop.folder, laptop.port)
+    second.log_file = laptop.folder / 'second.log'
+    second.start(wait=False)
+    assert second.process.wait(20) == 1
+    assert re.fullmatch(f'Port {laptop.port} cannot be used .* is a game running already\\? Stop it, '
+                        'or choose another port with the environment variable PORT\n', second.log())
+    assert laptop('/steps').status == 200
+
+
+@pytest.mark.parametrize('sent', [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_when_the_reloader_dies_the_port_is_free(laptop, sent):
+    laptop.process.send_signal(sent)
+    laptop.process.wait(10)
+    poll(lambda: is_free(laptop.port))
+
+
+def test_a_saved_file_is_loaded_again(laptop):
+    file = laptop.folder / 'steps.py'
+    file.write_text(file.read_text('utf-8').replace('rudimentary', 'improved'), 'utf-8')
+    later = time.time() + 5
+    os.utime(file, (later, later))
+
+    def improved():
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return 'improved steps game' in laptop('/steps')
+    poll(improved)
+
+
+def test_a_slow_visitor_keeps_nobody_waiting(laptop):
+    with socket.create_connection(('127.0.0.1', laptop.port)) as slow:
+        slow.sendall(b'GET /steps HTTP/1.1\r\n')
+        assert laptop('/steps', timeout=5).status == 200
+
+
+# ------------------------------------------------------------------------------ steps.json
+
+def test_progress_and_signs_outlive_kill_9(start):
+    server = start()
+    server('/problem?message=32&name=ada')
+    a, b, sign = server('/exchange?message=begin&name=ada').split(',')
+    server.kill()
+    server = start()
+    assert server('/progress') == 'ada,1,steps'
+    assert server(f'/exchange?message={int(a) + int(b)}&sign={sign}&name=ada').count(',') == 2
+
+
+def test_a_class_of_thirty_at_once(start):
+    server = start()
+
+    def play(number):
+        for step, answer in [('steps', 'passport'), ('problem', '32'), ('begin', '101')]:
+            assert 'next: ' in server(f'/{step}?message={answer}&name=pupil{number}')
+    with concurrent.futures.ThreadPoolExecutor(30) as pupils:
+        list(pupils.map(play, range(30)))
+    assert [line.partition(',')[2] for line in server('/progress').lines] == ['3,puzzle'] * 30
+    kept = json.loads((server.folder / 'steps.json').read_text('utf-8'))['solved']
+    assert kept == {f'pupil{number}': ['steps', 'problem', 'begin'] for number in range(30)}
+
+
+def test_a_second_process_on_the_same_file_is_refused(start):
+    first = start()
+    first('/problem?message=32&name=ada')
+    second = start()
+    refused = second('/problem?message=32&name=bob')
+    assert refused.status == 503
+    assert refused == ('another program has the class board open (steps.json); stop one of the two\n'
+                       f'try: {second.url}/problem?message=32&name=bob')
+    assert second('/problem?message=32').status == 200
+    first.kill()
+    poll(lambda: second('/problem?message=32&name=bob').status == 200)
+    assert second('/progress') == 'ada,1,steps\nbob,1,steps'
+
+
+@pytest.mark.parametrize('garbage', [b'', b'{"key": "k", "solv', b'\xff\xfe', b'[]', b'{"key": "k", "solved": []}',
+                                     b'{"key": 1, "solved": {}}', b'{"key": "k", "solved": {"ada": 1}}', b'[' * 100_000])
+def test_a_file_that_cannot_be_read_is_set_aside(tmp_path, garbage):
+    board = steps.Board(tmp_path)
+    board.solve('ada', 'steps')
+    board.solve('ada', 'puzzle')
+    os.close(board.held)
+    (tmp_path / 'steps.json').write_bytes(garbage)
+    board = steps.Board(tmp_path)
+    assert board.steps('ada') == ('ada', ['steps'])         # the last good copy: the file before the last change
+    board.solve('ada', 'problem')
+    os.close(board.held)
+    aside, = tmp_path.glob('steps.json-2*')
+    assert aside.read_bytes() == garbage
+    (tmp_path / 'steps.json').write_bytes(garbage)
+    (tmp_path / 'steps.json.last').write_bytes(garbage)
+    board = steps.Board(tmp_path)
+    assert board.steps('ada') == ('ada', [])
+    os.close(board.held)
+    assert len(list(tmp_path.glob('steps.json*-2*'))) == 3
+
+
+def test_a_new_class_begins_where_the_file_is_removed(tmp_path):
+    board = steps.Board(tmp_path)
+    board.solve('ada', 'steps')
+    board.solve('ada', 'puzzle')
+    os.close(board.held)
+    (tmp_path / 'steps.json').unlink()
+    board = steps.Board(tmp_path)
+    assert board.open()['solved'] == {}
+    os.close(board.held)
+
+
+def test_a_full_board_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(steps, 'MOST_NAMES', 2)
+    board = steps.Board(tmp_path)
+    for name in ('ada', 'bob'):
+        board.solve(name, 'steps')
+    with pytest.raises(steps.Refusal, match='the board is full, with 2 names'):
+        board.solve('eve', 'steps')
+    board.solve('BOB', 'puzzle')
+    assert board.steps('bob') == ('bob', ['steps', 'puzzle'])
+    os.close(board.held)
+
+
+@pytest.mark.skipif(not hasattr(resource, 'prlimit'), reason='only Linux can make one disk full for one process')
+def test_a_full_disk_refuses_and_forgets_nothing(laptop):
+    laptop('/problem?message=32&name=ada')
+    child, = laptop.children()
+    unlimited = resource.prlimit(child, resource.RLIMIT_FSIZE)
+    resource.prlimit(child, resource.RLIMIT_FSIZE, (10, unlimited[1]))
+    before = (laptop.folder / 'steps.json').read_bytes()
+    refused = laptop('/begin?message=101&name=ada')
+    assert refused.status == 503
+    assert refused == ('right! But it could not be written down: File too large; tell your teacher\n'
+                       f'try: {laptop.url}/begin?message=101&name=ada')
+    assert laptop('/progress') == 'ada,1,steps' and (laptop.folder / 'steps.json').read_bytes() == before
+    assert laptop('/begin?message=101').status == 200
+    resource.prlimit(child, resource.RLIMIT_FSIZE, unlimited)
+    assert laptop('/begin?message=101&name=ada').status == 200
+    assert laptop('/progress') == 'ada,2,steps'
+
+
+# ------------------------------------------------------------------------------ when something breaks
+
+def test_a_broken_step_is_answered_in_the_one_form_and_logged(start, tmp_path):
+    broken = tmp_path / 'broken.py'
+    text = (ROOT / 'steps.py').read_text('utf-8')
+    broken.write_text(text.replace("    near(number, 32)\n", "    near(number, 1 / 0)\n"), 'utf-8')
+    server = start(str(broken.with_suffix('')))
+    answer = server('/problem?message=20')
+    assert answer.status == 500
+    assert answer == ('the server has a bug here; its log says where, tell your teacher\n'
+                      f'try: {server.url}/steps')
+    assert 'ZeroDivisionError' in server.log() and 'near(number, 1 / 0)' in server.log()
+    assert server('/problem?message=20&format=json').json()['status'] == 500
+    assert server('/puzzle?message=leaf').status == 200
+
+
+def test_long_and_odd_requests_do_not_hurt(server):
+    for text in ('9' * 15_000, 'x' * 15_000, '%FF' * 5_000, '%00', '%0D%0A', '%F0%9F%A6%86' * 1000, '%', '&&==&'):
+        for step in steps.LADDER:
+            first = steps.LADDER[step].takes[0]
+            assert server(f'/{step}?{first}={text}').status in (200, 400), (step, text[:10])
+    assert server('/duck?location=' + '1,' * 5_000).status == 200
+    assert server('/steps?' + 'a=1&' * 3_000).status == 400
+
+
+# ------------------------------------------------------------------------------ riding along
+
+def test_steps_rides_along_with_mocean(start):
+    server = start('mocean')
+    assert server('/steps?message=hello wurlde') == 'welcome! You sent the steps game the message: hello wurlde'
+    assert server('/problem?message=32&name=ada&format=json').json()['next'] == f'{server.url}/begin?name=ada'
+    assert server('/progress') == 'ada,1,steps'
+    assert trade(server).startswith('A hundred sums')
+    assert server('/steps?mesage=hello').lines == ['steps has no parameter mesage; did you mean message?',
+                                                   f'try: {server.url}/steps?message=hello']
+    assert server('/puzle').lines[0] == 'there is no /puzle here; did you mean /puzzle?'
+    assert server('/mocean').status == 200 and 'Steps' not in server('/')
+
+
+# ------------------------------------------------------------------------------ the clients
+
+def run_client(name, server, tmp_path, typed=''):
+    """What a client prints, with its server set as a student would."""
+    copy = tmp_path / name
+    text = (ROOT / 'clients' / name).read_text('utf-8')
+    assert 'http://localhost:8080' in text
+    copy.write_text(text.replace('http://localhost:8080', server.url), 'utf-8')
+    done = subprocess.run([sys.executable, copy], input=typed, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_first_three_clients(server, tmp_path):
+    assert run_client('steps_1.py', server, tmp_path) == 'welcome! You sent the steps game the message: hello wurlde\n'
+    second = run_client('steps_2.py', server, tmp_path, 'Ahoy!\n')
+    assert second == (f'Your message: 200 {server.url}/steps?message=Ahoy%21\n'
+                      'welcome! You sent the steps game the message: Ahoy!\n')
+    third = run_client('steps_3.py', server, tmp_path).splitlines()
+    assert third[:3] == ['0 Cold: far too small.', '10 Warm: each friend comes or stays away: two ways. '
+                         'Five friends: do not add, multiply.', '20 Warm: too small.']
+    assert len(third) == 11 and third[-1] == '100 Cold: far too big.'
+
+
+def test_the_dialog_changes_route_and_key_and_tells_the_time(server, tmp_path):
+    said = run_client('steps_4.py', server, tmp_path, '\n'.join([
+        'name=ada', 'passport', '/puzzle', 'solution=', 'leaf', '/duck', 'location=', 'destination=50,0', '0,0,180',
+        '/nowhere', 'quit']))
+    assert 'next: ' + server.url + '/puzzle?name=ada' in said
+    assert 'Leaf! It sounds like leaving' in said
+    assert re.search(r'/duck\?location=1,0,-175\.416338,1\.[0-9a-f]{16}\n\(200 after 0\.\d{3} seconds\)', said)
+    assert '(404 after 0.' in said
+    assert server('/progress') == 'ada,2,problem'
+
+
+# ------------------------------------------------------------------------------ docs/steps.md
+
+def test_the_step_in_the_docs_can_be_added(start, tmp_path):
+    example, = re.findall(r'```python\n(@step.*?)```', (ROOT / 'docs' / 'steps.md').read_text('utf-8'), re.DOTALL)
+    text = (ROOT / 'steps.py').read_text('utf-8')
+    before = "@step('message=1,4,6,4,1')\n"
+    assert text.count(before) == 1 and len(example.rstrip().split('\n')) <= 6
+    (tmp_path / 'more.py').write_text(text.replace(before, f'{example.rstrip()}\n\n\n{before}'), 'utf-8')
+    server = start(str(tmp_path / 'more'))
+    assert server('/euler?message=50005000').lines[-1] == f'next: {server.url}/week'
+    assert server('/week').lines == ['How many days has a week?', f'try: {server.url}/week?message=5']
+    assert server('/week?message=5') == 'Warm: too small.'
+    assert server('/week?message=7').lines == ['Seven, and each as long as the others.',
+                                               f'next: {server.url}/meruprastarah']
+    assert server('/steps?name=ada').lines[-2] == 'ada has solved 0 of 11: '
+
+
+def test_the_step_in_the_file_is_the_step_in_the_docs():
+    example, = re.findall(r'```python\n(@step.*?)```', (ROOT / 'docs' / 'steps.md').read_text('utf-8'), re.DOTALL)
+    shown = re.sub(r'^    ', '', steps.__doc__[steps.__doc__.index('    @step'):], flags=re.MULTILINE)
+    assert shown.strip().replace("'''", '"""') == example.strip()
+
+
+def test_the_page_names_every_client():
+    page = (ROOT / 'docs' / 'steps.md').read_text('utf-8')
+    assert {path.name for path in pathlib.Path(ROOT / 'clients').glob('steps_*.py')} == set(re.findall(r'steps_\d\.py', page))
+
+
