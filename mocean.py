@@ -492,9 +492,9 @@ def read_word(*words):
     return lambda text: choose(text, words, works)
 
 
-def read_whole(low, high):
+def read_whole(low, high=999_999_999):
     """A kind: whole numbers from low to high."""
-    works = f'it is a whole number from {low} to {high}'
+    works = 'it is a whole number' + (f', {low} or more' if high == 999_999_999 else f' from {low} to {high}')
 
     def read(text):
         found = re.fullmatch(r'\s*([+-]?[0-9]{1,9})(\.0*)?\s*', text)
@@ -561,17 +561,16 @@ class Parameter:
 
 
 def read_query(query):
-    """The text of a query string -> {name: text}. Undecodable bytes become the replacement character."""
+    """The text of a query string -> {name: text}, and a name that came twice. What is no UTF-8 becomes \ufffd."""
     if query.isascii() and '%' not in query and '+' not in query:
         pairs = [pair.partition('=')[::2] for pair in query.split('&') if pair]
     else:
         query = query.encode('latin-1', 'replace').decode('utf-8', 'replace')
         pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, errors='replace')
     texts = dict(pairs)
-    if len(texts) < len(pairs):
-        twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
-        raise Refusal(f'{shown(twice)[1:-1]} came more than once; once is enough', fix=texts)
-    return texts
+    if len(texts) == len(pairs):
+        return texts, None
+    return texts, next(name for name, times in collections.Counter(name for name, _ in pairs).items() if times > 1)
 
 
 def read_values(route, texts):
@@ -591,15 +590,16 @@ def read_values(route, texts):
             raise misread(route, texts) from None
     if read < len(texts):
         raise misread(route, texts)
+    values.pop('format', None)         # WIRE's affair
     return values
 
 
-def misread(route, texts):
+def misread(route, texts, twice=None):
     """The Refusal for texts that cannot be read: names the first fault, corrects all of them."""
-    faults, fix = [], {}
+    faults, fix = [] if twice is None else [f'{shown(twice)[1:-1]} came more than once; once is enough'], {}
     known = {parameter.name: parameter for parameter in route.parameters}
     for name in [name for name in texts if name not in known]:
-        free = [other for other in known if other not in texts and other not in fix]
+        free = [other for other in known if other not in texts and other not in fix and len(faults) < 5]
         meant = next(iter(difflib.get_close_matches(name.strip().casefold(), free, 1, 0.6)), None)
         faults.append(f'{route.name} has no parameter {shown(name)[1:-1]}; ' + (
             f'did you mean {meant}?' if meant else f'it knows {", ".join(known) or "none"}'))
@@ -617,11 +617,11 @@ def misread(route, texts):
             except Fault as fault:
                 faults.append(f'{name} was {shown(text)}; {fault.works}')
                 fix[name] = parameter.example if fault.meant is None else fault.meant
-    lost = ID in route.parameters and not ID_SHAPE.fullmatch(fix.get('id', texts.get('id')) or '')
-    return Refusal(f'id is missing: {NO_ID}', 'join') if lost else Refusal(faults[0], fix=fix)
+    if ID in route.parameters and not fix.get('id', texts.get('id')):
+        return Refusal(f'id is missing: {NO_ID}', 'join')
+    return Refusal(faults[0], fix=fix)
 
 
-ID_SHAPE = re.compile(f'[{ID_LETTERS}]{{8}}')
 ID = Parameter('id', 'the secret id that join gave you', read_id, '')
 N = Parameter('n', 'your own number for this call: the same n again returns the same reply and changes nothing',
               read_text(40), '1', required=False)
@@ -630,6 +630,9 @@ FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'js
 
 
 # --- TELL ------------------------------------------------------------------------------------------------------------
+
+MASK = '********'
+
 
 def told(route, texts):
     """A call as the log shows it: one short printable line, without the id."""
@@ -828,11 +831,12 @@ def rested(turn, last, seconds, why):
 def rule_join(turn, name, id):
     ocean, key = turn.ocean, key_of(name)
     boat = ocean.boats.get(key)
-    if boat and id and secrets.compare_digest(boat.id.encode(), id.encode()):
+    if boat and id and secrets.compare_digest(boat.id.encode(), id.casefold().encode()):
         x, y = place(boat, turn.now)
         return {'id': boat.id, 'name': boat.name, **tell_place(boat.but(x=x, y=y))}
     if boat:
-        raise Refusal(f'the name {name} is taken; if it is your boat, add &id= and your id',
+        raise Refusal(f'the name {name} is taken' + (', and by another id than this' if id else
+                                                     '; if it is your boat, add &id= and your id'),
                       status=409, fix={'name': free_name(ocean, name), 'id': None})
     if len(ocean.boats) >= MOST_BOATS:
         raise Refusal(f'the ocean is full: {MOST_BOATS} boats', 'who', 503)
@@ -1476,18 +1480,13 @@ class Sea:
 
 def play(sea, route, values):
     """One turn: the rule decides -> the journal is written -> merge lets it happen. Returns the facts to tell."""
-    if sea.process != os.getpid():
-        sea.open()
     number, id = values.pop('n', None), values.pop('id') if route.mine else None
     with sea.lock:
-        turn = Turn(sea.ocean, sea.clock(), sea.dice, aboard(sea.ocean, id) if route.mine else '', sea.calls)
+        turn = begin_turn(sea, route, id)
         stored = number and stored_reply(turn, route, number)
         if stored:
             return json.loads(stored.facts)
-        sweep(sea.ocean, turn.now)
-        if route.mine:
-            arrive(turn)
-        facts = route.rule(turn, **values)
+        facts = decide(turn, route, values)
         if route.mine and turn.change.get('boats', {}).get(turn.key, True):      # not for one that quits
             award(turn, route, facts)
             if number:
@@ -1503,6 +1502,30 @@ def play(sea, route, values):
     if turn.wait:
         time.sleep(turn.wait)          # the lock is not held
     return facts
+
+
+def begin_turn(sea, route, id):
+    """A fresh sheet for the player with this id."""
+    if sea.process != os.getpid():
+        sea.open()
+    return Turn(sea.ocean, sea.clock(), sea.dice, aboard(sea.ocean, id) if route.mine else '', sea.calls)
+
+
+def decide(turn, route, values):
+    """The rule writes its sheet and tells the facts, or refuses."""
+    sweep(turn.ocean, turn.now)
+    if route.mine:
+        arrive(turn)
+    return route.rule(turn, **values)
+
+
+def rehearse(sea, route, texts):
+    """Raise the Refusal that a call would meet at this moment: a turn of which nothing comes."""
+    values = read_values(route, texts)
+    if route.rule:
+        values.pop('n', None)
+        with sea.lock:
+            decide(begin_turn(sea, route, values.pop('id') if route.mine else None), route, values)
 
 
 def aboard(ocean, id):
@@ -1688,7 +1711,7 @@ class Route:
 
     def __post_init__(self):
         object.__setattr__(self, 'mine', ID in self.parameters)
-        if self.rule and not self.json:      # every route of the game also speaks JSON
+        if self.rule or self.json:           # every route of the game also speaks JSON
             object.__setattr__(self, 'parameters', (*self.parameters, FORMAT))
 
 
@@ -1699,7 +1722,7 @@ WHO = Parameter('name', 'one player only', read_text(20), 'ada', required=False)
 TO = Parameter('name', 'the player who gets the message, or all', read_text(20), 'all')
 HEADING = Parameter('heading', ', '.join(HEADINGS) + ' (or e, ne, n, nw, w, sw, s, se)', read_heading, 'north',
                     schema={'type': 'string', 'enum': [*HEADINGS, *SHORT]})
-STEPS = Parameter('steps', 'how many cells in one call', read_whole(1, 2 * WHALE_CELLS_PER_S), '5', required=False,
+STEPS = Parameter('steps', 'how many cells in one call', read_whole(1), '5', required=False,
                   default=1, schema={**WHOLE, 'minimum': 1, 'maximum': 2 * WHALE_CELLS_PER_S, 'default': 1})
 CTRL_SAIL = Parameter('ctrl', 'w faster, s slower, a turn left, d turn right', read_word('w', 's', 'a', 'd'), 'w',
                       schema={'type': 'string', 'enum': ['w', 's', 'a', 'd']})
@@ -1714,7 +1737,7 @@ ITEM = Parameter('item', 'the name of a treasure on board', read_word(*dict.from
 X = Parameter('x', 'cells east', read_whole(-1_000_000, 1_000_000), '300', schema=WHOLE)
 Y = Parameter('y', 'cells north', read_whole(-1_000_000, 1_000_000), '200', schema=WHOLE)
 MESSAGE = Parameter('message', f'what you want to say, up to {LETTER_LENGTH} characters', read_text(LETTER_LENGTH), 'ahoy')
-SINCE = Parameter('since', 'only what has a higher number', read_whole(0, 999_999_999), '0', required=False, default=0,
+SINCE = Parameter('since', 'only what has a higher number', read_whole(0), '0', required=False, default=0,
                   schema={**WHOLE, 'default': 0})
 SINCE_TIME = Parameter('since', 'only what happened at this time or later, in seconds since 1970', read_seconds, '0',
                        required=False, default=0.0, schema={'type': 'number', 'default': 0})
@@ -1875,8 +1898,10 @@ def prefers(accept, kind, other):
     return weights.get(kind, 0) > weights.get(other, 0)
 
 
-def wants_json(environ):
-    """Without a format= the Accept header decides."""
+def wants_json(environ, texts):
+    """format= decides; without it, the Accept header."""
+    if 'format' in texts:
+        return texts['format'].strip().casefold() == 'json'
     accept = environ.get('HTTP_ACCEPT', '')
     return 'json' in accept and prefers(accept, 'application/json', 'text/plain') and prefers(
         accept, 'application/json', 'text/html')
@@ -1884,6 +1909,15 @@ def wants_json(environ):
 
 def answer(body, kind=TEXT, status=200, **headers):
     return bottle.HTTPResponse(body, status, {'Content-Type': kind, **headers})
+
+
+def error_form(words, works, status, in_json, **numbers):
+    """The one form of every error: what came, what works, and a call that does."""
+    headers = {'Retry-After': str(math.ceil(numbers['wait_s']))} if 'wait_s' in numbers else {}
+    if in_json:
+        body = json.dumps({'error': words, 'try': works, 'status': status, **numbers}, ensure_ascii=False)
+        return answer(body, JSON, status, **headers)
+    return answer(f'{words}\ntry: {works}', TEXT, status, **headers)
 
 
 def is_prefetch(environ):
@@ -1905,55 +1939,64 @@ class Wire:
 
     def serve(self, route, callback):
         """One request. What a client can get wrong becomes a Refusal; anything else is a bug, and is logged as one."""
-        environ, texts, in_json = bottle.request.environ, {}, route.json
+        environ = bottle.request.environ
         if environ['REQUEST_METHOD'] == 'HEAD':
             return ''
+        texts, twice = read_query(environ.get('QUERY_STRING', ''))
+        in_json = route.json or wants_json(environ, texts)
         try:
-            texts = read_query(environ['QUERY_STRING'])
-            form = texts.get('format')
-            in_json = in_json or (wants_json(environ) if form is None else form.strip().casefold() == 'json')
-            if ('HTTP_SEC_PURPOSE' in environ or 'HTTP_PURPOSE' in environ or 'HTTP_X_MOZ' in environ) and is_prefetch(
-                    environ) and (route.mine or route.name == 'join'):
-                raise Refusal('this was your browser guessing ahead; type the call yourself and it counts', status=503)
-            values = read_values(route, texts)
-            values.pop('format', None)
-            found = callback(values)
-            if isinstance(found, bottle.HTTPResponse):
-                return found
-            body = as_json(found, route.many) if in_json else as_text(found)
-            note_call(self.sea, route, texts, 200, body)
-            bottle.response.set_header('Content-Type', JSON if in_json else TEXT)
-            return body.encode()
-        except Refusal as refusal:
-            self.note_refused(route, texts, refusal)
-            return self.refuse(refusal, route, texts, in_json)
+            try:
+                if twice is not None:
+                    raise misread(route, texts, twice)
+                if ('HTTP_SEC_PURPOSE' in environ or 'HTTP_PURPOSE' in environ or 'HTTP_X_MOZ' in environ
+                        ) and (route.mine or route.name == 'join') and is_prefetch(environ):
+                    raise Refusal('this was your browser guessing ahead; type the call yourself and it counts', status=503)
+                found = callback(read_values(route, texts))
+            except Refusal as refusal:
+                self.note_refused(route, texts, refusal)
+                return self.refuse(refusal, route.name, texts, in_json)
         except Exception:        # the one place: whatever else goes wrong is logged with its request, and answered
-            log(f'{self.who(texts)} asked for {told(route.name, texts)} and met a bug:\n{traceback.format_exc()}')
-            return self.refuse(Refusal('the server has a bug here; its log says where, tell your teacher', 'health', 500),
-                               route, {}, in_json)
+            log(f'{self.who(texts)} asked for {self.told(route, texts)} and met a bug:\n{traceback.format_exc()}')
+            return error_form('the server has a bug here; its log says where, tell your teacher',
+                              call(base_of(environ), 'health', {}), 500, in_json)
+        if isinstance(found, bottle.HTTPResponse):
+            return found
+        body = as_json(found, route.many) if in_json else as_text(found)
+        note_call(self.sea, route, texts, 200, body)
+        bottle.response.set_header('Content-Type', JSON if in_json else TEXT)
+        return body.encode()
 
-    def refuse(self, refusal, route, texts, in_json):
-        """The one form of every error: what came, what works, and the learner's own call, corrected."""
-        environ, name = bottle.request.environ, refusal.route or route.name
-        request = {'id': texts['id'], **refusal.fix} if refusal.route and 'id' in texts else {**texts, **refusal.fix}
-        if name == 'join' and not request.get('name'):
-            request['name'] = 'ada' if 'ada' not in self.boats() else free_name(self.sea.ocean, 'ada')
-        known = [parameter.name for parameter in BY_NAME[name].parameters] if name in BY_NAME else request
-        if refusal.route == 'join':
-            known = ['name']
-        works = call(base_of(environ), name, {key: request[key] for key in known if request.get(key) is not None})
-        headers = {'Retry-After': str(math.ceil(refusal.numbers['wait_s']))} if 'wait_s' in refusal.numbers else {}
-        if in_json:
-            return answer(json.dumps({'error': refusal.words, 'try': works, 'status': refusal.status, **refusal.numbers},
-                                     ensure_ascii=False), JSON, refusal.status, **headers)
-        return answer(f'{refusal.words}\ntry: {works}', TEXT, refusal.status, **headers)
+    def refuse(self, refusal, name, texts, in_json):
+        """The answer to a refused call: the words, and the learner's own call, corrected."""
+        return error_form(refusal.words, call(base_of(bottle.request.environ), *self.corrected(refusal, name, texts)),
+                          refusal.status, in_json, **refusal.numbers)
 
-    def boats(self):
-        return self.sea.ocean.boats if self.sea.ocean else {}
+    def corrected(self, refusal, name, texts):
+        """A call that works: corrected, and asked whether it would; what that refuses is corrected in its turn."""
+        for _ in range(5):
+            texts = {**({'id': texts.get('id')} if refusal.route else texts), **refusal.fix}
+            name = refusal.route or name
+            texts = {key: text for key, text in texts.items() if text is not None}
+            if name not in BY_NAME:
+                break
+            try:
+                rehearse(self.sea, BY_NAME[name], texts)
+                break
+            except Refusal as another:
+                if 'wait_s' in another.numbers:
+                    break
+                refusal = another
+        return name, texts
 
     def who(self, texts):
         key = self.sea.ocean and self.sea.ocean.keys.get(texts.get('id'))
         return self.sea.ocean.boats[key].name if key else 'somebody'
+
+    def told(self, route, texts):
+        """A call for the server's log: whatever holds somebody's id, under whatever name it came, is masked."""
+        keys = self.sea.ocean.keys if self.sea.ocean else ()
+        return re.sub('[0-9A-Za-z]{8,}', lambda word: MASK if any(
+            word[0][at:at + 8].casefold() in keys for at in range(len(word[0]) - 7)) else word[0], told(route.name, texts))
 
     def note_refused(self, route, texts, refusal):
         """The refusal goes into the player's own log, and, as far as a person could read along, into the server's."""
@@ -1962,41 +2005,24 @@ class Wire:
         self.lines = self.lines + 1 if second == self.second else 1
         self.second = second
         if self.lines <= LOG_LINES_PER_S:
-            log(f'{self.who(texts)} {told(route.name, texts)}: {refusal.status} {refusal.words}')
+            words = refusal.words.replace(shown(texts.get('id', '')), "'" + MASK + "'")
+            log(f'{self.who(texts)} {self.told(route, texts)}: {refusal.status} {words}')
 
     def lost(self, error):
         """No such route, or not by GET: the same form as every error."""
         environ = bottle.request.environ
-        texts = {}
-        with contextlib.suppress(Refusal):
-            texts = read_query(environ['QUERY_STRING'])
-        in_json = wants_json(environ) or texts.get('format') == 'json'
+        texts, _ = read_query(environ.get('QUERY_STRING', ''))
         path = environ['PATH_INFO'].strip('/')
         if error.status_code == 405:
-            name = path or 'mocean'
-            refusal = Refusal(f'{shown(environ["REQUEST_METHOD"])[1:-1]} is not spoken here, only GET', name, 405, texts)
+            refusal = Refusal(f'{shown(environ["REQUEST_METHOD"])[1:-1]} is not spoken here, only GET', status=405)
+            name, headers = path or 'mocean', {'Allow': 'GET, HEAD'}
         else:
-            meant = self.meant(path)
+            name, headers = self.meant(path), {}
             refusal = Refusal(f'there is no /{shown(path)[1:-1]} here' + (
-                f'; did you mean /{meant}?' if meant else '; the usage page lists what there is'), meant or 'mocean', 404)
-            if meant in BY_NAME:
-                refusal.fix = self.mend(BY_NAME[meant], texts)
-                if ID in BY_NAME[meant].parameters and 'id' not in refusal.fix:
-                    refusal.route, refusal.fix = 'join', {}
-        reply = self.refuse(refusal, None, {}, in_json)
-        reply.apply(bottle.response)
-        for name, value in error.headerlist:
-            if name == 'Allow':
-                bottle.response.set_header('Allow', value)
-        return reply.body
-
-    def mend(self, route, texts):
-        """The learner's texts, corrected for this route."""
-        try:
-            read_values(route, texts)
-            return texts
-        except Refusal as refusal:
-            return {**texts, **refusal.fix} if not refusal.route else {}
+                f'; did you mean /{name}?' if name else '; the usage page lists what there is'), status=404)
+        reply = self.refuse(refusal, name or 'mocean', texts if name else {}, wants_json(environ, texts))
+        reply.headers.update(headers)
+        return reply
 
     def meant(self, path):
         """The route that a misspelt path means, or nothing."""
