@@ -154,6 +154,11 @@ class Inside:
         self.app = importlib.import_module(program).make_app(folder, **options)
         self.web = TestApp(self.app)
 
+    def close(self):
+        """Let go of the state folder, as the end of a server does."""
+        if hasattr(self.app, 'sea'):
+            self.app.sea.close()
+
     def say(self, path, method='GET', headers=None):
         reply = self.web.request(readable(path), method=method, headers=headers or {}, expect_errors=True)
         return Answer.of(reply.status_int, reply.headers, reply.body)
@@ -184,6 +189,8 @@ def server(program, tmp_path):
 def say(request, program, tmp_path):
     """say('/join?name=ada'): the answer, as text; .status, .headers and .json() hang on it."""
     if request.param == 'inside':
-        yield Inside(program, tmp_path)
+        inside = Inside(program, tmp_path)
+        yield inside
+        inside.close()
     else:
         yield request.getfixturevalue('server')
