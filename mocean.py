@@ -95,6 +95,7 @@ MOST_BOATS, MOST_SEEN = 20_000, 12       # boats on the planet; lines of one `lo
 LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
 NEWS_KEPT, LOG_KEPT, REPLIES_KEPT = 1000, 20, 20
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0   # a fresh state file after so many lines or seconds; sync to disk
+STUCK_S = 10                             # a request that holds the ocean longer than this is a bug: see keep_tending
 LOG_LINES_PER_S = 100                    # the log is for reading, and journald drops what comes too fast
 
 PORT = int(os.environ.get('PORT', '8080'))
@@ -1450,6 +1451,7 @@ class Sea:
         self.lock, self.tending = threading.RLock(), threading.Lock()
         self.process = None       # the process in which the sea is open
         self.closing = threading.Event()
+        self.watched = False      # an endless loop ends the process, and somebody starts a new one
         self.ocean = self.journal = self.store = None
         self.calls = collections.defaultdict(Traffic)   # key -> what is remembered of a boat's calls
         self.moved, self.soundings = set(), []              # since the data service was last told
@@ -1647,6 +1649,9 @@ def save(sea):
 def keep_tending(sea):
     while not sea.closing.wait(SYNC_S):
         try:
+            if sea.watched:      # whoever holds the lock for too long is shown in the log, and ended with the worker
+                with sea.lock:
+                    faulthandler.dump_traceback_later(STUCK_S, exit=True)
             tend(sea)
         except Exception:        # the sea must be tended as long as the game runs; what went wrong is in the log
             log('tending the sea failed:\n' + traceback.format_exc())
@@ -2141,6 +2146,8 @@ def under_uwsgi(sea):
         return
     if uwsgi.numproc > 1:
         sys.exit(f'Mocean cannot start: uWSGI has {uwsgi.numproc} processes, and one ocean lives in one: --processes 1')
+    faulthandler.enable()
+    sea.watched = True
     if uwsgi.worker_id():
         open_now(sea)
 
