@@ -91,7 +91,7 @@ SANDWICH_S, NET_S, LEAP_S, CRYSTAL_S = 60, 60, 60, 10
 SECTOR_POINTS, SOUNDING_POINTS, NET_POINTS = 1, 1, 2
 TREASURE_POINTS, WHALE_POINTS, ROUND_POINTS = 25, 10, 50
 
-MOST_BOATS, MOST_SEEN = 20_000, 12       # boats on the planet; lines of one `look`
+MOST_BOATS, MOST_SEEN = 20_000, 12       # boats on the planet; other boats in one `look`
 LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
 NEWS_KEPT, LOG_KEPT, REPLIES_KEPT = 1000, 20, 20
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0   # a fresh state file after so many lines or seconds; sync to disk
@@ -415,13 +415,19 @@ def treasures(ocean):
             if treasure[0] in EVERGREEN or treasure[0] not in ocean.finds]
 
 
-def whale_place(ocean, whale, now):
-    """Where a whale is: x, y. It swims by itself, or where its rider goes."""
+def ridden(ocean, whale, now):
+    """The boat on the back of a whale, or None."""
     rider = ocean.boats.get(whale.rider)
+    return rider if rider and now < rider.ride_until else None
+
+
+def whale_place(ocean, whale, now):
+    """Where a whale is: x, y. It goes where its rider goes; when the ride is over it swims on by itself."""
+    rider, x, y, at = ocean.boats.get(whale.rider), whale.x, whale.y, whale.at
     if rider:
-        return place(rider, now)
-    seconds = now - whale.at
-    return wrap(whale.x + whale.vx * seconds, WIDTH_CELLS), wrap(whale.y + whale.vy * seconds, HEIGHT_CELLS)
+        at = min(now, rider.ride_until)
+        x, y = place(rider, at)
+    return wrap(x + whale.vx * (now - at), WIDTH_CELLS), wrap(y + whale.vy * (now - at), HEIGHT_CELLS)
 
 
 def sight(boat):
@@ -680,7 +686,7 @@ def tell_boats(turn, x, y, cells, most):
                 there_x, there_y = place(boat, turn.now) if boat.speed else (boat.x, boat.y)
                 east, north = abs(there_x - x), abs(there_y - y)
                 away = math.hypot(min(east, WIDTH_CELLS - east), min(north, HEIGHT_CELLS - north))
-                if away <= cells and boat is not turn.boat:
+                if away <= cells and key != turn.key:
                     found.append((away, boat.name, there_x, there_y, boat.z))
         sure = ring * SECTOR_CELLS - SWEEP_CELLS      # nearer than this, nobody was missed
         if len(found) >= most and sum([boat[0] < sure for boat in found]) >= most:
@@ -693,7 +699,7 @@ SWEEP_CELLS = math.ceil(SWEEP_S * HULL_CELLS_PER_S)
 
 
 def tell_near(turn, cells, most=MOST_SEEN):
-    """What lies or swims within so many cells of the boat, nearest first, at the most so many."""
+    """What lies or swims within so many cells of the boat, nearest first; of other boats at the most so many."""
     ocean, x, y = turn.ocean, turn.boat.x, turn.boat.y
     near = [(away, 'player', name, *there) for away, name, *there in tell_boats(turn, x, y, cells, most)]
     things = [('treasure', *treasure) for treasure in treasures(ocean)]
@@ -702,9 +708,8 @@ def tell_near(turn, cells, most=MOST_SEEN):
         away = distance(x, y, there_x, there_y)
         if away <= cells:
             near.append((away, kind, name, there_x, there_y, z))
-    near = sorted(near) if len(near) <= most else heapq.nsmallest(most, near)
     return [{'kind': kind, 'name': name, 'x': tidy(there_x), 'y': tidy(there_y), 'z': tidy(z), 'distance': tidy(away)}
-            for away, kind, name, there_x, there_y, z in near]
+            for away, kind, name, there_x, there_y, z in sorted(near)]
 
 
 def tell_chart(turn, since):
@@ -729,13 +734,14 @@ def tell_chart(turn, since):
 
 def chart_boat(boat, now, traffic):
     x, y = place(boat, now)
+    boat = boat if now - boat.at < SAIL_S else boat.but(speed=0)
     return {'name': boat.name, 'x': tidy(x), 'y': tidy(y), 'z': tidy(boat.z), **tell_velocity(boat),
             'score': boat.score, 'badges': boat.badges, 'riding': boat.riding if now < boat.ride_until else '',
             'idle_s': round(now - max(boat.at, traffic.last if traffic else 0), 1)}
 
 
 def chart_whale(ocean, name, whale, now):
-    (x, y), rider = whale_place(ocean, whale, now), ocean.boats.get(whale.rider)
+    (x, y), rider = whale_place(ocean, whale, now), ridden(ocean, whale, now)
     return {'name': name, 'x': tidy(x), 'y': tidy(y), 'vx': 0 if rider else whale.vx, 'vy': 0 if rider else whale.vy,
             'rider': rider.name if rider else ''}
 
@@ -803,8 +809,11 @@ def chart(turn, keys):
 
 
 def dismount(turn):
-    """The whale under the boat swims on by itself from here."""
-    turn.put('whales', turn.boat.riding, x=turn.boat.x, y=turn.boat.y, at=turn.now, rider='')
+    """The whale under the boat swims on by itself, unless somebody else rides it already."""
+    whale = turn.ocean.whales[turn.boat.riding]
+    if whale.rider == turn.key:
+        x, y = whale_place(turn.ocean, whale, turn.now)
+        turn.put('whales', turn.boat.riding, x=x, y=y, at=turn.now, rider='')
     turn.steer(riding='', ride_until=0)
 
 
@@ -896,7 +905,7 @@ def rule_name(turn):
 
 
 def rule_move(turn, heading, steps):
-    if turn.boat.speed:           # oars: the sails come down, on a whole cell
+    if turn.boat.speed or turn.boat.x % 1 or turn.boat.y % 1:     # oars: the sails come down, on a whole cell
         turn.steer(speed=0, x=round(turn.boat.x) % WIDTH_CELLS, y=round(turn.boat.y) % HEIGHT_CELLS)
     most = int(speed_limit(turn.boat, turn.now) * SAVED_S)
     if steps > most:
@@ -1036,11 +1045,6 @@ def get_whale(turn):
     return {'got': f'a ride on {name}', 'points': reward(turn, 'whale ride', WHALE_POINTS)}
 
 
-def ridden(ocean, whale, now):
-    rider = ocean.boats.get(whale.rider)
-    return rider and now < rider.ride_until
-
-
 def rule_inventory(turn):
     boat = turn.boat
     return [{'kind': kind, 'name': name} for kind, names in (
@@ -1073,7 +1077,7 @@ def use_alert(turn):
 
 
 def use_rov(turn):
-    return [thing for thing in tell_near(turn, ROV_CELLS, math.inf) if thing['kind'] == 'treasure']
+    return [thing for thing in tell_near(turn, ROV_CELLS, 1) if thing['kind'] == 'treasure']
 
 
 def use_sandwich(turn):
@@ -1126,7 +1130,7 @@ def rule_teleport(turn, x, y):
 def rule_sendchat(turn, name, message):
     ocean, boat = turn.ocean, turn.boat
     keys = [key for key in ocean.boats if key != turn.key and len(letters(ocean, key)) < LETTERS_KEPT] \
-        if name == 'all' else [recipient(ocean, name)]
+        if key_of(name) == 'all' else [recipient(ocean, name)]
     talk = max(boat.talk, turn.now - 60) + 60 / LETTERS_PER_MINUTE
     if talk > turn.now:
         raise too_early(talk - turn.now, f'{LETTERS_PER_MINUTE} messages a minute are enough')
@@ -1440,7 +1444,7 @@ class Traffic:
         self.last = 0.0           # the latest call, seconds since 1970
         self.failed = ''          # the route of the last call, if it was refused
         self.calm = 0             # calls in a row that were not too early
-        self.seen = set()         # kinds and names of what the last `look` showed
+        self.seen = set()         # names of the treasures and whales that the last `look` showed
 
 
 class Sea:
@@ -1497,6 +1501,8 @@ def play(sea, route, values):
             sea.journal.write(sea.ocean, turn.change, turn.story or f'{turn.boat.name} called {route.name}')
             merge(sea.ocean, turn.change)
             tell_store(sea, turn)
+            if turn.key and turn.key not in sea.ocean.boats:
+                sea.calls.pop(turn.key, None)      # who comes next under this name starts anew
     if turn.story and (LOG_MOVES or route.loud):
         log(turn.story)
     if turn.now - sea.tended > 5:      # no thread tends the sea: uWSGI without --enable-threads
@@ -1563,7 +1569,7 @@ def award(turn, route, facts):
                 turn.news(f'{boat.name} earned the badge {name}: {BADGES[name]}')
     traffic.failed = ''
     if route.name == 'look':
-        traffic.seen = {thing['name'] for thing in facts}
+        traffic.seen = {thing['name'] for thing in facts if thing['kind'] != 'player'}
 
 
 def earned(route, boat, traffic, facts):
@@ -1632,7 +1638,7 @@ def hand_over(sea, now):
         keys, sea.moved = sea.moved | sea.ocean.sailing, set()
         boats = [sea.ocean.boats[key] for key in keys if key in sea.ocean.boats]
         soundings, sea.soundings = sea.soundings, []
-    tracks = [(boat.name, int(now), *place(boat, now), boat.z) for boat in boats]
+    tracks = [(boat.name, int(now), *place(boat, now), boat.z) for boat in boats if now - boat.at <= SAIL_S]
     if tracks or soundings:
         sea.store.keep(tracks, soundings)
 

@@ -1,0 +1,1226 @@
+"""The rules of Mocean, with the clock in the hand: sails, treasures, whales, talk, score, badges, restarts."""
+import math
+import random
+import shutil
+
+import pytest
+from conftest import Inside
+
+import mocean
+
+WIDTH, HEIGHT = mocean.WIDTH_CELLS, mocean.HEIGHT_CELLS
+NOON = 1_800_000_000.0                                     # some noon, seconds since 1970
+
+
+class Game:
+    """One ocean of a known seed. Time passes only when `wait` says so."""
+
+    def __init__(self, folder):
+        self.now, self.folder, self.players = NOON, folder, {}
+        self.open(folder)
+
+    def open(self, folder):
+        folder.mkdir(exist_ok=True)
+        self.folder, self.say = folder, Inside('mocean', folder, clock=lambda: self.now, dice=random.Random(1))
+        self.sea = self.say.app.sea
+        self.sea.open()
+
+    @property
+    def ocean(self):
+        return self.sea.ocean
+
+    def wait(self, seconds):
+        self.now += seconds
+
+    def join(self, name):
+        return Player(self, name, self.say(f'/join?name={name}').split(',')[0])
+
+    def happen(self, **change):
+        """Let a change happen, written down like any other."""
+        self.sea.journal.write(self.ocean, change, 'a test called')
+        mocean.merge(self.ocean, change)
+
+    def restart(self):
+        """The server stops in good order, and starts."""
+        self.sea.close()
+        self.open(self.folder)
+
+    def crash(self):
+        """The server ends without a goodbye; another one starts on what lies on the disk at this moment."""
+        copy = shutil.copytree(self.folder, self.folder.with_name(self.folder.name + '+'))
+        self.sea.close()
+        self.open(copy)
+
+    def news(self):
+        return [line.split(',', 2)[2] for line in self.say('/news').lines if line]
+
+    def hill(self, treasure):
+        """The place of the treasure: x, y, z."""
+        return next(place for name, *place in self.ocean.floor.treasures if name == treasure)
+
+    def plain(self):
+        """A place where the sea floor is flat, far from everything."""
+        floor = self.ocean.floor
+        return next((x, y) for x in range(20, WIDTH, 10) for y in range(20, HEIGHT, 10) if floor.off_trench(x, y) > 60
+                    and all(mocean.distance(x, y, hill.x, hill.y) > 105 for hill in floor.seamounts))
+
+
+class Player:
+    """ada('/move?heading=north') asks in the name of ada."""
+
+    def __init__(self, game, name, id):
+        self.game, self.name, self.id, self.key = game, name, id, name.casefold()
+
+    def __call__(self, path):
+        return self.game.say(path + ('&' if '?' in path else '?') + f'id={self.id}')
+
+    @property
+    def boat(self):
+        return self.game.ocean.boats[self.key]
+
+    def put(self, **fields):
+        """The boat as the test needs it: elsewhere, with treasures, ..."""
+        self.game.happen(boats={self.key: fields})
+
+    def numbers(self, path):
+        return [float(number) for number in self(path).split(',')]
+
+    def place(self):
+        return tuple(self.numbers('/location')[:3])
+
+    def score(self):
+        return int(self.game.say(f'/score?name={self.name}').split(',')[2])
+
+    def items(self, kind='treasure'):
+        return [line.split(',')[1] for line in self('/inventory').lines if line.startswith(kind)]
+
+    def sees(self, path='/look'):
+        return [line.split(',')[1] for line in self(path).lines if line]
+
+
+@pytest.fixture
+def game(tmp_path):
+    game = Game(tmp_path / 'ocean')
+    yield game
+    game.sea.close()
+
+
+@pytest.fixture
+def ada(game):
+    """A boat far from everything, on ground where everything near is charted: no point comes by chance."""
+    ada = game.join('ada')
+    x, y = game.plain()
+    everywhere = [f'{column},{row}' for column in range(mocean.COLUMNS) for row in range(mocean.ROWS)]
+    game.happen(sectors={key: {'name': 'somebody', 'at': NOON} for key in everywhere},
+                depths={key: {'name': 'somebody', 'at': NOON, 'total': 30, 'count': 1} for key in everywhere},
+                whales={name: {'x': (x + 300) % WIDTH, 'y': (y + 100) % HEIGHT, 'vx': 0, 'vy': 0}
+                        for name in mocean.WHALE_NAMES})
+    ada.put(x=x, y=y, score=0, charted=0)
+    game.wait(2)
+    return ada
+
+
+@pytest.fixture
+def bob(game, ada):
+    bob = game.join('bob')
+    bob.put(x=(ada.boat.x + 300) % WIDTH, y=ada.boat.y, score=0)
+    return bob
+
+
+def off(start, east, north):
+    return (start[0] + east) % WIDTH, (start[1] + north) % HEIGHT
+
+
+# --- oars ------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('start', [(0, 0), (599, 399), (0, 399), (599, 0), (300, 200)])
+def test_the_ocean_has_no_edge(game, ada, start):
+    for heading in [*mocean.HEADINGS, *mocean.SHORT]:
+        ada.put(x=start[0], y=start[1])
+        dx, dy = mocean.HEADINGS[mocean.SHORT.get(heading, heading)]
+        assert ada(f'/move?heading={heading}&steps=3') == '{},{},0'.format(*off(start, 3 * dx, 3 * dy))
+        game.wait(1)
+
+
+def test_a_loop_without_a_pause_goes_at_hull_speed(game, ada):
+    ada('/move?heading=east&steps=40')                     # what a boat at rest has saved
+    for _ in range(80):
+        game.wait(1 / 40)
+        assert ada('/move?heading=east').status == 200
+    assert game.now == pytest.approx(NOON + 4)
+
+
+def test_who_is_too_early_hears_how_long_to_wait(game, ada):
+    ada('/move?heading=east&steps=40')
+    here = ada.place()
+    early = ada('/move?heading=east&steps=20')
+    assert (early.status, early.headers['Retry-After']) == (429, '1')
+    assert early.lines[0] == 'too early by 0.5 s: your boat goes 40 cells a second; wait, then call again'
+    assert ada('/move?heading=east&steps=20&format=json').json()['wait_s'] == 0.5
+    assert ada.place() == here
+    game.wait(0.5)
+    assert ada('/move?heading=east&steps=20').status == 200
+
+
+def test_only_one_second_of_rest_is_saved(game, ada):
+    game.wait(3600)
+    assert ada('/move?heading=east&steps=40').status == 200
+    assert ada('/move?heading=east&steps=40').status == 429
+
+
+@pytest.mark.parametrize('fields, cells', [
+    ({}, 40), ({'z': 10}, 20), ({'z': 10, 'items': ('submarine',)}, 40), ({'fast_until': NOON + 60}, 80),
+    ({'z': 10, 'fast_until': NOON + 60}, 40), ({'riding': 'Quincy', 'ride_until': NOON + 60}, 80),
+    ({'riding': 'Quincy', 'ride_until': NOON + 60, 'fast_until': NOON + 60}, 160)])
+def test_speed_limits(ada, fields, cells):
+    ada.put(**fields)
+    refused = ada(f'/move?heading=east&steps={cells + 1}') if cells < 160 else None
+    if refused is not None:
+        assert refused.status == 400 and f'steps={cells}' in refused.lines[1]
+        assert refused.lines[0] == f'steps was {cells + 1}; your boat goes at most {cells} cells a second now'
+    assert ada(f'/move?heading=east&steps={cells}').status == 200
+    assert ada('/move?heading=east&steps=5').status == 429 or cells > 80
+
+
+# --- sails -----------------------------------------------------------------------------------------------------------
+
+def test_under_sail_the_place_follows_from_the_time(game, ada):
+    x, y, _ = ada.place()
+    assert ada('/accel?ctrl=w') == f'{x:g},{y:g},0,0,2,1.5708'           # a new boat looks north
+    for seconds in (0.5, 1, 10):
+        game.wait(seconds)
+        y += 2 * seconds
+        assert ada.place() == pytest.approx((x, y % HEIGHT, 0))
+    assert ada('/velocity') == '0,2,1.5708'
+
+
+def test_others_see_a_boat_sail(game, ada, bob):
+    x, y, _ = ada.place()
+    bob.put(x=x + 5, y=y)
+    ada('/accel?ctrl=w')
+    for seconds in range(1, 5):
+        game.wait(1)
+        there = f'player,ada,{x:g},{y + 2 * seconds:g},0,'
+        assert bob('/look').startswith(there), bob('/look')
+        assert ada.sees() == ['bob']                         # not itself
+    game.wait(10)
+    assert 'ada' not in bob.sees()
+
+
+def test_sails_have_a_highest_speed_and_none_below_zero(ada):
+    for speed in [*range(2, 41, 2), 40, 40]:
+        assert ada.numbers('/accel?ctrl=w')[4] == pytest.approx(speed)
+    for speed in [*range(38, -1, -2), 0, 0]:
+        assert ada.numbers('/accel?ctrl=s')[4] == pytest.approx(speed)
+
+
+def test_sixteen_turns_make_a_circle(ada):
+    assert ada.numbers('/accel?ctrl=a')[5] == pytest.approx(5 / 8 * math.pi, abs=1e-4)      # left is towards the west
+    assert ada.numbers('/accel?ctrl=d')[5] == pytest.approx(math.pi / 2, abs=1e-4)
+    headings = [ada.numbers('/accel?ctrl=d')[5] for _ in range(16)]
+    assert headings[-1] == pytest.approx(math.pi / 2, abs=1e-3)
+    assert len(set(headings)) == 16 and all(0 <= heading < 2 * math.pi for heading in headings)
+
+
+def test_sails_reach_every_direction(game, ada):
+    for turn in range(16):
+        ada('/accel?ctrl=w')
+        x, y, _ = ada.place()
+        vx, vy, heading = ada.numbers('/velocity')
+        assert (vx, vy) == pytest.approx((2 * math.cos(heading), 2 * math.sin(heading)), abs=0.01)
+        game.wait(3)
+        assert ada.place() == pytest.approx((*off((x, y), 3 * vx, 3 * vy), 0), abs=0.05), turn
+        ada('/stop')
+        ada('/accel?ctrl=a')
+
+
+def test_stop_takes_the_sails_down(game, ada):
+    ada('/accel?ctrl=w')
+    game.wait(3.4)
+    x, y, z, vx, vy, _ = ada.numbers('/stop')
+    assert (vx, vy) == (0, 0)
+    game.wait(60)
+    assert ada.place() == (x, y, z)
+    assert ada.numbers('/velocity')[:2] == [0, 0]
+
+
+@pytest.mark.parametrize('first', ['', '/stop'])
+def test_oars_go_from_whole_cell_to_whole_cell(game, ada, first):
+    """move takes the sails down, wherever they carried the boat."""
+    ada('/accel?ctrl=w')
+    ada('/accel?ctrl=a')
+    game.wait(3.3)
+    if first:
+        ada(first)
+    x, y, _ = ada.place()
+    assert x % 1 or y % 1
+    there = ada.numbers('/move?heading=east')
+    assert there == [round(x) + 1, round(y), 0]
+    game.wait(5)
+    assert list(ada.place()) == there
+
+
+def test_sails_never_give_a_boat_more_than_its_speed(game, ada):
+    """A second under sail is a second of the boat's time: nothing is saved for the oars."""
+    for _ in range(20):
+        ada('/accel?ctrl=w')
+    game.wait(5)
+    assert ada('/move?heading=north&steps=3').status == 429
+    game.wait(0.025)
+    assert ada('/move?heading=north').status == 200
+
+
+def test_under_water_sails_are_slower(ada):
+    for _ in range(20):
+        ada('/accel?ctrl=w')
+    ada('/dive?ctrl=f')
+    assert ada.numbers('/velocity')[1] == 20
+    assert ada.numbers('/accel?ctrl=w')[4] == 20
+    ada.put(items=('submarine',))
+    assert ada.numbers('/accel?ctrl=w')[4] == 22
+
+
+def test_a_rising_floor_lifts_a_sailing_boat(game, ada):
+    x, y, summit = game.hill('ROV')
+    ada.put(x=x, y=(y - 40) % HEIGHT, z=min(25, game.ocean.floor(x, y - 40)), speed=10, at=game.now)
+    depths = [ada.boat.z]
+    for _ in range(80):
+        game.wait(0.1)
+        here = ada.place()
+        assert here[2] <= game.ocean.floor(*here[:2]) + 0.2
+        depths.append(here[2])
+    assert depths == sorted(depths, reverse=True) and depths[-1] == pytest.approx(summit, abs=0.2)
+
+
+def test_a_sailing_boat_is_lifted_even_if_nobody_looks(game, ada):
+    """The whole way counts, not only its ends."""
+    x, y, summit = game.hill('ROV')
+    ada.put(x=x, y=(y - 50) % HEIGHT, z=min(25, game.ocean.floor(x, y - 50)), speed=10, at=game.now)
+    game.wait(10)
+    assert ada.place() == (x, (y + 50) % HEIGHT, summit)
+
+
+def test_a_rising_floor_lifts_a_rowing_boat(game, ada):
+    x, y, summit = game.hill('ROV')
+    ada.put(x=(x - 20) % WIDTH, y=y, z=min(25, game.ocean.floor(x - 20, y)))
+    assert ada.numbers('/move?heading=east&steps=20') == [x, y, summit]
+
+
+def test_a_boat_that_nobody_speaks_to_drops_its_sails(game, ada):
+    ada.put(speed=0.1, at=game.now)
+    x, y, _ = ada.place()
+    game.wait(mocean.SAIL_S + 1000)
+    assert game.say('/chart').json()['boats'][0]['vy'] == 0
+    assert ada.numbers('/velocity')[:2] == [0, 0]
+    assert ada.place() == pytest.approx((x, (y + 0.1 * mocean.SAIL_S) % HEIGHT, 0))
+    game.wait(1000)
+    assert ada.place()[1] == pytest.approx((y + 0.1 * mocean.SAIL_S) % HEIGHT)
+
+
+def test_a_boat_that_is_spoken_to_sails_on(game, ada):
+    ada.put(speed=0.1, at=game.now)
+    x, y, _ = ada.place()
+    for _ in range(4):
+        game.wait(mocean.SAIL_S / 2)
+        ada('/look')
+    assert ada.place()[1] == pytest.approx((y + 0.1 * mocean.SAIL_S * 2) % HEIGHT)
+
+
+# --- location and its flags ------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('start, heading', [((599, 10), 'east'), ((0, 10), 'west'), ((10, 399), 'north'), ((10, 0), 's')])
+def test_crossing_a_seam_is_told_once(ada, start, heading):
+    ada.put(x=start[0], y=start[1])
+    assert ada.numbers('/location')[3] == 0
+    ada(f'/move?heading={heading}')
+    assert ada.numbers('/location')[3] == 1
+    assert ada.numbers('/location')[3] == 0
+
+
+def test_sails_cross_a_seam_too(game, ada):
+    ada.put(y=HEIGHT - 1, speed=2, at=game.now)
+    game.wait(2)
+    assert ada.numbers('/location')[1:4] == [3, 0, 1]
+
+
+def test_a_message_waits(ada, bob):
+    assert ada.numbers('/location')[4] == 0
+    bob('/sendchat?name=ada&message=hi')
+    assert ada.numbers('/location')[4] == 1
+    ada('/popchat')
+    assert ada.numbers('/location')[4] == 0
+
+
+@pytest.mark.parametrize('items, reach', [((), 10), (('boat hook',), 35)])
+def test_something_is_near(game, ada, bob, items, reach):
+    x, y = game.plain()
+    ada.put(x=x, y=y, items=items)
+    bob.put(x=x + reach, y=y)
+    assert ada.numbers('/location')[5] == 1
+    bob.put(x=x + reach + 1, y=y)
+    assert ada.numbers('/location')[5] == 0
+
+
+# --- dive, look, ping ------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('down, up', [('ctrl=f', 'ctrl=r'), ('direction=down', 'direction=up')])
+def test_dive_goes_five_metres_a_time(game, ada, down, up):
+    for z in (5, 10, 15, 20, 25, 30, 30):
+        assert ada.numbers(f'/dive?{down}')[2] == pytest.approx(z, abs=0.1)      # the plain is 30 m deep
+        game.wait(1)
+    for z in (25, 20, 15, 10, 5, 0, 0):
+        assert ada.numbers(f'/dive?{up}')[2] == pytest.approx(z, abs=0.1)
+        game.wait(1)
+
+
+def test_dive_asks_which_way(ada):
+    assert ada('/dive').lines[0] == 'which way? ctrl is f (down) or r (up); direction is down or up'
+    assert ada('/dive').status == 400
+
+
+def test_the_sea_floor_stops_a_dive(game, ada):
+    x, y, summit = game.hill('binoculars')
+    ada.put(x=x, y=y)
+    for _ in range(5):
+        ada('/dive?ctrl=f')
+        game.wait(1)
+    assert ada.place() == (x, y, summit)
+
+
+@pytest.mark.parametrize('z, cells', [(0, 20), (10, 15), (20, 10), (30, 5)])
+def test_sight_shrinks_with_depth(ada, bob, z, cells):
+    x, y, _ = ada.place()
+    ada.put(z=z)
+    bob.put(x=x + cells, y=y)
+    assert ada.sees() == ['bob']
+    bob.put(x=x + cells + 1, y=y)
+    assert ada.sees() == []
+
+
+def test_sight_is_never_below_five_cells(ada, bob):
+    ada.put(z=50, items=('submarine',))
+    bob.put(x=ada.boat.x + 5, y=ada.boat.y)
+    assert ada.sees() == ['bob']
+
+
+@pytest.mark.parametrize('here', [(0, 0), (599, 399), (0, 399), (599, 0)])
+def test_one_sees_across_the_seams(game, ada, bob, here):
+    game.happen(finds={name: {'name': 'x', 'at': NOON} for name in mocean.TREASURES})
+    ada.put(x=here[0], y=here[1])
+    for east in (-6, 0, 6):
+        for north in (-8, 0, 8):
+            there = off(here, east, north)
+            bob.put(x=there[0], y=there[1])
+            line = '{},{},{},{},0,{}'.format('player', 'bob', *there, mocean.tidy(math.hypot(east, north)))
+            assert line in ada('/look').lines
+
+
+def test_a_crowd_hides_no_treasure(game, ada):
+    x, y, z = game.hill('crash alert')
+    ada.put(x=x, y=y + 15)
+    for number in range(30):
+        game.join(f'crowd{number}').put(x=x, y=y + 14)
+    lines = ada('/look').lines
+    assert f'treasure,crash alert,{x},{y},{z:g},15' in lines
+    assert sum(line.startswith('player') for line in lines) == mocean.MOST_SEEN
+
+
+def test_what_is_seen_comes_nearest_first(game, ada, bob):
+    x, y, _ = ada.place()
+    bob.put(x=x, y=y + 7)
+    game.happen(whales={'Fitz': {'x': x + 3, 'y': y}, 'Quincy': {'x': x, 'y': y - 9}})
+    assert ada.sees() == ['Fitz', 'bob', 'Quincy']
+    kind, name, *place, away = ada('/look').lines[0].split(',')
+    assert (kind, name, *map(float, place), float(away)) == ('whale', 'Fitz', x + 3, y, 0, 3)
+
+
+def test_ping_sounds_the_sea_floor(game, ada):
+    for treasure in dict.fromkeys(mocean.TREASURES):
+        x, y, z = game.hill(treasure)
+        ada.put(x=x, y=y)
+        assert float(ada('/ping')) == z
+        assert ada('/ping?format=json').json() == {'depth': z}
+
+
+def test_ping_takes_no_time(ada):
+    ada('/move?heading=east&steps=40')
+    assert [ada('/ping').status for _ in range(5)] == [200] * 5
+
+
+# --- treasures -------------------------------------------------------------------------------------------------------
+
+def fetch(game, player, treasure):
+    """Bring the player to the treasure, and get it."""
+    x, y, z = game.hill(treasure)
+    player.put(x=x, y=y, z=z)
+    return player('/get?item=treasure')
+
+
+@pytest.mark.parametrize('treasure', dict.fromkeys(mocean.TREASURES))
+def test_get_takes_a_treasure(game, ada, treasure):
+    assert fetch(game, ada, treasure) == f'{treasure},25'
+    assert ada.items() == [treasure]
+    assert ada.score() == 25
+    assert game.news()[-1] == f'ada found the {treasure}'
+    assert game.say('/chart').json()['treasures'][0]['owner'] == 'ada'
+
+
+@pytest.mark.parametrize('treasure', [name for name in dict.fromkeys(mocean.TREASURES) if name not in mocean.EVERGREEN])
+def test_a_treasure_has_one_owner(game, ada, bob, treasure):
+    fetch(game, ada, treasure)
+    late = fetch(game, bob, treasure)
+    assert (late.status, bob.items(), bob.score()) == (409, [], 0)
+    assert treasure not in bob.sees()
+
+
+@pytest.mark.parametrize('treasure', mocean.EVERGREEN)
+def test_evergreens_stay_for_everybody(game, ada, bob, treasure):
+    assert fetch(game, ada, treasure) == fetch(game, bob, treasure) == f'{treasure},25'
+    assert ada('/get?item=treasure').status == 409          # one is enough
+    assert treasure in ada.sees()
+    assert sum('found' in text for text in game.news()) == 1
+
+
+def test_get_from_too_far_or_too_high(game, ada):
+    x, y, z = game.hill('ROV')
+    ada.put(x=x + 11, y=y, z=z)
+    refused = ada('/get?item=treasure')
+    assert (refused.status, refused.lines[0]) == (
+        409, 'no treasure within 10 cells of you that you do not have; look around')
+    assert refused.lines[1] == f'try: http://localhost:80/look?id={ada.id}'
+    ada.put(x=x + 10, y=y, z=z)
+    assert ada('/get?item=treasure') == 'ROV,25'
+
+
+@pytest.mark.parametrize('z_off, status', [(5, 200), (5.1, 409)])
+def test_arms_are_five_metres_long(game, ada, z_off, status):
+    x, y, z = game.hill('boat hook')
+    ada.put(x=x, y=y, z=max(z - z_off, 0))
+    reply = ada('/get?item=treasure')
+    assert reply.status == (status if z >= z_off else 200)
+    if reply.status == 409:
+        assert reply.lines[0] == f'the boat hook lies {z:g} m deep and you are at {z - z_off:g} m; 5 m is as far as you reach'
+        assert f'/dive?id={ada.id}&direction=down' in reply.lines[1]
+
+
+def test_use_needs_the_treasure(ada):
+    for treasure in dict.fromkeys(mocean.TREASURES):
+        refused = ada(f'/use?item={treasure}')
+        assert refused.status == 409
+        assert refused.lines[0] == f'you do not have the {treasure}; your inventory tells what you have'
+        assert f'/inventory?id={ada.id}' in refused.lines[1]
+    assert ada('/use?item=crash_alarm').lines[0] == "item was 'crash_alarm'; did you mean crash alert?"
+
+
+def test_fishing_net(game, ada):
+    """A catch once a minute, 2 points."""
+    ada.put(items=('fishing net',))
+    assert ada('/use?item=fishing net') == 'a good catch: 2 points'
+    game.wait(59)
+    early = ada('/use?item=fishing net&format=json')
+    assert (early.status, early.json()['wait_s']) == (429, 1)
+    game.wait(1)
+    ada('/use?item=fishing net')
+    assert ada.score() == 4
+
+
+def test_crash_alert(game, ada):
+    """Names the nearest seamount and the way to it, also across the seams."""
+    for hill in game.ocean.floor.seamounts:
+        x, y = off((hill.x, hill.y), 30, 0)
+        ada.put(x=x, y=y, items=('crash alert',))
+        assert ada('/use?item=crash alert') == f'{hill.name},30,west'
+
+
+def test_rov(game, ada):
+    """Looks at the sea floor up to 50 cells away: treasures only."""
+    x, y, z = game.hill('sandwich')
+    ada.put(x=x, y=(y + 50) % HEIGHT, items=('ROV',))
+    assert ada('/use?item=ROV') == f'treasure,sandwich,{x},{y},{z:g},50'
+    assert 'sandwich' not in ada.sees()
+    ada.put(x=(x + 1) % WIDTH)
+    assert ada('/use?item=ROV') == ''
+
+
+def test_submarine(game, ada):
+    """Submerged at hull speed, and into the trench."""
+    floor = game.ocean.floor
+    x, y = next((x, y) for x in range(0, WIDTH, 5) for y in range(HEIGHT) if floor(x, y) == mocean.TRENCH_M)
+    for items, deepest in (((), 30), (('submarine',), 50)):
+        ada.put(x=x, y=y, z=0, items=items)
+        for _ in range(11):
+            ada('/dive?ctrl=f')
+            game.wait(1)
+        assert ada.place()[2] == deepest
+    assert ada('/move?heading=east&steps=40').status == 200
+    assert ada('/use?item=submarine') == 'the submarine works all the time, you need not do anything'
+
+
+def test_imaging_sonar(game, ada):
+    """A ping returns 11 by 11 depths, the north first, and charts every sector that it touches."""
+    x, y, _ = game.hill('imaging sonar')
+    fetch(game, ada, 'imaging sonar')
+    rows = [[float(depth) for depth in line.split(',')] for line in ada('/ping').lines]
+    assert rows == [[game.ocean.floor(x + dx, y + dy) for dx in range(-5, 6)] for dy in range(5, -6, -1)]
+    assert rows == ada('/ping?format=json').json()['depths']
+    game.happen(depths={key: None for key in game.ocean.depths})
+    ada.put(x=9, y=9, score=0)
+    ada('/ping')
+    assert sorted(game.ocean.depths) == ['0,0', '0,1', '1,0', '1,1'] and ada.score() == 4
+
+
+def test_teleport_crystal(game, ada):
+    fetch(game, ada, 'teleport crystal')
+    asks = ada('/use?item=teleport crystal')
+    assert (asks.status, asks.lines[0]) == (409, 'the teleport crystal asks where to')
+    assert f'/teleport?id={ada.id}&x=300&y=200' in asks.lines[1]
+    assert ada('/teleport?x=17&y=18') == '17,18,0'          # at the surface
+    hot = ada('/teleport?x=1&y=1')
+    assert hot.status == 429 and 'the crystal has to cool down' in hot
+    game.wait(10)
+    assert ada('/teleport?x=-1&y=401') == '599,1,0'
+
+
+def test_teleport_needs_the_crystal(ada):
+    refused = ada('/teleport?x=17&y=18')
+    assert refused.status == 409
+    assert refused.lines[0] == 'you do not have the teleport crystal; your inventory tells what you have'
+
+
+def test_infundibulum(game, ada):
+    """A random place, once a minute."""
+    ada.put(items=('infundibulum',))
+    places = set()
+    for _ in range(10):
+        places.add(ada('/use?item=infundibulum'))
+        assert ada('/use?item=infundibulum').status == 429
+        game.wait(60)
+    assert len(places) == 10
+
+
+def test_a_leap_charts_where_it_lands_and_stops_the_sails(game, ada):
+    game.happen(sectors={'5,6': None})
+    ada.put(items=('teleport crystal',), speed=10, at=game.now, z=10)
+    ada('/teleport?x=55&y=65')
+    game.wait(5)
+    assert ada.place() == (55, 65, 0)
+    assert game.ocean.sectors['5,6'].name == 'ada' and ada.score() == 1
+
+
+def test_binoculars(ada, bob):
+    """See 100 cells at the surface; under water they do not help."""
+    ada.put(items=('binoculars',))
+    bob.put(x=ada.boat.x, y=(ada.boat.y + 100) % HEIGHT)
+    assert 'bob' in ada.sees()
+    bob.put(y=(ada.boat.y + 101) % HEIGHT)
+    assert 'bob' not in ada.sees()
+    ada.put(z=10)
+    bob.put(y=(ada.boat.y + 16) % HEIGHT)
+    assert 'bob' not in ada.sees()
+
+
+def test_sandwich(game, ada):
+    """Double speed for a minute, then it is eaten."""
+    fetch(game, ada, 'sandwich')
+    ada.put(z=0)
+    assert ada('/use?item=sandwich') == 'delicious! You row twice as fast for 60 seconds'
+    assert ada.items() == [] and ada('/use?item=sandwich').status == 409
+    game.wait(59)
+    assert ada('/move?heading=east&steps=80').status == 200
+    game.wait(2)
+    assert ada('/move?heading=east&steps=41').status == 400
+    assert fetch(game, ada, 'sandwich').status == 409        # there is only one
+
+
+def test_boat_hook(game, ada):
+    """Reaches 35 cells instead of 10."""
+    x, y, z = game.hill('binoculars')
+    ada.put(x=x, y=(y + 35) % HEIGHT, z=z)
+    assert ada('/get?item=treasure').status == 409
+    ada.put(items=('boat hook',))
+    assert ada('/get?item=treasure') == 'binoculars,25'
+
+
+def test_iron_dust(game, ada):
+    """A bloom for ten minutes; the dust is used up, and there is more where it came from."""
+    fetch(game, ada, 'iron dust')
+    ada.put(z=0)
+    assert ada('/use?item=iron dust') == 'the plankton blooms here for 10 minutes'
+    assert ada.items() == [] and ada('/use?item=iron dust').status == 409
+    assert 'ada made the plankton bloom' in game.news()
+    assert len(game.say('/chart').json()['blooms']) == 1
+    game.wait(600)
+    assert game.say('/chart').json()['blooms'] == []
+    assert fetch(game, ada, 'iron dust') == 'iron dust,0'    # points only the first time
+
+
+def test_always_working_treasures_say_so(ada):
+    always = ('submarine', 'imaging sonar', 'binoculars', 'boat hook')
+    ada.put(items=always)
+    for treasure in always:
+        assert ada(f'/use?item={treasure}') == f'the {treasure} works all the time, you need not do anything'
+
+
+# --- whales ----------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def whale(game, ada):
+    """Quincy, three cells east of ada."""
+    game.happen(whales={'Quincy': {'x': ada.boat.x + 3, 'y': ada.boat.y, 'vy': 0.25, 'at': game.now}})
+    return 'Quincy'
+
+
+def bloom(game, ada):
+    ada.put(items=('iron dust',))
+    return ada('/use?item=iron dust')
+
+
+def test_seventeen_whales_swim_by_themselves(tmp_path):
+    game = Game(tmp_path)
+    whales = game.ocean.whales
+    before = {name: mocean.whale_place(game.ocean, whale, game.now) for name, whale in whales.items()}
+    assert len(whales) == 17
+    for name, whale in whales.items():
+        after = mocean.whale_place(game.ocean, whale, game.now + 100)
+        assert 5 < mocean.distance(*before[name], *after) < 60, name
+    game.sea.close()
+
+
+def test_a_whale_is_seen_where_it_swims(game, ada, whale):
+    x, y, _ = ada.place()
+    for seconds in (0, 4, 8):
+        assert ada('/look').startswith(f'whale,Quincy,{x + 3:g},{y + seconds / 4:g},0,')
+        game.wait(4)
+
+
+def test_the_first_sight_of_a_whale_is_news(game, ada, bob, whale):
+    assert game.say('/chart').json()['whales'] == []          # the chart shows none that nobody has seen
+    ada('/look')
+    bob.put(x=ada.boat.x, y=ada.boat.y)
+    bob('/look')
+    assert [text for text in game.news() if 'saw' in text] == ['ada saw the whale Quincy']
+    assert [whale['name'] for whale in game.say('/chart').json()['whales']] == ['Quincy']
+
+
+def test_a_whale_is_ridden_only_in_a_bloom(game, ada, whale):
+    refused = ada('/get?item=whale')
+    assert refused.status == 409
+    assert refused.lines[0] == 'a whale lets itself be ridden only in a plankton bloom; iron dust makes one'
+    ada.put(items=('iron dust',))
+    assert f'/use?id={ada.id}&item=iron%20dust' in ada('/get?item=whale').lines[1]
+    ada('/use?item=iron dust')
+    assert ada('/get?item=whale') == 'a ride on Quincy,10'
+    assert ada.score() == 10 and ada.items('whale') == ['Quincy']
+    assert game.news()[-1] == 'ada rides the whale Quincy'
+
+
+def test_a_ride_needs_a_whale_within_reach_and_the_surface(game, ada, whale):
+    bloom(game, ada)
+    ada.put(z=5)
+    assert ada('/get?item=whale').lines[0] == 'whales are ridden at the surface, and you are at 5 m'
+    ada.put(z=0, y=ada.boat.y + 11)
+    assert ada('/get?item=whale').lines[0] == 'no free whale within 10 cells of you; look around'
+
+
+def test_a_whale_carries_its_rider_twice_as_fast(game, ada, bob, whale):
+    x, y, _ = ada.place()
+    bloom(game, ada)
+    ada('/get?item=whale')
+    game.wait(1)
+    assert ada.numbers('/move?heading=east&steps=80') == [(x + 80) % WIDTH, y, 0]
+    bob.put(x=(x + 90) % WIDTH, y=y)
+    assert f'whale,Quincy,{(x + 80) % WIDTH:g},{y:g},0,10' in bob('/look').lines
+    assert ada('/get?item=whale').lines[0] == 'you are riding Quincy already; row on'
+
+
+def test_a_ridden_whale_is_not_free(game, ada, bob, whale):
+    bloom(game, ada)
+    ada('/get?item=whale')
+    bob.put(x=ada.boat.x, y=ada.boat.y)
+    assert bob('/get?item=whale').status == 409
+
+
+def test_the_ride_ends_with_the_bloom(game, ada, whale):
+    bloom(game, ada)
+    ada('/get?item=whale')
+    game.wait(599)
+    assert ada.items('whale') == ['Quincy']
+    game.wait(1)
+    assert ada.items('whale') == []
+    assert ada('/move?heading=east&steps=41').status == 400
+    x, y, _ = ada.place()
+    assert 'Quincy' in ada.sees()
+    game.wait(40)
+    assert f'whale,Quincy,{x:g},{y + 10:g},0,10' in ada('/look').lines     # it swims on from there
+
+
+def test_a_whale_left_by_a_silent_rider_swims_on(game, ada, bob, whale):
+    """It does not wait for the rider's next call, and the rider does not take it away from the next one."""
+    x, y, _ = ada.place()
+    bloom(game, ada)
+    ada('/get?item=whale')
+    game.wait(640)
+    bob.put(x=x, y=y + 10)
+    assert f'whale,Quincy,{x:g},{y + 10:g},0,0' in bob('/look').lines
+    bloom(game, bob)
+    assert bob('/get?item=whale') == 'a ride on Quincy,10'
+    bob('/move?heading=south&steps=30')
+    assert ada('/look').status == 200
+    assert ada.items('whale') == [] and bob.items('whale') == ['Quincy']
+    assert f'whale,Quincy,{x:g},{y - 20:g},0,0' in bob('/look').lines
+
+
+@pytest.mark.parametrize('call', ['/dive?ctrl=f', '/teleport?x=3&y=4'])
+def test_diving_and_leaping_leave_the_whale(game, ada, whale, call):
+    bloom(game, ada)
+    ada('/get?item=whale')
+    x, y, _ = ada.place()
+    ada.put(items=('teleport crystal',))
+    assert ada(call).status == 200
+    assert ada.items('whale') == []
+    assert mocean.whale_place(game.ocean, game.ocean.whales['Quincy'], game.now) == (x, y)
+
+
+def test_only_the_first_ride_counts(game, ada, whale):
+    for points in (10, 0):
+        bloom(game, ada)
+        assert ada('/get?item=whale') == f'a ride on Quincy,{points}'
+        ada('/dive?ctrl=f')
+        game.wait(1)
+        ada('/dive?ctrl=r')
+        game.wait(1)
+    assert ada.score() == 10
+
+
+# --- talk ------------------------------------------------------------------------------------------------------------
+
+def test_a_letter_to_one(game, ada, bob):
+    assert ada('/sendchat?name=BOB&message=ahoy, you there') == 'sent to 1 player'
+    assert bob('/popchat') == 'ada,ahoy, you there'
+    assert bob('/popchat') == '' and bob('/popchat?format=json').json() == {}
+    assert ada('/popchat') == ''
+
+
+@pytest.mark.parametrize('everybody', ['all', 'ALL'])
+def test_a_letter_to_all(game, ada, bob, everybody):
+    eve = game.join('eve')
+    assert ada(f'/sendchat?name={everybody}&message=hi') == 'sent to 2 players'
+    assert bob('/popchat') == eve('/popchat') == 'ada,hi'
+    assert ada('/popchat') == ''
+
+
+def test_letters_come_oldest_first(game, ada, bob):
+    for number in range(5):
+        ada(f'/sendchat?name=bob&message={number}')
+    assert [bob('/popchat') for _ in range(6)] == [f'ada,{number}' for number in range(5)] + ['']
+
+
+def test_a_letter_to_nobody(ada, bob):
+    refused = ada('/sendchat?name=bobb&message=hi')
+    assert (refused.status, refused.lines[0]) == (404, 'nobody here is called bobb; did you mean bob?')
+    assert 'name=bob&' in refused.lines[1]
+
+
+@pytest.mark.parametrize('letters, status', [(200, 200), (201, 400)])
+def test_a_letter_has_200_characters(ada, bob, letters, status):
+    reply = ada(f'/sendchat?name=bob&message={"ü" * letters}')
+    assert reply.status == status
+    if status == 400:
+        assert reply.lines[0].endswith('it is a text of 1 to 200 characters')
+
+
+def test_ten_letters_a_minute(game, ada, bob):
+    assert [ada(f'/sendchat?name=bob&message={number}').status for number in range(11)] == [200] * 10 + [429]
+    early = ada('/sendchat?name=bob&message=more&format=json').json()
+    assert early['error'] == 'too early by 6 s: 10 messages a minute are enough; wait, then call again'
+    game.wait(6)
+    assert ada('/sendchat?name=bob&message=11').status == 200
+    assert ada('/sendchat?name=bob&message=12').status == 429
+
+
+def test_a_box_holds_twenty_letters(game, ada, bob):
+    eve = game.join('eve')
+    for _ in range(20):
+        assert ada('/sendchat?name=bob&message=hi').status == 200
+        game.wait(6)
+    full = ada('/sendchat?name=bob&message=hi')
+    assert full.status == 409
+    assert full.lines[0] == 'the letter box of bob is full: 20 letters wait to be read'
+    assert ada('/sendchat?name=all&message=hello') == 'sent to 1 player'          # the others still hear
+    assert eve('/popchat') == 'ada,hello'
+    bob('/popchat')
+    game.wait(6)
+    assert ada('/sendchat?name=bob&message=hi').status == 200
+
+
+# --- score, ranks, news ----------------------------------------------------------------------------------------------
+
+def test_a_sector_counts_for_whoever_enters_it_first(game, ada, bob):
+    x, y, _ = ada.place()
+    game.happen(sectors={f'{column},{int(y) // 10}': None for column in range(mocean.COLUMNS)})
+    ada.put(x=5)
+    bob.put(x=5, y=y)
+    assert ada.score() == 0
+    ada('/move?heading=east&steps=40')                       # from column 0 to column 4
+    assert ada.score() == 5
+    bob('/move?heading=east&steps=40')
+    assert bob.score() == 0
+    assert game.ocean.sectors[f'3,{int(y) // 10}'].name == 'ada'
+
+
+def test_sails_enter_sectors_too(game, ada):
+    game.happen(sectors={key: None for key in game.ocean.sectors})
+    ada.put(x=5, y=5, speed=10, at=game.now)
+    game.wait(10)
+    ada('/location')
+    assert ada.score() == 11
+
+
+def test_every_25_sectors_are_news(game, ada):
+    game.happen(sectors={key: None for key in game.ocean.sectors})
+    ada.put(x=5, y=5, charted=24, score=0)
+    ada('/move?heading=east')
+    assert game.news()[-1] == 'ada has charted 25 sectors'
+
+
+def test_the_first_sounding_in_a_sector_counts(game, ada, bob):
+    game.happen(depths={key: None for key in game.ocean.depths})
+    ada('/ping')
+    ada('/ping')
+    bob.put(x=ada.boat.x, y=ada.boat.y)
+    bob('/ping')
+    assert (ada.score(), bob.score()) == (1, 0)
+
+
+def test_ranks(game, ada, bob):
+    eve, zoe = game.join('eve'), game.join('zoe')
+    for player, score in ((ada, 7), (bob, 9), (eve, 7), (zoe, 0)):
+        player.put(score=score)
+    assert game.say('/score').lines == ['1,bob,9', '2,ada,7', '2,eve,7', '4,zoe,0']
+    assert game.say('/score?name=ZOE') == '4,zoe,0'
+    assert game.say('/who').lines == ['bob,9', 'ada,7', 'eve,7', 'zoe,0']
+    refused = game.say('/score?name=nobody')
+    assert (refused.status, refused.lines[0]) == (404, 'nobody here is called nobody; these are all')
+
+
+def test_news_since(game, ada):
+    for number in range(3):
+        game.join(f'sailor{number}')
+    lines = game.say('/news').lines
+    assert [line.split(',')[0] for line in lines] == ['1', '2', '3', '4']
+    assert game.say('/news?since=3').lines == lines[3:]
+    assert lines[0] == '1,2027-01-15T08:00:00Z,ada joined'
+
+
+def test_old_news_make_room(game, ada, monkeypatch):
+    monkeypatch.setattr(mocean, 'NEWS_KEPT', 5)
+    for number in range(9):
+        game.join(f'sailor{number}')
+    assert [line.split(',')[0] for line in game.say('/news').lines] == ['6', '7', '8', '9', '10']
+    game.crash()
+    game.join('last')
+    assert [line.split(',')[0] for line in game.say('/news').lines] == ['7', '8', '9', '10', '11']
+
+
+# --- all the way round -----------------------------------------------------------------------------------------------
+
+ROUND = [('east', WIDTH, 'east-west'), ('west', WIDTH, 'east-west'),
+         ('north', HEIGHT, 'north-south'), ('south', HEIGHT, 'north-south')]
+
+
+def row(game, player, heading, cells):
+    for start in range(0, cells, 40):
+        assert player(f'/move?heading={heading}&steps={min(40, cells - start)}').status == 200
+        game.wait(1)
+
+
+@pytest.mark.parametrize('heading, cells, way', ROUND)
+def test_all_the_way_round(game, ada, heading, cells, way):
+    start = ada.place()
+    row(game, ada, heading, cells - 1)
+    assert ada.score() == 0
+    row(game, ada, heading, 1)
+    assert ada.place() == start
+    assert ada.score() == 50
+    assert game.news()[-1] == f'ada went all the way round, {way}'
+    row(game, ada, heading, cells)
+    assert ada.score() == 50                                # once is enough
+
+
+@pytest.mark.parametrize('heading, back', [('east', 'west'), ('west', 'east'), ('north', 'south'), ('south', 'north')])
+def test_a_step_over_the_seam_and_back_is_no_voyage(game, ada, heading, back):
+    ada.put(x=0 if heading in ('west', 'east') else 50, y=0)
+    for _ in range(20):
+        row(game, ada, back, 40)
+        row(game, ada, heading, 40)
+    assert ada.score() == 0
+
+
+def test_half_way_and_back_is_no_voyage(game, ada):
+    row(game, ada, 'east', 350)
+    row(game, ada, 'west', 350)
+    row(game, ada, 'west', 350)
+    assert ada.score() == 0
+
+
+def test_a_leap_is_no_voyage(game, ada):
+    ada.put(items=('teleport crystal',))
+    row(game, ada, 'east', 400)
+    ada('/teleport?x=0&y=0')
+    row(game, ada, 'east', 400)
+    assert ada.score() == 0
+    row(game, ada, 'east', 200)
+    assert ada.score() == 50
+
+
+def test_sails_go_round(game, ada):
+    ada.put(speed=40, heading=math.pi, at=game.now)
+    game.wait(14.9)
+    ada('/location')
+    assert ada.score() == 0
+    game.wait(0.2)
+    ada('/location')
+    assert ada.score() == 50
+
+
+def test_a_voyage_north_may_drift_east(game, ada):
+    row(game, ada, 'northeast', HEIGHT)
+    assert ada.score() == 50
+    row(game, ada, 'northeast', WIDTH - HEIGHT)
+    assert ada.score() == 100
+
+
+# --- badges ----------------------------------------------------------------------------------------------------------
+
+def test_looper(game, ada):
+    """Ten evenly spaced moves."""
+    for _ in range(9):
+        ada('/move?heading=north')
+        game.wait(0.5)
+    assert ada.items('badge') == []
+    ada('/move?heading=north')
+    assert ada.items('badge') == ['Looper']
+    assert game.news()[-1] == 'ada earned the badge Looper: ten evenly spaced moves'
+
+
+def test_fingers_are_no_looper(game, ada):
+    for pause in (1, 3, 1, 2, 4, 1, 2, 1, 5, 2, 1, 3, 2):
+        ada('/move?heading=north')
+        game.wait(pause)
+    assert ada.items('badge') == []
+
+
+def test_phoenix(ada):
+    """An error, then the corrected call."""
+    assert ada('/move?heading=nroth').status == 400
+    ada('/move?heading=north')
+    assert ada.items('badge') == ['Phoenix']
+
+
+def test_no_phoenix_from_another_call(ada):
+    ada('/move?heading=nroth')
+    ada('/look')
+    ada('/move?heading=north')
+    assert ada.items('badge') == []
+
+
+def test_patient(game, ada):
+    """Fifty calls in a row, none too early."""
+    for _ in range(47):
+        game.wait(1)
+        ada('/look')
+    ada('/move?heading=east&steps=40')
+    assert ada('/move?heading=east&steps=40').status == 429
+    for _ in range(49):
+        game.wait(1)
+        ada('/look')
+    assert ada.items('badge') == []
+    ada('/look')
+    assert ada.items('badge') == ['Patient']
+
+
+def test_cartographer(ada):
+    """Fifty soundings."""
+    for _ in range(49):
+        ada('/ping')
+    assert 'Cartographer' not in ada.boat.badges
+    ada('/ping')
+    assert 'Cartographer' in ada.boat.badges
+
+
+@pytest.mark.parametrize('first, second', [('north', 'east'), ('east', 'south')])
+def test_magellan(game, ada, first, second):
+    """All the way round, both ways."""
+    row(game, ada, first, HEIGHT if first == 'north' else WIDTH)
+    assert 'Magellan' not in ada.boat.badges
+    row(game, ada, second, HEIGHT if second == 'south' else WIDTH)
+    assert 'Magellan' in ada.boat.badges
+
+
+def test_reader(game, ada):
+    """Look, then get what was seen."""
+    x, y, z = game.hill('ROV')
+    ada.put(x=x, y=y, z=z)
+    ada('/look')
+    ada('/get?item=treasure')
+    assert ada.items('badge') == ['Reader']
+
+
+def test_who_does_not_look_is_no_reader(game, ada, bob):
+    bob.put(x=ada.boat.x, y=ada.boat.y)
+    eve = game.join('r')                                    # a player whose name is part of many words
+    eve.put(x=ada.boat.x, y=ada.boat.y)
+    ada('/look')
+    fetch(game, ada, 'crash alert')
+    assert ada.items('badge') == []
+
+
+# --- the first minute, and leaving -----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('seed', range(5))
+def test_every_beginner_sees_a_treasure_at_once(tmp_path, seed):
+    say = Inside('mocean', tmp_path, clock=lambda: NOON, dice=random.Random(seed))
+    for number in range(40):
+        id, _, x, y, z = say(f'/join?name=sailor{number}').split(',')
+        treasure = next(line for line in say(f'/look?id={id}').lines if line.startswith('treasure'))
+        assert float(treasure.split(',')[5]) <= 20
+    say.app.sea.close()
+
+
+def test_quit_gives_the_treasures_back(game, ada, bob):
+    for treasure in ('ROV', 'crash alert', 'boat hook'):
+        fetch(game, ada, treasure)
+    assert ada('/quit') == 'farewell, ada! You scored 75.'
+    assert fetch(game, bob, 'ROV') == 'ROV,25'
+    assert fetch(game, bob, 'boat hook') == 'boat hook,25'
+    assert game.say('/who') == 'bob,50'
+    assert game.say(f'/move?heading=north&id={ada.id}').status == 404
+    assert 'ada sailed home' in game.news()
+
+
+def test_a_name_is_free_again_and_starts_anew(game, ada, bob):
+    bob('/sendchat?name=ada&message=hi')
+    ada('/look')
+    ada('/quit')
+    ada = game.join('ada')
+    assert (ada('/popchat'), ada.items(), ada.items('badge'), ada.boat.finds) == ('', [], [], ())
+    assert [line.split(',')[2] for line in ada('/log').lines] == ['/popchat', '/inventory', '/inventory']
+
+
+def test_quit_leaves_the_whale_where_it_is(game, ada, bob, whale):
+    bloom(game, ada)
+    ada('/get?item=whale')
+    ada.put(speed=2, at=game.now)
+    game.wait(4)
+    here = ada.place()
+    game.wait(1)
+    ada('/quit')
+    x, y = mocean.whale_place(game.ocean, game.ocean.whales['Quincy'], game.now)
+    assert (x, y) == pytest.approx((here[0], here[1] + 2))
+
+
+# --- a restart changes nothing ---------------------------------------------------------------------------------------
+
+@pytest.fixture(params=['restart', 'crash'])
+def again(request, game):
+    """The server ends, in good order or not, and starts again."""
+    return getattr(game, request.param)
+
+
+def test_the_ocean_survives(game, ada, again):
+    seamounts, whales = game.ocean.floor.seamounts, game.ocean.whales
+    again()
+    assert (game.ocean.floor.seamounts, game.ocean.whales) == (seamounts, whales)
+
+
+def test_who_owns_what_survives(game, ada, bob, again):
+    for treasure in ('ROV', 'iron dust', 'binoculars'):
+        fetch(game, ada, treasure)
+    ada('/move?heading=nroth')
+    ada('/move?heading=north')
+    before = game.say('/score'), ada('/inventory'), game.say('/news'), ada.boat
+    again()
+    assert (game.say('/score'), ada('/inventory'), game.say('/news'), ada.boat) == before
+    assert fetch(game, bob, 'ROV').status == 409
+    assert ada.items('badge') == ['Phoenix']
+
+
+def test_a_sandwich_lasts_as_long_as_before(game, ada, again):
+    ada.put(items=('sandwich',))
+    ada('/use?item=sandwich')
+    game.wait(30)
+    again()
+    game.wait(29)
+    assert ada('/move?heading=east&steps=80').status == 200
+    game.wait(1)
+    assert ada('/move?heading=east&steps=41').status == 400
+
+
+def test_a_ride_and_a_bloom_last_as_long_as_before(game, ada, bob, whale, again):
+    bloom(game, ada)
+    ada('/get?item=whale')
+    game.wait(300)
+    again()
+    assert ada.items('whale') == ['Quincy']
+    assert len(game.say('/chart').json()['blooms']) == 1
+    bob.put(x=ada.boat.x, y=ada.boat.y)
+    assert bob('/get?item=whale').lines[0].startswith('no free whale')
+    game.wait(300)
+    assert ada.items('whale') == [] and game.say('/chart').json()['blooms'] == []
+
+
+@pytest.mark.parametrize('item, seconds', [('fishing net', 60), ('infundibulum', 60)])
+def test_once_a_minute_is_once_a_minute(game, ada, again, item, seconds):
+    ada.put(items=(item,))
+    ada(f'/use?item={item}')
+    game.wait(seconds - 1)
+    again()
+    assert ada(f'/use?item={item}').status == 429
+    game.wait(1)
+    assert ada(f'/use?item={item}').status == 200
+
+
+def test_unread_letters_survive(game, ada, bob, again):
+    for number in range(10):
+        ada(f'/sendchat?name=bob&message={number}')
+    assert bob('/popchat') == 'ada,0'
+    again()
+    assert ada('/sendchat?name=bob&message=eleven').status == 429
+    assert [bob('/popchat') for _ in range(10)] == [f'ada,{number}' for number in range(1, 10)] + ['']
+
+
+def test_sectors_and_soundings_survive(game, ada, bob, again):
+    game.happen(sectors={key: None for key in game.ocean.sectors}, depths={key: None for key in game.ocean.depths})
+    ada('/move?heading=east&steps=40')
+    ada('/ping')
+    before, where = ada.score(), ada.place()
+    charted = set(game.ocean.sectors)
+    assert before >= 5
+    again()
+    assert (ada.score(), ada.place(), set(game.ocean.sectors)) == (before, where, charted)
+    bob.put(x=where[0], y=where[1])
+    bob('/ping')
+    bob('/move?heading=west&steps=40')
+    assert bob.score() == 0
+
+
+def test_a_voyage_goes_on(game, ada, again):
+    row(game, ada, 'east', 400)
+    again()
+    row(game, ada, 'east', 200)
+    assert ada.score() == 50
+
+
+def test_a_boat_sails_on_while_the_server_is_away(game, ada, again):
+    ada('/accel?ctrl=w')
+    x, y, _ = ada.place()
+    game.wait(5)
+    again()
+    game.wait(5)
+    assert ada.place() == pytest.approx((x, (y + 20) % HEIGHT, 0))
+
+
+def test_a_spent_speed_stays_spent(game, ada, again):
+    ada('/move?heading=east&steps=40')
+    again()
+    assert ada('/move?heading=east&steps=40').status == 429
