@@ -67,15 +67,15 @@ class Hint(Exception):
         self.facts = facts
 
 
-def hint(warmth):
-    """A check that lets a good answer pass, and stops a wrong one with words that help."""
+def thermometer(warmth):
+    """A check that lets a good answer pass, and stops one that is wrong with words that help."""
     def check(wrong, words):
         if wrong:
             raise Hint(f'{warmth}: {words}')
     return check
 
 
-cold, warm, hot = hint('Cold'), hint('Warm'), hint('Hot')
+cold, warm, hot = thermometer('Cold'), thermometer('Warm'), thermometer('Hot')
 
 
 def word(message):
@@ -127,7 +127,7 @@ def place(text, what):
 def wrapped(angle):
     """The same direction in (-180, 180] degrees."""
     turn = round((180 - angle) % 360, 6)
-    return 180.0 if turn == 360 else 180 - turn
+    return 180.0 if turn == 360 else round(180 - turn, 6)
 
 
 def plain(*numbers):
@@ -139,6 +139,12 @@ def plain(*numbers):
 # --- PUZZLES ---------------------------------------------------------------------------------------------------------
 
 LADDER = {}     # 'puzzle': the function puzzle, in the order in which they are climbed
+
+
+def log(words):
+    """A line for whoever watches the server; if nobody can read it, the game goes on."""
+    with contextlib.suppress(OSError, ValueError):
+        print(words, flush=True)
 
 
 def step(example):
@@ -265,7 +271,7 @@ def exchange(message, sign='', *, name, now, key):
     """The money-changers of the exchange are quick: a hundred additions in thirty seconds.
     Send message=begin. The answer is three values with commas between them: a,b,sign
     Send the sum of a and b as message=, and the sign as sign=, and you get the next three. Only a program can.
-    (With name=, send the name each time.)"""
+    Whoever plays with name= sends it each time."""
     if word(message) == 'begin':
         raise addition(1, int(now * 1000), name, key)
     number, begun, seal = (sign.split('.') + ['', ''])[:3]
@@ -307,7 +313,8 @@ def duck(location, destination='', sign='', *, name, key):
     location=r,a,b is where they are: the duck r metres from the middle, in direction a; the wolf in direction b.
     destination=r,a is where the duck wants to go. Directions are degrees: 0 east, 90 north, 180 west, -90 south.
     Each call is one second (without a destination the duck rests). The answer is four values: r,a,b,sign
-    Send the first three back as location=, and the sign as sign=. Start in the middle, without a sign."""
+    Send the first three back as location=, and the sign as sign=. Start in the middle, without a sign.
+    Whoever plays with name= sends it each time."""
     r, a, b = place(location, 'r,a,b')
     cold(r >= POND_M, f'that is ashore already. The pond is {POND_M} m from its middle to the shore.')
     seconds, fair = swum(plain(r, a, b), sign, name, key)
@@ -377,7 +384,7 @@ class Refusal(Exception):
 
 
 class Board:
-    """The file {"key": "...", "solved": {"ada": ["steps", "puzzle"]}}. The key is for seals. Opened when first needed."""
+    """The file {"key": "...", "solved": {"ada": ["steps", "puzzle"]}}, opened when first needed."""
 
     def __init__(self, folder):
         self.path = pathlib.Path(folder) / 'steps.json'
@@ -473,12 +480,6 @@ def hold(path):
     return file
 
 
-def log(words):
-    """A line for whoever watches the server; if nobody can read it, the game goes on."""
-    with contextlib.suppress(OSError, ValueError):
-        print(words, flush=True)
-
-
 # --- ROUTES ----------------------------------------------------------------------------------------------------------
 
 class Wire:
@@ -494,7 +495,7 @@ class Wire:
             except Refusal as refusal:
                 return tell_refusal(refusal.status, str(refusal), refusal.url or url(route.rule, **query()))
             except Exception:
-                log(f'steps: {request.path} broke:\n{traceback.format_exc()}')
+                log(f'steps: {shown(request.path)} broke:\n{traceback.format_exc()}')
                 return tell_refusal(500, BUG, url('/steps'))
         return answer
 
@@ -520,19 +521,17 @@ def on_home():
 
 
 def on_progress(board):
-    """The class board: name, how many steps, the next one. Who is furthest comes first."""
-    rows = sorted(board.open()['solved'].items(), key=lambda row: (-len(row[1]), row[0].casefold()))
-    players = [{'name': name, 'solved': len(steps), 'next': next_step(steps), 'steps': steps} for name, steps in rows]
-    words = '\n'.join(f'{one["name"]},{one["solved"]},{one["next"]}' for one in players)
-    table = '<meta http-equiv="refresh" content="5"><table><tr><th>name<th>' + '<th>'.join(LADDER)
-    for name, steps in rows:
-        table += f'<tr><th>{html.escape(name)}' + ''.join('<td>' + '&#10003;' * (step in steps) for step in LADDER)
+    """The class board: name and how many steps, the furthest first. Steps are numbers here: no names are given away."""
+    numbers = {step: number for number, step in enumerate(LADDER, 1)}
+    players = [{'name': name, 'solved': len(steps), 'steps': [numbers[step] for step in steps]}
+               for name, steps in board.open()['solved'].items()]
+    players.sort(key=lambda one: (-one['solved'], one['name'].casefold()))
+    words = '\n'.join(f'{one["name"]},{one["solved"]}' for one in players)
+    table = '<meta http-equiv="refresh" content="5"><table><tr><th>' + ''.join(f'<th>{n}' for n in numbers.values())
+    for one in players:
+        ticks = ''.join('<td>' + '&#10003;' * (number in one['steps']) for number in numbers.values())
+        table += f'<tr><th>{html.escape(one["name"])}{ticks}'
     return words, {'players': players}, table + '</table>'
-
-
-def next_step(steps):
-    """The first step of the ladder that is not among these."""
-    return next((step for step in LADDER if step not in steps), 'done')
 
 
 def on_step(board, puzzle, name='', **sent):
@@ -559,8 +558,10 @@ def tell_question(board, puzzle, name):
     words, facts = f'{puzzle.question}\ntry: {example}', {'reply': puzzle.question, 'try': example}
     if name:
         name, steps = board.steps(name)
-        words += f'\n{name} has solved {len(steps)} of {len(LADDER)}: {", ".join(steps)}\nnext: {next_step(steps)}'
-        facts.update(name=name, steps=steps, next=next_step(steps))
+        way = next((url(f'/{step}', name=name) for step in LADDER if step not in steps), '')
+        words += f'\n{name} has solved {len(steps)} of {len(LADDER)}: {", ".join(steps) or "none yet"}'
+        words += f'\nnext: {way}' if way else ''
+        facts.update(name=name, steps=steps, next=way)
     return words, {'step': puzzle.__name__, 'solved': False, **facts}
 
 
@@ -637,7 +638,7 @@ def shown(text):
 
 # --- what goes back
 
-def url(rule, **values):
+def url(rule, /, **values):
     """A whole URL on this server, as the asker reached it."""
     host = request.get_header('Host', '')
     if not re.fullmatch(r'([a-zA-Z0-9._-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?', host, re.ASCII):
@@ -647,14 +648,12 @@ def url(rule, **values):
 
 
 def wanted_form():
-    """What the asker likes best: 'text', 'json' or 'html'."""
-    def liking(kind):
-        weight = re.search(r';\s*q=([01](\.\d+)?)', kind)
-        return float(weight[1]) if weight else 1.0
+    """What the asker likes best: text, html or json. What format= says goes before the header."""
     if query().get('format') in ('text', 'json'):
         return query()['format']
-    best = max(request.get_header('Accept', '').split(','), key=liking).split(';')[0].strip().lower()
-    return {'application/json': 'json', 'text/html': 'html'}.get(best, 'text')
+    accept = re.findall(r'([a-z]+/[a-z+*.-]+)\s*(?:;\s*q=([01](?:\.\d+)?))?', request.get_header('Accept', '').lower())
+    liking = {kind: float(weight or 1) for kind, weight in accept}
+    return FORMS[max(FORMS, key=lambda kind: liking.get(kind, 0))]
 
 
 def tell(words, facts, markup=None):
@@ -672,10 +671,12 @@ def tell(words, facts, markup=None):
 
 def tell_refusal(status, words, right):
     """Every refusal has this form: what came, what works, and then the call to try."""
+    log(f'steps: {shown(request.path)} {status} {words}')
     response.status = status
     return tell(f'{words}\ntry: {right}', {'error': words, 'try': right, 'status': status})
 
 
+FORMS = {'text/plain': 'text', 'text/html': 'html', 'application/json': 'json'}
 BUG = 'the server has a bug here; its log says where, tell your teacher'
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Steps</title>
 <meta name="viewport" content="width=device-width"><style>body { font: 1.2em sans-serif; margin: 2em }

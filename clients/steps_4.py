@@ -2,8 +2,8 @@
 
     hello       send this
     /puzzle     go to another route
-    location=   send under another key than message=
-    name=ada    send this along from now on (an empty value is forgotten: type name= twice)
+    location=   from now on, send what is typed as location= instead of message=
+    name=ada    from now on, send this along
     quit        the end
 """
 import re

@@ -64,7 +64,7 @@ def test_the_whole_trail_from_the_first_message_to_the_duck(say):
         way = re.search(r'^next: (\S+)$', prize, re.MULTILINE)
         here = way and path(way[1]).partition('?')[0]
     assert len(seen) == 10
-    assert say('/progress') == 'ada,10,done'
+    assert say('/progress') == 'ada,10'
 
 
 def test_a_prize_in_json_says_where_to_go(say):
@@ -72,7 +72,24 @@ def test_a_prize_in_json_says_where_to_go(say):
     assert right['solved'] is True and path(right['next']) == '/begin' and right['reply'].startswith('Thirty-two')
     assert wrong == {'step': 'problem', 'solved': False, 'reply': 'Hot: a little too big.'}
     assert say('/problem?message=32', headers={'Accept': 'application/json'}).json() == right
-    assert say('/problem', headers={'Accept': 'text/html,*/*;q=0.8'}).headers['Content-Type'].startswith('text/plain')
+
+
+@pytest.mark.parametrize('accept, kind', [
+    ('*/*', 'text/plain'), ('', 'text/plain'), ('text/html,application/xhtml+xml,*/*;q=0.8', 'text/html'),
+    ('application/json', 'application/json'), ('application/json, text/plain, */*', 'text/plain'),
+    ('text/plain;q=0.5, application/json', 'application/json'), ('application/json;q=0.1, text/html', 'text/html'),
+    ('q=nan;;;,,/', 'text/plain'),
+])
+def test_the_accept_header_decides(say, accept, kind):
+    assert say('/progress', headers={'Accept': accept}).headers['Content-Type'] == f'{kind}; charset=utf-8'
+    for form, kind in (('text', 'text/plain'), ('json', 'application/json')):
+        answer = say(f'/progress?format={form}', headers={'Accept': accept})
+        assert answer.headers['Content-Type'] == f'{kind}; charset=utf-8'
+
+
+def test_the_puzzles_answer_a_browser_in_plain_text(say):
+    echo = say('/steps?message=<b>bold', headers={'Accept': 'text/html'})
+    assert echo.endswith('<b>bold') and echo.headers['Content-Type'] == 'text/plain; charset=utf-8'
 
 
 # ------------------------------------------------------------------------------ the class board
@@ -84,10 +101,14 @@ def test_progress_is_kept_by_name(say):
     say('/puzzle?message=leaf&name=ADA')
     say('/steps?message=passport&name=ADA')
     say('/problem?message=33&name=nobody')
-    assert say('/progress') == 'ada,2,problem\nGrace,1,steps'
+    assert say('/progress') == 'ada,2\nGrace,1'
     assert say('/progress?format=json').json()['players'][0] == {
-        'name': 'ada', 'solved': 2, 'next': 'problem', 'steps': ['steps', 'puzzle']}
-    assert say('/steps?name=Ada').lines[-2:] == ['ada has solved 2 of 10: steps, puzzle', 'next: problem']
+        'name': 'ada', 'solved': 2, 'steps': [1, 2]}
+    stands, way = say('/steps?name=Ada').lines[-2:]
+    assert stands == 'ada has solved 2 of 10: steps, puzzle'
+    assert path(way.removeprefix('next: ')) == '/problem?name=ada'
+    assert say('/steps?name=newcomer').lines[-2] == 'newcomer has solved 0 of 10: none yet'
+    assert say('/steps?name=Ada&format=json').json()['steps'] == ['steps', 'puzzle']
 
 
 def test_the_board_in_a_browser(say):
