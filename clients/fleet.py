@@ -1,0 +1,52 @@
+"""Two boats at once, each with a thread of its own. New here: threads, and a lock for what they share.
+
+Both take soundings; together they keep one list, and the lock lets only one of them write at a time.
+"""
+import sys
+import threading
+import time
+
+import requests
+
+SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+FLEET = {'castor': 'east', 'pollux': 'north'}        # the boats, and where each is going
+MEASURES = 10                                        # soundings of each boat
+
+soundings = []
+lock = threading.Lock()
+
+
+def ask(route, **parameters):
+    """Ask; when the server says that it is too early, wait as long as it says and ask again."""
+    while True:
+        reply = requests.get(f'{SERVER}/{route}', params={**parameters, 'format': 'json'}, timeout=10)
+        answer = reply.json()
+        if reply.status_code != 429:
+            break
+        time.sleep(answer['wait_s'])
+    if not reply.ok:
+        print(answer['error'])
+        sys.exit(1)                                  # in a thread this ends the thread, and with it this boat
+    return answer
+
+
+def sail(name, heading):
+    """What one boat does from beginning to end. Two of these run side by side."""
+    boat = ask('join', name=name)
+    for _ in range(MEASURES):
+        depth = ask('ping', id=boat['id'])['depth']
+        with lock:
+            soundings.append((name, boat['x'], boat['y'], depth))
+            print(f'{name} at {boat["x"]},{boat["y"]}: {depth} metres, {len(soundings)} soundings together')
+        boat.update(ask('move', id=boat['id'], heading=heading, steps=10))
+    ask('quit', id=boat['id'])
+
+
+threads = [threading.Thread(target=sail, args=boat) for boat in FLEET.items()]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+
+deepest = max(soundings, key=lambda sounding: sounding[3], default=None)
+print('The deepest place:', deepest)

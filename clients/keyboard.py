@@ -1,0 +1,35 @@
+"""Drive a boat by keyboard: type n, se, west, ... and Enter. New here: a function and a loop.
+
+Type a heading wrong on purpose and read what the server answers.
+"""
+import sys
+
+import requests
+
+SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+NAME = 'ada'
+ID = ''                  # after the first run: write your id here, and you come back to your own boat
+
+
+def ask(route, **parameters):
+    """ask('move', id=..., heading='n') asks for /move?id=...&heading=n"""
+    return requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
+
+
+joined = ask('join', name=NAME, id=ID)
+print(joined.text)
+if not joined.ok:
+    sys.exit(1)
+my_id = joined.text.split(',')[0]
+print('Type a heading (n, ne, east, ...), l to look around, p to ping the sea floor, q to quit.')
+
+while True:
+    key = input('> ').strip()
+    if key == 'q':
+        break
+    if key == 'l':
+        print(ask('look', id=my_id).text or 'nothing but water')
+    elif key == 'p':
+        print(ask('ping', id=my_id).text, 'metres deep')
+    elif key:
+        print(ask('move', id=my_id, heading=key, steps=5).text)

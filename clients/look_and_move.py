@@ -1,0 +1,53 @@
+"""A boat that looks first: it rows to whatever it sees and takes what it finds. New here: reading a reply, deciding.
+
+It finds one treasure, then it stops. How would you make it find them all?
+"""
+import sys
+import time
+
+import requests
+
+SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+NAME = 'ada'
+ID = ''                  # after the first run: write your id here, and you come back to your own boat
+WIDTH, HEIGHT = 600, 400
+HEADINGS = {(0, 1): 'n', (1, 1): 'ne', (1, 0): 'e', (1, -1): 'se', (0, -1): 's', (-1, -1): 'sw', (-1, 0): 'w', (-1, 1): 'nw'}
+
+
+def ask(route, **parameters):
+    reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
+    print(route, parameters.get('heading', ''), '->', reply.text.replace('\n', ' | '))
+    return reply
+
+
+def shortest(step, size):
+    """The short way round: -590 cells are the same as 10, on a torus of 600."""
+    return (step + size // 2) % size - size // 2
+
+
+def sign(number):
+    return (number > 0) - (number < 0)
+
+
+joined = ask('join', name=NAME, id=ID)
+if not joined.ok:
+    sys.exit(1)
+my_id = joined.text.split(',')[0]
+
+while True:
+    x, y, z = [float(number) for number in ask('location', id=my_id).text.split(',')[:3]]
+    seen = [line.split(',') for line in ask('look', id=my_id).text.split('\n')]
+    treasures = [line for line in seen if line[0] == 'treasure']
+    if treasures:
+        kind, name, there_x, there_y, depth, distance = treasures[0]
+        dx, dy = shortest(float(there_x) - x, WIDTH), shortest(float(there_y) - y, HEIGHT)
+        if abs(dx) < 1 and abs(dy) < 1:
+            break
+        ask('move', id=my_id, heading=HEADINGS[sign(round(dx)), sign(round(dy))])
+    else:
+        ask('move', id=my_id, heading='e', steps=10)
+    time.sleep(0.25)     # a boat goes 40 cells a second: ten cells take a quarter of a second
+
+while not ask('get', id=my_id, item='treasure').ok:
+    if not ask('dive', id=my_id, direction='down').ok:
+        break

@@ -1,0 +1,15 @@
+"""Your first program in Mocean: one move. Run it, look at the map, change it, run it again."""
+import requests
+
+# ----- filled in by the server -----
+SERVER = 'http://localhost:8080'
+ID = 'your-id'
+TASK = 'make your boat move'
+# -----------------------------------
+
+print('Your next task is', TASK)
+
+reply = requests.get(f'{SERVER}/move', params={'id': ID, 'heading': 'north'}, timeout=10)
+print(reply.text)            # x,y,z: where you are now. If something was wrong: what, and what to try
+
+# Now you: go east instead of north. Then: 'steps': 5 makes five cells in one call.

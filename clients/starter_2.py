@@ -1,0 +1,26 @@
+"""Your second program in Mocean: a loop and a function."""
+import requests
+
+# ----- filled in by the server -----
+SERVER = 'http://localhost:8080'
+ID = 'your-id'
+TASK = 'make ten moves in a row'
+# -----------------------------------
+
+
+def ask(route, **parameters):
+    """ask('move', heading='north') asks the server for /move?id=...&heading=north"""
+    reply = requests.get(f'{SERVER}/{route}', params={'id': ID, **parameters}, timeout=10)
+    print(route, '->', reply.text)
+    return reply.text
+
+
+print('Your next task is', TASK)
+
+for number in range(1, 11):
+    print(number, end=' ')
+    ask('move', heading='north')
+ask('look')                  # kind,name,x,y,z,distance: what you can see from here
+ask('ping')                  # how deep it is
+
+# Now you: row a square. Then: row until `look` shows a treasure.

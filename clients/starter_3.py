@@ -1,0 +1,43 @@
+"""Your third program in Mocean: a robot. It looks, decides and acts; `decide` is yours to improve."""
+import time
+
+import requests
+
+# ----- filled in by the server -----
+SERVER = 'http://localhost:8080'
+ID = 'your-id'
+TASK = 'find a treasure'
+# -----------------------------------
+ROUNDS = 20
+
+
+def ask(route, **parameters):
+    """The answer as a dictionary. When it is too early, wait as long as the server says and ask again."""
+    while True:
+        reply = requests.get(f'{SERVER}/{route}', params={'id': ID, 'format': 'json', **parameters}, timeout=10)
+        answer = reply.json()
+        if reply.status_code != 429:
+            break
+        time.sleep(answer['wait_s'])
+    if 'error' in answer:
+        print(answer['error'], '\ntry:', answer['try'])
+    return answer
+
+
+def decide(here, things):
+    """Where to go next. `here` has x, y, z; each thing has kind, name, x, y, z, distance."""
+    # Now you: this robot always goes east. Let it go towards the nearest treasure instead.
+    # Mind the edge: at x 599 the ocean goes on with x 0. The short way may lead across.
+    return 'east'
+
+
+print('Your next task is', TASK)
+for number in range(ROUNDS):
+    here = ask('location')
+    if 'error' in here:
+        break
+    things = ask('look')['things']
+    heading = decide(here, things)
+    print(f'{number + 1}: at {here["x"]},{here["y"]} I see {len(things)} things and go {heading}')
+    ask('ping')
+    ask('move', heading=heading, steps=10)

@@ -1,0 +1,345 @@
+"""Every client runs as a student runs it: in a process of its own, against a real server."""
+import contextlib
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from browser import need
+from conftest import ROOT, Server
+
+CLIENTS = ROOT / 'clients'
+LADDER = ['first_client', 'keyboard', 'turtle_window', 'look_and_move', 'survey_robot', 'chat', 'scoreboard', 'fleet']
+STARTERS = ['starter_1', 'starter_2', 'starter_3']
+
+
+@pytest.fixture
+def sea(tmp_path):
+    (tmp_path / 'state').mkdir()
+    server = Server('mocean', tmp_path / 'state')
+    yield server.start()
+    server.kill()
+
+
+def run(program, *arguments, typed='', python=sys.executable, **options):
+    """What a program says, errors included, when somebody types this."""
+    done = subprocess.run([python, '-u', str(program), *arguments], input=typed, capture_output=True, text=True,
+                          timeout=90, encoding='utf-8', **options)
+    assert 'Traceback' not in done.stderr, done.stderr
+    return done.stdout + done.stderr
+
+
+def client(name):
+    return CLIENTS / f'{name}.py'
+
+
+def edited(name, folder, **lines):
+    """A copy of a client in which a student has changed some of the lines at its top."""
+    text = client(name).read_text(encoding='utf-8')
+    for word, value in lines.items():
+        text, found = re.subn(rf'^{word} = .*$', f'{word} = {value!r}', text, count=1, flags=re.M)
+        assert found, f'{name} has no line {word} = ...'
+    copy = folder / f'{name}.py'
+    copy.write_text(text, encoding='utf-8')
+    return copy
+
+
+def id_in(words):
+    """The id that join answered: eight letters or digits in front of a comma, or after `your id is`."""
+    return re.search(r'\b([a-z0-9]{8}),|your id is (\w{8})', words).expand(r'\1\2')
+
+
+def score(sea, name):
+    return next(line['score'] for line in sea('/score?format=json').json()['players'] if line['name'] == name)
+
+
+# --- what all of them share ------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('name', LADDER + STARTERS)
+def test_a_client_is_short_and_stands_alone(name):
+    text = client(name).read_text(encoding='utf-8')
+    assert len(text.splitlines()) < 60
+    assert 'http://localhost:8080' in re.search(r'^SERVER = .*$', text, re.M)[0]
+    calls = re.findall(r'requests\.get\(.*\)', text)
+    code_calls = [line for line in calls if 'chart' not in line]         # one stands in a hint for the student
+    assert code_calls and all('params=' in call and 'timeout=' in call for call in code_calls)
+    assert re.match(r'""".+?"""\n', text, re.S)
+    imported = set(re.findall(r'^import (\w+)', text, re.M))
+    assert imported <= {'requests', 'sys', 'time', 'turtle', 'threading'} and not re.search('^from', text, re.M)
+
+
+@pytest.mark.parametrize('name', LADDER)
+def test_the_ladder_is_explained_and_each_rung_says_what_is_new(name):
+    assert f'{name}.py' in (CLIENTS / 'README.md').read_text(encoding='utf-8')
+    assert 'New here:' in client(name).read_text(encoding='utf-8')
+
+
+@pytest.mark.parametrize('name', ['keyboard', 'look_and_move', 'survey_robot', 'chat'])
+def test_a_name_that_is_taken_is_told_in_the_words_of_the_server(name, sea):
+    sea('/join?name=ada')
+    assert 'the name ada is taken' in run(client(name), sea.url)
+
+
+# --- the ladder ------------------------------------------------------------------------------------------------------
+
+def test_the_first_client_joins_and_moves_once(sea):
+    said = run(client('first_client'), sea.url).splitlines()
+    id, name, x, y, z = said[0].removeprefix('joined: ').split(',')
+    assert name == 'ada'
+    assert said[1] == f'moved to: {x},{(int(y) + 1) % 400},{z}'
+    assert sea(f'/location?id={id}').startswith(f'{x},{(int(y) + 1) % 400},0,')
+
+
+def test_the_keyboard_drives_and_mistakes_are_answered(sea):
+    said = run(client('keyboard'), sea.url, typed='e\neast\nl\np\nnroth\n\nq\n')
+    id, name, x, y, z = said.split('\n')[0].split(',')
+    assert f'> {(int(x) + 5) % 600},{y},0\n> {(int(x) + 10) % 600},{y},0\n' in said
+    assert re.search(r'> \d+(\.\d+)? metres deep', said)
+    assert "heading was 'nroth'; did you mean north?" in said
+
+
+def test_with_its_id_a_client_comes_back_to_its_own_boat(sea, tmp_path):
+    id = id_in(run(client('keyboard'), sea.url, typed='w\nq\n'))
+    place = sea(f'/location?id={id}').split(',')[:2]
+    said = run(edited('keyboard', tmp_path, ID=id), sea.url, typed='q\n')
+    assert said.split('\n')[0].split(',') == [id, 'ada', *place, '0']
+
+
+def test_look_and_move_finds_a_treasure(sea):
+    said = run(client('look_and_move'), sea.url)
+    id = id_in(said)
+    assert sea(f'/inventory?id={id}').startswith('treasure,')
+    assert score(sea, 'ada') >= 25
+
+
+def test_the_robot_surveys_a_row(sea):
+    said = run(client('survey_robot'), sea.url)
+    depths = {(column, row): depth for column, row, depth, _ in sea('/chart').json()['depths']}
+    told = re.findall(r'at (\d+),(\d+) the sea is ([\d.]+) metres', said)
+    assert len(told) == 20 == len(depths)
+    assert {(int(x) // 10, int(y) // 10): float(depth) for x, y, depth in told} == depths
+    steps = re.findall(r'# STEP (\d)\.', client('survey_robot').read_text(encoding='utf-8'))
+    assert steps == ['1', '2', '3']
+
+
+def test_chat_sends_and_fetches(sea):
+    grace = sea('/join?name=grace').split(',')[0]
+    with started('chat', sea) as talk:
+        until(talk, 'Type a message')
+        sea(f'/sendchat?id={grace}&name=ada&message=where are you?')
+        type_in(talk, '')
+        until(talk, 'grace: where are you?')
+        type_in(talk, 'at sea')
+        until(talk, 'sent to 1 player')
+        type_in(talk, 'grace: right behind you')
+        until(talk, 'sent to 1 player')
+        type_in(talk, 'q')
+        assert talk.wait(20) == 0
+    assert [sea(f'/popchat?id={grace}') for _ in range(3)] == ['ada,at sea', 'ada,right behind you', '']
+
+
+def test_the_scoreboard_keeps_itself_fresh(sea):
+    id = sea('/join?name=hedy').split(',')[0]
+    with started('scoreboard', sea) as board:
+        until(board, 'hedy joined')
+        sea(f'/ping?id={id}')
+        until(board, f'hedy {score(sea, "hedy"):22}')
+        sea('/join?name=zoe')
+        until(board, 'zoe joined')
+
+
+def test_a_fleet_sails_side_by_side(sea):
+    said = run(client('fleet'), sea.url)
+    assert len(re.findall('^castor at ', said, re.M)) == len(re.findall('^pollux at ', said, re.M)) == 10
+    assert '20 soundings together' in said and 'The deepest place: (' in said
+    assert sea('/who') == ''                                     # both have quit
+
+
+@contextlib.contextmanager
+def started(name, sea):
+    process = subprocess.Popen([sys.executable, '-u', str(client(name)), sea.url], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def type_in(process, line):
+    process.stdin.write(f'{line}\n'.encode())
+    process.stdin.flush()
+
+
+def until(process, words, seconds=20):
+    """Read what a program says until these words."""
+    said, end = '', time.monotonic() + seconds
+    while words not in said:
+        assert select.select([process.stdout], [], [], end - time.monotonic())[0], f'{words!r} did not come: {said}'
+        chunk = os.read(process.stdout.fileno(), 4096).decode()
+        assert chunk, f'it ended without saying {words!r}: {said}'
+        said += chunk
+
+
+# --- the starters, as /client.py hands them out ----------------------------------------------------------------------
+
+def handed_out(sea, folder, id, level):
+    program = folder / 'client.py'
+    reply = sea(f'/client.py?id={id}&level={level}')
+    assert reply.status == 200, reply
+    program.write_text(reply, encoding='utf-8')
+    assert f"SERVER = '{sea.url}'" in reply and f"ID = '{id}'" in reply
+    return program
+
+
+def test_a_starter_of_level_1_moves_the_boat(sea, tmp_path):
+    id, name, x, y, z = sea('/join?name=ada').split(',')
+    said = run(handed_out(sea, tmp_path, id, 1))
+    assert said.startswith('Your next task is ') and said.splitlines()[1] == f'{x},{(int(y) + 1) % 400},0'
+
+
+def test_a_starter_of_level_2_has_a_loop(sea, tmp_path):
+    id, name, x, y, z = sea('/join?name=ada').split(',')
+    said = run(handed_out(sea, tmp_path, id, 2))
+    assert f'10 move -> {x},{(int(y) + 10) % 400},0' in said
+    assert re.search(r'^ping -> [\d.]+$', said, re.M)
+
+
+def test_a_starter_of_level_3_looks_decides_and_acts(sea, tmp_path):
+    id, name, x, y, z = sea('/join?name=ada').split(',')
+    said = run(handed_out(sea, tmp_path, id, 3))
+    assert len(re.findall(r'^\d+: at \d+,\d+ I see \d+ things and go east$', said, re.M)) == 20
+    assert sea(f'/location?id={id}').startswith(f'{(int(x) + 200) % 600},{y},0,')
+
+
+@pytest.mark.parametrize('level', [1, 2, 3])
+def test_a_starter_without_an_id_says_how_to_get_one(sea, tmp_path, level):
+    program = tmp_path / 'client.py'
+    program.write_text(sea(f'/client.py?level={level}'), encoding='utf-8')
+    said = run(program)
+    assert 'your-id' in said and '/join?name=' in said
+
+
+@pytest.mark.parametrize('host', ["x'; import os; os.abort() #", 'a"b', 'x\\', '<b>'])
+def test_a_hostile_host_does_not_get_into_the_program(sea, host):
+    reply = sea('/client.py?level=1', headers={'Host': host})
+    compile(reply, 'client.py', 'exec')
+    assert host not in reply
+
+
+# --- the turtle, on a virtual screen ---------------------------------------------------------------------------------
+
+# Runs the client in a real window, presses real keys in it, and tells what has been drawn.
+DRIVER = '''
+import json, runpy, sys, turtle
+program, keys = sys.argv.pop(1), sys.argv.pop(1).split()
+screen = turtle.Screen()
+canvas = screen.getcanvas()
+
+def press():
+    if not keys:
+        return
+    if keys[0] == 'q':
+        lines = [canvas.coords(item) for item in canvas.find_all() if canvas.type(item) == 'line']
+        print(json.dumps({'lines': lines, 'wide': screen.window_width()}))
+    canvas.focus_force()
+    canvas.update()
+    canvas.event_generate(f'<KeyPress-{keys[0]}>')
+    canvas.event_generate(f'<KeyRelease-{keys.pop(0)}>')
+    screen.ontimer(press, 300)
+
+screen.ontimer(press, 1000)
+sys.argv[0] = program
+runpy.run_path(program, run_name='__main__')
+'''
+
+
+@pytest.fixture
+def screen():
+    """A virtual screen; its number."""
+    need('Xvfb', shutil.which('Xvfb'))
+    there, here = os.pipe()
+    process = subprocess.Popen(['Xvfb', '-displayfd', str(here), '-screen', '0', '1024x768x24', '-nolisten', 'tcp'],
+                               pass_fds=[here], stderr=subprocess.DEVNULL)
+    os.close(here)
+    with os.fdopen(there) as told:
+        number = told.readline().strip()
+    assert number, 'Xvfb did not start'
+    yield f':{number}'
+    process.terminate()
+    process.wait()
+
+
+def python_with_tkinter():
+    for python in (sys.executable, '/usr/bin/python3'):
+        if os.path.exists(python) and subprocess.run([python, '-c', 'import tkinter'], capture_output=True).returncode == 0:
+            return python
+    return None
+
+
+def press_keys(sea, screen, folder, program, keys):
+    import requests
+    python = python_with_tkinter()
+    need('a Python with tkinter', python)
+    driver = folder / 'driver.py'
+    driver.write_text(DRIVER, encoding='utf-8')
+    packages = os.path.dirname(os.path.dirname(requests.__file__))
+    return run(driver, str(program), keys, sea.url, python=python, env={**os.environ, 'DISPLAY': screen, 'PYTHONPATH': packages})
+
+
+@pytest.mark.screen
+def test_the_turtle_rows_with_the_arrow_keys(sea, screen, tmp_path):
+    said = press_keys(sea, screen, tmp_path, client('turtle_window'), 'Right Up Right q')
+    id = id_in(said)
+    x, y = (int(number) for number in sea(f'/location?id={id}').split(',')[:2])
+    drawn = json.loads(said.splitlines()[-1])
+    assert len(drawn['lines']) >= 1
+    sea(f'/quit?id={id}')
+    home = sea('/join?name=bob').split(',')[2:4]                 # the same berth, now that it is free again
+    assert [(int(home[0]) + 20) % 600, (int(home[1]) + 10) % 400] == [x, y]
+
+
+@pytest.mark.screen
+def test_the_turtle_draws_no_line_across_the_window_at_a_seam(sea, screen, tmp_path):
+    id, name, x, *_ = sea('/join?name=ada').split(',')
+    x = int(x)
+    while x < 595:
+        steps = min(2, 595 - x)
+        x = int(sea(f'/move?id={id}&heading=east&steps={steps}').split(',')[0])
+    said = press_keys(sea, screen, tmp_path, edited('turtle_window', tmp_path, ID=id), 'Right Right q')
+    assert sea(f'/location?id={id}').startswith('15,')
+    drawn = json.loads(said.splitlines()[-1])
+    longest = max(abs(a - b) for line in drawn['lines'] for a, b in zip(line[::2], line[2::2], strict=False))
+    assert 0 < longest < drawn['wide'] / 10
+
+
+# --- the page about writing clients ----------------------------------------------------------------------------------
+
+def test_the_programs_in_docs_run(sea, tmp_path):
+    text = (ROOT / 'docs' / 'clients.md').read_text(encoding='utf-8')
+    programs = re.findall(r'```python\n(.*?)```', text, re.S)
+    said = []
+    for number, program in enumerate(programs):
+        file = tmp_path / f'docs_{number}.py'
+        file.write_text(program.replace('http://localhost:8080', sea.url), encoding='utf-8')
+        said.append(run(file))
+    assert said[1] == '10 -10 100\n'
+    assert said[2].count("'x': ") == 6
+    chart = said[4].splitlines()
+    assert len(chart) == 40 and {len(line) for line in chart} == {60}
+    assert {'n', 'c', 'k'} <= set(said[4])                       # newton, curie and kepler
+
+
+def test_the_fields_of_the_chart_are_explained(sea):
+    text = (ROOT / 'docs' / 'clients.md').read_text(encoding='utf-8')
+    sea('/join?name=ada')
+    chart = sea('/chart').json()
+    for field in [*chart, *chart['boats'][0]]:
+        assert f'`{field}`' in text, field
