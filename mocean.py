@@ -1544,6 +1544,12 @@ def aboard(ocean, id):
     return key
 
 
+def caller(sea, texts):
+    """The key of the boat whose id came with a call, if it is one."""
+    id = texts.get('id')
+    return id and sea.ocean and (sea.ocean.keys.get(id) or sea.ocean.keys.get(id.strip().casefold()))
+
+
 def stored_reply(turn, route, number):
     replies = (turn.ocean.replies.get(slot) for slot in reply_keys(turn.key))
     return next((reply for reply in replies if reply and (reply.route, reply.n) == (route.name, number)), None)
@@ -1597,7 +1603,7 @@ def evenly(times):
 
 def note_call(sea, route, texts, status, answer):
     """Remember a call for the player's `log`; a refused one may become a Phoenix."""
-    key = sea.ocean and sea.ocean.keys.get(texts.get('id'))
+    key = caller(sea, texts)
     if key:
         traffic = sea.calls[key]
         traffic.last = sea.clock()
@@ -1963,16 +1969,16 @@ class Wire:
                         ) and (route.mine or route.name == 'join') and is_prefetch(environ):
                     raise Refusal('this was your browser guessing ahead; type the call yourself and it counts', status=503)
                 found = callback(read_values(route, texts))
+                if isinstance(found, bottle.HTTPResponse):
+                    return found
+                body = as_json(found, route.many) if in_json else as_text(found)
             except Refusal as refusal:
                 self.note_refused(route, texts, refusal)
                 return self.refuse(refusal, route.name, texts, in_json)
         except Exception:        # the one place: whatever else goes wrong is logged with its request, and answered
-            log(f'{self.who(texts)} asked for {self.told(route, texts)} and met a bug:\n{traceback.format_exc()}')
+            log(self.masked(f'{self.who(texts)} asked for {told(route.name, texts)} and met a bug:') + '\n' + traceback.format_exc())
             return error_form('the server has a bug here; its log says where, tell your teacher',
                               call(base_of(environ), 'health', {}), 500, in_json)
-        if isinstance(found, bottle.HTTPResponse):
-            return found
-        body = as_json(found, route.many) if in_json else as_text(found)
         note_call(self.sea, route, texts, 200, body)
         bottle.response.set_header('Content-Type', JSON if in_json else TEXT)
         return body.encode()
@@ -2000,14 +2006,14 @@ class Wire:
         return name, texts
 
     def who(self, texts):
-        key = self.sea.ocean and self.sea.ocean.keys.get(texts.get('id'))
+        key = caller(self.sea, texts)
         return self.sea.ocean.boats[key].name if key else 'somebody'
 
-    def told(self, route, texts):
-        """A call for the server's log: whatever holds somebody's id, under whatever name it came, is masked."""
+    def masked(self, line):
+        """A line for the server's log: whatever is or holds somebody's id is masked, wherever it came in."""
         keys = self.sea.ocean.keys if self.sea.ocean else ()
         return re.sub('[0-9A-Za-z]{8,}', lambda word: MASK if any(
-            word[0][at:at + 8].casefold() in keys for at in range(len(word[0]) - 7)) else word[0], told(route.name, texts))
+            word[0][at:at + 8].casefold() in keys for at in range(len(word[0]) - 7)) else word[0], line)
 
     def note_refused(self, route, texts, refusal):
         """The refusal goes into the player's own log, and, as far as a person could read along, into the server's."""
@@ -2017,7 +2023,7 @@ class Wire:
         self.second = second
         if self.lines <= LOG_LINES_PER_S:
             words = refusal.words.replace(shown(texts.get('id', '')), "'" + MASK + "'")
-            log(f'{self.who(texts)} {self.told(route, texts)}: {refusal.status} {words}')
+            log(self.masked(f'{self.who(texts)} {told(route.name, texts)}: {refusal.status} {words}'))
 
     def lost(self, error):
         """No such route, or not by GET: the same form as every error."""

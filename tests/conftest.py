@@ -100,7 +100,7 @@ class Server:
 
     def up(self):
         try:
-            return self.say(CHEAP_ROUTE[self.program]).status == 200
+            return self.say(CHEAP_ROUTE[pathlib.Path(self.program).name]).status == 200
         except OSError:
             return False
         except http.client.HTTPException:
@@ -120,6 +120,12 @@ class Server:
             connection.close()
 
     __call__ = say
+
+    def raw(self, request, timeout=5):
+        """What comes back when these very bytes are sent."""
+        with socket.create_connection(('127.0.0.1', self.port), timeout) as line:
+            line.sendall(request)
+            return b''.join(iter(lambda: line.recv(65536), b''))
 
     def log(self):
         return self.log_file.read_text(errors='replace') if self.log_file.exists() else ''
@@ -151,8 +157,9 @@ class Inside:
     def __init__(self, program, folder, **options):
         from webtest import TestApp
         self.program, self.folder, self.options = program, folder, options
-        self.app = importlib.import_module(program).make_app(folder, **options)
-        self.web = TestApp(self.app)
+        module = importlib.import_module(program)
+        self.app = module.make_app(folder, **options)
+        self.web = TestApp(module.wsgi(self.app))
 
     def close(self):
         """Let go of the state folder, as the end of a server does."""

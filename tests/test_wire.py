@@ -1,0 +1,440 @@
+"""The wire: whatever comes in, what goes out is an answer or a sentence that teaches and a call that works."""
+import contextlib
+import re
+import time
+import urllib.parse
+
+import pytest
+from conftest import ROOT, Inside, Server
+
+import mocean
+
+A_WHOLE = 'it is a whole number, 1 or more'
+A_HEADING = 'headings are east, northeast, north, northwest, west, southwest, south, southeast (or e, ne, n, ...)'
+A_NAME = 'a name is 1 to 20 letters or digits, and not "all"'
+A_TEXT = 'it is a text of 1 to 200 characters'
+NO_ID = 'every boat has a secret id of 8 letters and digits; join gives you one'
+TREASURES = ('it is one of crash alert, iron dust, fishing net, ROV, submarine, imaging sonar, teleport crystal, '
+             'infundibulum, binoculars, sandwich, boat hook')
+
+# One table per kind of parameter: text in, value or the verbatim refusal out. A call of this kind, its parameter, ...
+KINDS = {
+    ('/move?id={id}', 'heading'): [
+        ('north', 'north'), ('N', 'north'), (' ne ', 'northeast'), ('North-East', 'northeast'), ('sw', 'southwest'),
+        ('north_west', 'northwest'), ('south east', 'southeast'), ('EAST', 'east'),
+        ('nroth', "heading was 'nroth'; did you mean north?"), ('Westt', "heading was 'Westt'; did you mean west?"),
+        ('', f"heading was ''; {A_HEADING}"), ('x', f"heading was 'x'; {A_HEADING}"),
+        ('90', f"heading was '90'; {A_HEADING}"), ('норд', f"heading was 'норд'; {A_HEADING}"),
+        ('\0', f"heading was '\\x00'; {A_HEADING}"), ('<b>', f"heading was '<b>'; {A_HEADING}"),
+        ("it's", f'heading was "it\'s"; {A_HEADING}'), ('\u202e', f"heading was '\\u202e'; {A_HEADING}"),
+        ('?' * 50, f"heading was '{'?' * 40}...'; {A_HEADING}")],
+    ('/move?id={id}&heading=n', 'steps'): [
+        ('1', 1), (' 4 ', 4), ('+3', 3), ('007', 7), ('2.0', 2), ('40', 40),
+        ('0', f"steps was '0'; {A_WHOLE}"), ('-1', f"steps was '-1'; {A_WHOLE}"), ('2.5', f"steps was '2.5'; {A_WHOLE}"),
+        ('1_0', f"steps was '1_0'; {A_WHOLE}"), ('٣', f"steps was '٣'; {A_WHOLE}"), ('²', f"steps was '²'; {A_WHOLE}"),
+        ('inf', f"steps was 'inf'; {A_WHOLE}"), ('nan', f"steps was 'nan'; {A_WHOLE}"), ('1e2', f"steps was '1e2'; {A_WHOLE}"),
+        ('0x10', f"steps was '0x10'; {A_WHOLE}"), ('', f"steps was ''; {A_WHOLE}"), ('five', f"steps was 'five'; {A_WHOLE}"),
+        ('9' * 12, f"steps was '999999999999'; {A_WHOLE}")],
+    ('/news?', 'since'): [
+        ('0', 0), ('12', 12), ('-1', "since was '-1'; it is a whole number, 0 or more"),
+        ('now', "since was 'now'; it is a whole number, 0 or more")],
+    ('/join?', 'name'): [
+        ('zoé', 'zoé'), ('Ж', 'Ж'), ('李雷', '李雷'), ('माया', 'माया'), ('ไพลิน', 'ไพลิน'), ('سارة', 'سارة'), ('김', '김'), ('7', '7'),
+        ('ﬁ', 'fi'), ('²', '2'), (' bo ', 'bo'), ('a' * 20, 'a' * 20), ('e\u0301', 'é'),
+        ('', f"name was ''; {A_NAME}"), ('a' * 21, f"name was '{'a' * 21}'; {A_NAME}"), ('all', f"name was 'all'; {A_NAME}"),
+        ('ALL', f"name was 'ALL'; {A_NAME}"), ('ada b', f"name was 'ada b'; {A_NAME}"), ('a,b', f"name was 'a,b'; {A_NAME}"),
+        ('<i>', f"name was '<i>'; {A_NAME}"), ('😀', f"name was '😀'; {A_NAME}"), ('\0', f"name was '\\x00'; {A_NAME}"),
+        ('a\nb', f"name was 'a\\nb'; {A_NAME}"), ('\u0301a', f"name was '\u0301a'; {A_NAME}"), ('___', f"name was '___'; {A_NAME}")],
+    ('/sendchat?id={id}&name=all', 'message'): [
+        ('ahoy', 'ahoy'), (' two  words ', 'two words'), ('a\nb', 'a b'), ('<b>&amp;', '<b>&amp;'), ('ж, 李!', 'ж, 李!'),
+        ('x' * 200, 'x' * 200), ('', f"message was ''; {A_TEXT}"), ('\r\n', f"message was '\\r\\n'; {A_TEXT}"),
+        ('y' * 201, f"message was '{'y' * 40}...'; {A_TEXT}")],
+    ('/get?id={id}', 'item'): [
+        ('treasure', 'treasure'), ('Whale', 'whale'), ('Whales', "item was 'Whales'; did you mean whale?"),
+        ('', "item was ''; it is treasure or whale"), ('gold', "item was 'gold'; it is treasure or whale")],
+    ('/use?id={id}', 'item'): [
+        ('rov', 'ROV'), ('Boat_Hook', 'boat hook'), ('sandwhich', "item was 'sandwhich'; did you mean sandwich?"),
+        ('hat', f"item was 'hat'; {TREASURES}")],
+    ('/accel?id={id}', 'ctrl'): [('w', 'w'), ('D', 'd'), ('q', "ctrl was 'q'; it is one of w, s, a, d")],
+    ('/chart?', 'since'): [
+        ('0', 0.0), ('1.5', 1.5), ('-1', "since was '-1'; it is a number, 0 or more"),
+        ('soon', "since was 'soon'; it is a number, 0 or more"), ('nan', "since was 'nan'; it is a number, 0 or more")],
+    ('/move?id={id}&heading=n', 'n'): [
+        ('1', '1'), ('call 7', 'call 7'), ('', "n was ''; it is a text of 1 to 40 characters"),
+        ('z' * 41, f"n was '{'z' * 40}...'; it is a text of 1 to 40 characters")],
+    ('/who?', 'format'): [('xml', "format was 'xml'; it is text or json"), ('', "format was ''; it is text or json")],
+}
+TABLE = [(*call, text, out) for call, rows in KINDS.items() for text, out in rows]
+REFUSED = [(call, name, text, out) for call, name, text, out in TABLE if isinstance(out, str) and f'{name} was ' in out]
+
+
+def join(say, name='ada'):
+    """A new boat: its id."""
+    return say(f'/join?name={name}').split(',')[0]
+
+
+def asked(call, name, text, id):
+    return call.format(id=id) + f'&{name}={urllib.parse.quote(text)}'
+
+
+def tried(say, reply, status, words):
+    """The one form of every error; and the call that it offers works when pasted. Returns that call."""
+    if reply.headers['Content-Type'].startswith('text'):
+        said, offer = reply.lines
+        assert offer.startswith('try: http://'), reply
+    else:
+        said, offer = reply.json()['error'], 'try: ' + reply.json()['try']
+    assert (reply.status, said) == (status, words)
+    url = urllib.parse.urlsplit(offer.removeprefix('try: '))
+    call = f'{url.path}?{url.query}' if url.query else url.path
+    answer = say(call)
+    if answer.status == 429:       # it works, but one has to wait
+        time.sleep(float(re.search(r'too early by ([0-9.]+) s', answer)[1]))
+        answer = say(call)
+    assert answer.status == 200, f'{reply}\n{answer}'
+    return call
+
+
+# --- what a parameter may say ------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('call, name, text, out', TABLE)
+def test_a_text_becomes_a_value_or_a_sentence(call, name, text, out):
+    route = mocean.BY_NAME[call[1:].split('?')[0]]
+    texts = {**dict(urllib.parse.parse_qsl(call.partition('?')[2])), name: text}
+    try:
+        assert mocean.read_values(route, texts)[name] == out
+    except mocean.Refusal as refusal:
+        assert (refusal.words, refusal.status) == (out, 400)
+
+
+def test_every_refused_text_comes_with_a_call_that_works(say):
+    id = join(say)
+    for call, name, text, words in REFUSED:
+        tried(say, say(asked(call, name, text, id)), 400, words)
+
+
+def test_the_offered_call_is_the_learners_own_corrected(say):
+    id = join(say)
+    for call, offer in {f'/move?id={id}&heading=nroth&n=7': f'/move?id={id}&heading=north&n=7',
+                        f'/move?id={id}&haeding=n': f'/move?id={id}&heading=n',
+                        f'/move?id={id}': f'/move?id={id}&heading=north',
+                        f'/move?id={id}&heading=w&steps=999': f'/move?id={id}&heading=w&steps=40',
+                        f'/move?ID={id.upper()}&heading=zz': f'/move?heading=north&id={id.upper()}',
+                        f'/move?id={id}&heading=n&speed=3': f'/move?id={id}&heading=n',
+                        '/join?name=ada%20b': '/join?name=adab', '/join?nmae=ada': '/join?name=ada2',
+                        '/mvoe?id=' + id + '&heading=nroth': f'/move?id={id}&heading=north',
+                        '/score?name=nobody': '/score', f'/use?id={id}&item=rov': f'/inventory?id={id}'}.items():
+        reply = say(call)
+        assert tried(say, reply, reply.status, reply.lines[0]) == offer
+
+
+def test_all_faults_are_mended_at_once(say):
+    id = join(say)
+    reply = say(f'/move?id={id}&heding=nroth&steps=-3&format=txt&hat=on&hat=off')
+    assert tried(say, reply, 400, 'hat came more than once; once is enough') == f'/move?id={id}&steps=1&format=text&heading=north'
+
+
+# --- what a rule may refuse --------------------------------------------------------------------------------------------
+
+def test_what_the_game_refuses_is_said_in_words_that_teach(say):
+    id = join(say)
+    bob = join(say, 'bob')
+    for path, status, words in [
+            ('/join', 400, 'name is missing: the name of your boat: 1 to 20 letters or digits'),
+            ('/join?name=ADA', 409, 'the name ADA is taken; if it is your boat, add &id= and your id'),
+            (f'/join?name=ada&id={bob}', 409, 'the name ada is taken, and by another id than this'),
+            ('/move?heading=n', 400, f'id is missing: {NO_ID}'),
+            ('/move?heading=n&id=', 404, f"nobody aboard has the id ''; {NO_ID}"),
+            ('/move?heading=n&id=k7p2m3qx', 404, f"nobody aboard has the id 'k7p2m3qx'; {NO_ID}"),
+            ('/move?heading=n&id=%00', 404, f"nobody aboard has the id '\\x00'; {NO_ID}"),
+            (f'/move?id={id}&heading=n&steps=41', 400, 'steps was 41; your boat goes at most 40 cells a second now'),
+            (f'/dive?id={id}', 400, 'which way? ctrl is f (down) or r (up); direction is down or up'),
+            (f'/get?id={id}&item=whale', 409, 'no free whale within 10 cells of you; look around'),
+            (f'/use?id={id}&item=ROV', 409, 'you do not have the ROV; your inventory tells what you have'),
+            (f'/teleport?id={id}&x=1&y=2', 409, 'you do not have the teleport crystal; your inventory tells what you have'),
+            (f'/sendchat?id={id}&name=bop&message=hi', 404, 'nobody here is called bop; did you mean bob?'),
+            ('/score?name=nobody', 404, 'nobody here is called nobody; these are all'),
+            ('/mvoe', 404, 'there is no /mvoe here; did you mean /move?'),
+            ('/MOVE', 404, 'there is no /MOVE here; did you mean /move?'),
+            ('/move/north', 404, 'there is no /move/north here; the usage page lists what there is'),
+            ('/favicon.ico', 404, 'there is no /favicon.ico here; the usage page lists what there is'),
+            ('/%00', 404, 'there is no /\\x00 here; the usage page lists what there is'),
+            ('/etc/passwd', 404, 'there is no /etc/passwd here; the usage page lists what there is')]:
+        tried(say, say(path), status, words)
+
+
+def test_the_ninth_reply_to_the_same_mistake_is_as_good_as_the_first(say):
+    for number in range(2, 11):
+        assert tried(say, say('/move'), 400, f'id is missing: {NO_ID}') == '/join?name=ada' + (str(number - 1) if number > 2 else '')
+
+
+# --- what may come in ----------------------------------------------------------------------------------------------------
+
+HOSTILE = ['%', '%FF', '%00', '%E2%82', '%ED%A0%80', '%C0%AF', '%F0%9F%98%80', '%0d%0aSet-Cookie:%20a=b', "';drop table--",
+           '../../etc/passwd', '<script>alert(1)</script>', '{{7*7}}', '%25s%25n', '%E2%80%AE', '1e999', '-0', 'a' * 2000, '+', '%2B']
+
+
+@pytest.mark.parametrize('value', HOSTILE)
+def test_no_value_is_too_strange_for_a_sentence(say, value):
+    id = join(say)
+    for path in (f'/move?id={id}&heading={value}', f'/move?id={id}&heading=n&steps={value}', f'/move?id={value}&heading=n',
+                 f'/who?{value}', f'/who?{value}={value}', f'/who?format={value}', f'/score?name={value}', f'/join?name={value}',
+                 f'/sendchat?id={id}&name={value}&message={value}', f'/{value}', f'/mocean?id={value}'):
+        reply = say(path)
+        assert reply.status in (200, 400, 404), (path, reply)
+        assert 'Set-Cookie' not in reply.headers
+        if reply.status != 200:
+            tried(say, reply, reply.status, reply.lines[0])
+
+
+def test_a_name_of_any_script_comes_back_as_it_was_sent(say):
+    names = ['zoé', 'Жанна', '李雷', 'माया', 'ไพลิน', 'سارة', '김철수', 'Straße']
+    ids = {name: join(say, name) for name in names}
+    for name, id in ids.items():
+        assert say(f'/name?id={id}') == name
+        assert say(f'/name?id={id}&format=json').json() == {'name': name}
+    assert sorted(line.split(',')[0] for line in say('/who').lines) == sorted(names)
+    tried(say, say('/join?name=STRASSE'), 409, 'the name STRASSE is taken; if it is your boat, add &id= and your id')
+
+
+def test_raw_bytes_of_utf_8_are_read_like_encoded_ones(say):
+    if isinstance(say, Inside):
+        reply = say.web.app({**say.web.RequestClass.blank('/join').environ, 'QUERY_STRING': 'name=zo\xc3\xa9'}, lambda *_: None)
+        assert b''.join(reply).decode().split(',')[1] == 'zoé'
+    else:
+        assert b',zo\xc3\xa9,' in say.raw(b'GET /join?name=zo\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n')
+
+
+def test_four_hundred_parameters_are_one_mistake(say):
+    id = join(say)
+    path = f'/move?id={id}&heading=n&' + '&'.join(f'p{number}=1' for number in range(400))
+    assert tried(say, say(path), 400, 'move has no parameter p0; it knows id, heading, steps, n, format') == f'/move?id={id}&heading=n'
+
+
+def test_urls_of_sixteen_thousand_bytes_are_read(say):
+    id = join(say)
+    for size in (1800, 4000, 16_000):
+        call = f'/move?id={id}&heading=n&hat='
+        tried(say, say(call + 'x' * (size - len(call))), 400, 'move has no parameter hat; it knows id, heading, steps, n, format')
+
+
+def test_a_longer_url_hurts_nobody_else(server):
+    with contextlib.suppress(OSError):             # uWSGI's own limit: it may hang up
+        assert server.say('/who?' + 'x' * 20_000).status >= 400
+    assert server.say('/health').status == 200
+
+
+def test_head_and_the_other_methods_change_nothing(say):
+    id = join(say)
+    before = say(f'/location?id={id}')
+    for path in (f'/move?id={id}&heading=n', f'/quit?id={id}', '/join?name=bob', '/nowhere'):
+        reply = say(path, method='HEAD')
+        assert (reply.status, reply) == (404 if path == '/nowhere' else 200, '')
+    for method in ('POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'):
+        reply = say(f'/dive?id={id}&direction=dwon', method=method)
+        assert reply.headers['Allow'] == 'GET, HEAD'
+        assert (reply.status, reply.lines[0]) == (405, f'{method} is not spoken here, only GET')
+        assert reply.lines[1].endswith(f'/dive?id={id}&direction=down')
+    assert say(f'/location?id={id}') == before
+    assert say('/who').startswith('ada,') and len(say('/who').lines) == 1
+
+
+@pytest.mark.parametrize('header', [{'Sec-Purpose': 'prefetch;prerender'}, {'Purpose': 'prefetch'}, {'X-Moz': 'prefetch'}])
+def test_a_browser_that_guesses_ahead_moves_nobody(say, header):
+    id = join(say)
+    before = say(f'/location?id={id}')
+    reply = say(f'/move?id={id}&heading=n', headers=header)
+    assert say(f'/location?id={id}') == before
+    tried(say, reply, 503, 'this was your browser guessing ahead; type the call yourself and it counts')
+    assert say('/join?name=bob', headers=header).status == 503
+    assert say('/who', headers=header).status == 200
+
+
+# --- where the learner reached the server --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('host, base', [
+    ('mocean.example', 'http://mocean.example'), ('localhost:8080', 'http://localhost:8080'), ('[::1]:80', 'http://[::1]:80'),
+    ('192.168.1.7:8080', 'http://192.168.1.7:8080')])
+def test_the_offered_call_goes_where_the_learner_came_from(say, host, base):
+    assert say('/mvoe', headers={'Host': host}).lines[1] == f'try: {base}/join?name=ada'
+
+
+@pytest.mark.parametrize('host', ['evil.example/<script>', 'a b', 'x"onclick=', 'host:port', 'a:999999', 'user@host', '%0d'])
+def test_a_host_that_is_none_is_not_repeated(say, host):
+    reply = say('/mvoe', headers={'Host': host})
+    if reply.status != 400 or 'try: ' in reply:            # uWSGI itself may refuse
+        assert re.fullmatch(r'try: http://[A-Za-z0-9.-]+:[0-9]+/join\?name=ada', reply.lines[1]), reply
+    assert say('/mocean?client=browser', headers={'Host': host}).count('<script') == 0
+
+
+def test_behind_a_proxy_the_offered_call_is_as_safe_as_the_learners(say):
+    assert say('/mvoe', headers={'Host': 'a.example', 'X-Forwarded-Proto': 'https'}).lines[1] == 'try: https://a.example/join?name=ada'
+
+
+# --- how it is told ------------------------------------------------------------------------------------------------------
+
+def test_every_answer_has_the_headers_that_keep_it_fresh_and_plain(say):
+    id = join(say)
+    for path, method in ((f'/look?id={id}', 'GET'), ('/mvoe', 'GET'), ('/', 'GET'), ('/move', 'POST'), ('/who', 'HEAD'), ('/chart', 'GET')):
+        reply = say(path, method=method)
+        assert reply.headers['Cache-Control'] == 'no-store'
+        assert reply.headers['X-Content-Type-Options'] == 'nosniff'
+        assert reply.headers['Access-Control-Allow-Origin'] == '*'
+
+
+def test_text_is_values_separated_by_commas(say):
+    reply = say('/join?name=ada')
+    id, name, x, y, z = reply.split(',')
+    assert reply.headers['Content-Type'] == 'text/plain; charset=utf-8'
+    assert (name, z, reply[-1]) == ('ada', '0', '0')
+    assert re.fullmatch('[abcdefghjkmnpqrstuvwxyz23456789]{8}', id)
+    assert say(f'/location?id={id}') == f'{x},{y},0,0,0,1'
+    assert say(f'/popchat?id={id}') == ''
+
+
+@pytest.mark.parametrize('accept, kind', [
+    ('application/json', 'json'), ('application/json, text/plain;q=0.5', 'json'), ('text/html,application/json;q=0.9', 'plain'),
+    ('*/*', 'plain'), ('text/plain, application/json;q=0.1', 'plain'), ('application/json;q=0', 'plain'), (';;q=,,', 'plain'),
+    ('application/json;q=nan', 'plain'), ('', 'plain')])
+def test_accept_chooses_the_form(say, accept, kind):
+    for path in ('/health', '/mvoe', '/move'):
+        reply = say(path, headers={'Accept': accept})
+        assert kind in reply.headers['Content-Type'], (path, reply)
+
+
+def test_format_wins_over_accept(say):
+    assert say('/who?format=text', headers={'Accept': 'application/json'}).headers['Content-Type'].startswith('text/plain')
+    assert say('/who?format=JSON').json() == {'players': []}
+
+
+def test_text_and_json_tell_the_same_facts(say):
+    id = join(say)
+    join(say, 'bob')
+    for path, fields in {f'/location?id={id}': 'x,y,z,wrapped,message,nearby', f'/velocity?id={id}': 'vx,vy,heading',
+                         f'/name?id={id}': 'name', f'/ping?id={id}': 'depth', '/health': 'state,uptime_s,players,halt'}.items():
+        facts = say(path + ('&' if '?' in path else '?') + 'format=json').json()
+        assert ','.join(facts) == fields
+        assert [str(int(value) if isinstance(value, bool) else value) for value in facts.values()] == say(path).split(',', len(facts) - 1)
+    for path, many in {'/who': 'players', '/score': 'players', '/news': 'news', f'/look?id={id}': 'things'}.items():
+        facts = say(path + ('&' if '?' in path else '?') + 'format=json').json()
+        assert [','.join(map(str, row.values())) for row in facts[many]] == say(path).lines
+
+
+def test_an_error_in_json_has_the_same_parts_and_its_numbers(say):
+    id = join(say)
+    reply = say(f'/move?id={id}&heading=nroth&format=json')
+    assert reply.headers['Content-Type'] == 'application/json; charset=utf-8'
+    error = reply.json()
+    assert error['try'].endswith(f'/move?id={id}&heading=north&format=json')
+    assert {**error, 'try': ''} == {'error': "heading was 'nroth'; did you mean north?", 'try': '', 'status': 400}
+    say(f'/move?id={id}&heading=n&steps=40')
+    reply = say(f'/move?id={id}&heading=s&steps=40&format=json')
+    assert reply.status == reply.json()['status'] == 429
+    assert 0 < reply.json()['wait_s'] <= 1 and reply.headers['Retry-After'] == '1'
+    assert say('/mvoe?format=json').json()['status'] == 404
+    assert say('/move?format=json', method='POST').json()['status'] == 405
+    assert say('/move?id=1&id=2&format=json').json()['error'] == 'id came more than once; once is enough'
+    assert say('/chart?since=x').json()['error'] == "since was 'x'; it is a number, 0 or more"
+
+
+def test_format_json_may_be_added_to_any_call(say):
+    """So the usage page says."""
+    id = join(say)
+    for path in (f'/look?id={id}', '/chart?since=0', '/openapi.json?', '/who?', '/health?'):
+        assert say(f'{path}&format=json').json() is not None
+
+
+# --- the same call again ---------------------------------------------------------------------------------------------------
+
+def test_the_same_n_is_the_same_call(say):
+    id = join(say)
+    first = say(f'/move?id={id}&heading=n&steps=3&n=1')
+    again = say(f'/move?id={id}&heading=n&steps=3&n=1')
+    assert (first.status, again) == (200, first)
+    assert say(f'/location?id={id}').startswith(first + ',')
+    assert say(f'/move?id={id}&heading=s&n=1&format=json').json() == dict(zip('xyz', map(int, first.split(',')), strict=True))
+    assert say(f'/move?id={id}&heading=s&n=2') != first
+    assert say(f'/dive?id={id}&direction=down&n=1') != first            # another route
+    other = join(say, 'bob')
+    assert say(f'/move?id={other}&heading=n&n=1') != first              # another player
+
+
+def test_the_last_twenty_replies_are_kept(say):
+    id = join(say)
+    first = say(f'/ping?id={id}&n=first')
+    for number in range(19):
+        say(f'/move?id={id}&heading=n&n={number}')
+    place = say(f'/look?id={id}')
+    assert say(f'/ping?id={id}&n=first') == first
+    for number in range(19):
+        say(f'/move?id={id}&heading=n&n={number}')
+    assert say(f'/look?id={id}') == place
+
+
+def test_the_same_n_is_the_same_call_after_a_restart(server):
+    id = join(server)
+    first = server.say(f'/move?id={id}&heading=n&steps=3&n=one')
+    server.kill()
+    server.start()
+    assert server.say(f'/move?id={id}&heading=n&steps=3&n=one') == first
+    assert server.say(f'/location?id={id}').startswith(first + ',')
+
+
+def test_a_refused_call_does_not_use_up_its_n(say):
+    id = join(say)
+    assert say(f'/move?id={id}&heading=n&steps=99&n=1').status == 400
+    assert say(f'/move?id={id}&heading=n&steps=9&n=1').status == 200
+
+
+# --- what stays secret -----------------------------------------------------------------------------------------------------
+
+def test_an_id_is_told_to_its_owner_only(server):
+    ids = {name: join(server, name) for name in ('ada', 'bob')}
+    for id in ids.values():
+        for path in ('/move?heading=zz', '/move?heading=n', '/look?', '/log?', '/dive?ctrl=q', f'/join?name=ada&Id={id}'):
+            server.say(f'{path}&id={id}')
+        for path in (f'/move?ID={id}&heading=n', f'/move?id={id},ada,1,2,0&heading=n', f'/move?heading={id}', f'/who?{id}',
+                     f'/move?id={id}&id={id}', f'/{id}', f'/move?id={id.upper()}&heading=q', f'/move?id=x{id}x&heading=n'):
+            server.say(path)
+    told = server.log() + server.say('/chart') + server.say('/who') + server.say('/news') + server.say('/score') + server.say(
+        f'/look?id={ids["bob"]}') + server.say(f'/log?id={ids["bob"]}')
+    assert 'ada' in told and "nobody aboard has the id '********'" in told
+    assert ids['ada'] not in told.casefold()
+    assert ids['bob'] not in server.log().casefold()
+
+
+def test_a_new_player_of_an_old_name_inherits_nothing(say):
+    id = join(say)
+    say(f'/move?id={id}&heading=nroth')
+    say(f'/quit?id={id}')
+    again = join(say)
+    assert again != id
+    assert say(f'/log?id={again}') == ''
+    assert say(f'/move?id={id}&heading=n').status == 404
+
+
+# --- bugs ------------------------------------------------------------------------------------------------------------------
+
+BUGS = {'a misspelt attribute': ("turn.boat.nmae", 'AttributeError'), 'an endless recursion': ('rule_name(turn)', 'RecursionError'),
+        'no memory': ('bytearray(1 << 60)', 'MemoryError'), 'not JSON': ('{1, 2}', 'AttributeError')}
+
+
+@pytest.mark.parametrize('bug', BUGS)
+def test_a_bug_in_a_route_is_logged_and_answered_in_the_one_form(tmp_path, bug):
+    """A student's edit, through a real uWSGI, which would drop the body of an ordinary error page."""
+    words, error = BUGS[bug]
+    program = (ROOT / 'mocean.py').read_text(encoding='utf-8')
+    line = "    return {'name': turn.boat.name}\n"
+    assert program.count(line) == 1
+    (tmp_path / 'mocean.py').write_text(program.replace(line, f"    return {{'name': {words}}}\n"
+                                                        if bug != 'not JSON' else f'    return {words}\n'), encoding='utf-8')
+    server = Server(str(tmp_path / 'mocean'), tmp_path).start()
+    try:
+        id = join(server)
+        tried(server, server.say(f'/name?id={id}'), 500, 'the server has a bug here; its log says where, tell your teacher')
+        assert server.say(f'/name?id={id}&format=json').json()['status'] == 500
+        log = server.log()
+        assert 'ada asked for /name and met a bug:' in log and error in log and id not in log
+        assert server.say(f'/move?id={id}&heading=n').status == 200
+    finally:
+        server.kill()
