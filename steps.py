@@ -2,10 +2,12 @@
 
     a browser, or a program           this file, from top to bottom
     -----------------------           ----------------------------------------------------
+                                      NUMBERS   what one may want to change
     /problem?message=5    ------->    READ      text becomes a word, a number, a place
                                       PUZZLES   cold, warm, hot: a hint. Else: the prize
                                       BOARD     who has solved what, in steps.json
     Cold: far too small   <-------    ROUTES    the answer as text or JSON, mistakes as help
+                                      START     a server, on this computer or in the cloud
 
 Start it with `python steps.py` and open http://localhost:8080/steps in a browser.
 
@@ -46,15 +48,13 @@ from bottle import Bottle, request, response, run
 
 # --- NUMBERS ---------------------------------------------------------------------------------------------------------
 
-PORT = int(os.environ.get('PORT', '8080'))
-BIGGEST_PRIME = 10 ** 7 # /begin: the server checks by trying all divisors
-SUMS = 100              # /exchange: so many additions ...
-SECONDS = 30            # ... in so much time
-POND_M = 50             # /duck: the radius of the pond
-DUCK_M_S = 1            # how fast the duck swims
-WOLF_M_S = 4            # how fast the wolf runs along the shore
-BITE_M = 0.5            # how near the wolf must be when the duck lands
-MOST_NAMES = 1000       # on the board
+PORT = int(os.environ.get('PORT', '8080'))      # where `python steps.py` listens
+BIGGEST_PRIME = 9_999_999                       # /begin: the server tries all divisors, and has other work to do
+SUMS, SECONDS = 100, 30                         # /exchange: so many additions in so much time
+POND_M = 50                                     # /duck: the radius of the pond
+DUCK_M_S, WOLF_M_S = 1, 4                       # how fast the duck swims, and the wolf runs along the shore
+BITE_M = 0.5                                    # how near the wolf must be when the duck lands
+MOST_NAMES = 1000                               # on the class board
 
 
 # --- READ ------------------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def begin(message):
     """Begin the second flight of stairs with a prime number above 100. Any one will do."""
     number = whole(message)
     cold(number < 2, 'the smallest prime number is 2.')
-    cold(number > BIGGEST_PRIME, f'stay below {BIGGEST_PRIME}; I check by hand.')
+    cold(number > BIGGEST_PRIME, f'a smaller one, please: up to {BIGGEST_PRIME} I can check by hand.')
     divisor = next((d for d in range(2, math.isqrt(number) + 1) if number % d == 0), number)
     cold(divisor < number and number <= 100, 'neither above 100 nor prime.')
     warm(number <= 100, f'{number} is prime, but not above 100.')
@@ -699,7 +699,7 @@ ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'), 
 
 
 class Threads(socketserver.ThreadingMixIn, WSGIServer):
-    """Python's own little server, with a thread for each request."""
+    """Python's own little server, with a thread for each visitor."""
     daemon_threads = True
     allow_reuse_address = os.name != 'nt'       # on Windows it would let two servers share a port
     request_queue_size = 100

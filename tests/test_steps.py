@@ -41,6 +41,12 @@ def test_a_message_cannot_forge_a_line_in_the_log(server):
     assert '          Server received message: one two  [2J\n' in server.log()
 
 
+def test_the_front_door_leads_to_the_first_step(say):
+    assert path(say('/').lines[-1].removeprefix('try: ')) == '/steps'
+    assert '<a href="/steps">' in say('/', headers={'Accept': 'text/html'})
+    assert path(say('/?format=json').json()['try']) == '/steps'
+
+
 def test_any_script_is_welcome(say):
     assert say('/steps?message=héllo 世界 🦆').endswith('héllo 世界 🦆')
     assert say('/steps?message=%FF%00').endswith('\ufffd ')

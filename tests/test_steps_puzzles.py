@@ -46,7 +46,7 @@ HINTS = {
     'begin': [
         ('0', 'Cold: the smallest prime number is 2.'),
         ('-7', 'Cold: the smallest prime number is 2.'),
-        ('99999999999', 'Cold: stay below 10000000; I check by hand.'),
+        ('99999999999', 'Cold: a smaller one, please: up to 9999999 I can check by hand.'),
         ('100', 'Cold: neither above 100 nor prime.'),
         ('97', 'Warm: 97 is prime, but not above 100.'),
         ('121', 'Warm: above 100, but 121 is 11 times 11.'),

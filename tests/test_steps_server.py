@@ -200,6 +200,13 @@ def test_a_new_class_begins_where_the_file_is_removed(tmp_path):
     os.close(board.held)
 
 
+def test_a_folder_that_cannot_be_used_says_so(tmp_path):
+    with pytest.raises(steps.Refusal) as refused:
+        steps.Board(tmp_path / 'missing').open()
+    assert str(refused.value) == 'the class board cannot be opened: No such file or directory; tell your teacher'
+    assert refused.value.status == 503
+
+
 def test_a_full_board_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(steps, 'MOST_NAMES', 2)
     board = steps.Board(tmp_path)
@@ -266,6 +273,8 @@ def test_steps_rides_along_with_mocean(start):
     assert server('/steps?mesage=hello').lines == ['steps has no parameter mesage; did you mean message?',
                                                    f'try: {server.url}/steps?message=hello']
     assert server('/puzle').lines[0] == 'there is no /puzle here; did you mean /puzzle?'
+    assert server('/puzzle?message=leaf', method='POST').lines == ['POST is not spoken here, only GET',
+                                                                   f'try: {server.url}/puzzle?message=leaf']
     assert server('/mocean').status == 200 and 'Steps' not in server('/')
 
 
