@@ -778,21 +778,24 @@ def arrive(turn):
 def travel(turn, dx, dy, legs, **fields):
     """The boat goes so many legs of (dx, dy) cells: a rising floor lifts it, new sectors and going round count."""
     boat, x, y, z = turn.boat, turn.boat.x, turn.boat.y, turn.boat.z
-    new = {}
+    sectors = {}
     for leg in range(1, legs + 1):
         x, y = wrap(boat.x + dx * leg, WIDTH_CELLS), wrap(boat.y + dy * leg, HEIGHT_CELLS)
-        new[sector_key(x, y)] = True
+        sectors[sector_key(x, y)] = True
         if z:
             z = min(z, turn.ocean.floor(x, y))
-    if not (0 <= boat.x + dx * legs < WIDTH_CELLS and 0 <= boat.y + dy * legs < HEIGHT_CELLS):
-        fields['wrapped'] = True
+    if dx:
+        fields.update(x=x, east=boat.east + dx * legs)
+    if dy:
+        fields.update(y=y, north=boat.north + dy * legs)
     if z != boat.z:
         fields['z'] = z
-    turn.steer(x=x, y=y, at=turn.now, east=boat.east + dx * legs, north=boat.north + dy * legs, **fields)
-    chart(turn, new)
+    if x != boat.x + dx * legs or y != boat.y + dy * legs:
+        fields['wrapped'] = True
+    turn.steer(at=turn.now, **fields)
+    chart(turn, sectors)
     for way, cells, size in (('east-west', turn.boat.east, WIDTH_CELLS), ('north-south', turn.boat.north, HEIGHT_CELLS)):
-        if abs(cells) >= size and way not in boat.finds:
-            turn.steer(score=turn.boat.score + ROUND_POINTS, finds=(*turn.boat.finds, way))
+        if abs(cells) >= size and reward(turn, way, ROUND_POINTS):
             turn.news(f'{boat.name} went all the way round, {way}')
 
 
@@ -911,10 +914,11 @@ def rule_move(turn, heading, steps):
     if steps > most:
         raise Refusal(f'steps was {steps}; your boat goes at most {most} cells a second now', fix={'steps': str(most)})
     dx, dy = HEADINGS[heading]
-    travel(turn, dx, dy, steps, paid=pay(turn, steps), heading=math.atan2(dy, dx))
-    facts = tell_place(turn.boat)
-    turn.story = f'{turn.boat.name} moved {heading} to {as_text(facts)}'
-    return facts
+    angle = math.atan2(dy, dx)
+    travel(turn, dx, dy, steps, paid=pay(turn, steps), **({} if angle == turn.boat.heading else {'heading': angle}))
+    if LOG_MOVES:
+        turn.story = f'{turn.boat.name} moved {heading} to {as_text(tell_place(turn.boat))}'
+    return tell_place(turn.boat)
 
 
 def rule_look(turn):
@@ -1206,7 +1210,7 @@ def merge(ocean, change):
         rows = getattr(ocean, table)
         for key, fields in patch.items():
             old = rows.get(key)
-            new = fields if fields is None else old.but(**fields) if old else TABLES[table](**fields)
+            new = None if fields is None else old.but(**fields) if old else TABLES[table](**fields)
             if table == 'boats':
                 note_boat(ocean, key, old, new)
             if new:
@@ -1221,12 +1225,15 @@ def note_boat(ocean, key, old, new):
     """Keep the ways to find a boat: by its id, by its sector, and whether it sails."""
     if old and not (new and new.id == old.id):
         del ocean.keys[old.id]
-    if new:
+    if new and not (old and new.id == old.id):
         ocean.keys[new.id] = key
-    here = new and sector(new.x, new.y)
+    here = sector(new.x, new.y) if new else None
     if ocean.berths.get(key) != here:
         put_boat(ocean, key, here)
-    (ocean.sailing.add if new and new.speed else ocean.sailing.discard)(key)
+    if new and new.speed:
+        ocean.sailing.add(key)
+    elif old and old.speed:
+        ocean.sailing.discard(key)
 
 
 def put_boat(ocean, key, here):
