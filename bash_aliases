@@ -125,12 +125,18 @@ function ended() {
 /Address already in use/                       { clue = "port" }
 line ~ /^[A-Za-z_.]*(Error|Exception|Exit): /  { clue = line }
 /Fatal Python error/                           { fatal = line }
-/HARAKIRI ON WORKER/                           { loop = 1 }
+/Timeout \(0:|HARAKIRI ON WORKER/             { loop = 1 }
 /status=217\/USER/     { tell("The unit names a user who does not exist (User=).", "sudo systemctl edit " game) }
 /status=200\/CHDIR/    { tell("The unit names a folder that is not there (WorkingDirectory=).",
                              "sudo systemctl edit " game) }
 /respawned uWSGI http/ { tell("The router, which talks to the browsers, was killed; a new one took over.",
                               "Nothing is lost.") }
+/met a bug:/           { bug = line; sub(/ and met a bug:/, "", bug); clue = ""; waiting = 1 }
+waiting && clue != ""  { waiting = 0; tell("A request met a bug (" clue "). It was answered, the game went on.",
+                                           bug ": the lines after that in " game "_journal show where.") }
+/cannot be written: |the disk refuses/ { tell("The disk is full or broken: calls that change something were refused.",
+                                           "Nothing is lost. mocean_doctor says how much is free, and what to do.") }
+/ cannot be read \(/   { tell(line, "The last good copy and its journal were used; the broken file is kept.") }
 /DAMN ! worker/        { worker(); loop = fatal = "" }
 /halted: systemd says/ { ended() }
 END { flush() }'
@@ -141,9 +147,7 @@ _game_backup() {                        # the journal first: a change that is in
     local part file copy
     file=$MOCEAN_BACKUPS/mocean-$(date +%Y-%m-%d-%H%M%S).tar.gz
     copy=$(mktemp -d)
-    for part in mocean.journal mocean.json steps.json; do
-        [ ! -e "$MOCEAN_STATE/$part" ] || cp -p "$MOCEAN_STATE/$part" "$copy"
-    done
+    cp -p "$MOCEAN_STATE"/*.journal "$copy"; cp -p "$MOCEAN_STATE"/*.json "$copy"
     [ ! -e "$MOCEAN_STATE/data.sqlite" ] || python3 -c '
 import sqlite3, sys
 sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))' "$MOCEAN_STATE/data.sqlite" "$copy/data.sqlite"
@@ -156,7 +160,7 @@ sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))' "$MOCEAN_STAT
 _game_restore() {
     [ -r "${1:-}" ] || { echo "Which copy? mocean_restore FILE, with one of:"; ls -d "$MOCEAN_BACKUPS"/*; return 1; }
     sudo systemctl stop mocean steps
-    _game_aside steps.json && tar -C "$MOCEAN_STATE" -xzf "$1"
+    _game_aside "$MOCEAN_STATE/steps.json" && tar -C "$MOCEAN_STATE" -xzf "$1"
     sudo systemctl start mocean && echo "The ocean of $1 is back, and the game is up."
 }
 
@@ -172,8 +176,8 @@ _game_new() {
 _game_aside() {                         # nothing is ever deleted: it goes to a folder with a date in its name
     local part aside; aside=$MOCEAN_STATE/before-$(date +%Y-%m-%d-%H%M%S)
     mkdir -p "$aside"
-    for part in mocean.json mocean.journal data.sqlite data.sqlite-wal data.sqlite-shm "$@"; do
-        [ ! -e "$MOCEAN_STATE/$part" ] || mv "$MOCEAN_STATE/$part" "$aside"
+    for part in "$MOCEAN_STATE"/{mocean.*,data.sqlite*} "$@"; do
+        [ ! -e "$part" ] || mv "$part" "$aside"
     done
     echo "What was there is kept in $aside."
 }

@@ -1666,14 +1666,20 @@ def save(sea):
 
 
 def keep_tending(sea):
+    watch(sea)                   # before anybody can hold the lock for ever
     while not sea.closing.wait(SYNC_S):
         try:
-            if sea.watched:      # whoever holds the lock for too long is shown in the log, and ended with the worker
-                with sea.lock:
-                    faulthandler.dump_traceback_later(STUCK_S, exit=True)
+            with sea.lock:
+                watch(sea)
             tend(sea)
         except Exception:        # the sea must be tended as long as the game runs; what went wrong is in the log
             log('tending the sea failed:\n' + traceback.format_exc())
+
+
+def watch(sea):
+    """Whoever holds the lock until the time is over is shown in the log, and ended with the worker."""
+    if sea.watched:
+        faulthandler.dump_traceback_later(STUCK_S, exit=True)
 
 
 # --- RUNS: why did it halt? ------------------------------------------------------------------------------------------
@@ -2144,9 +2150,27 @@ def ride_along(app, sea, name):
 
 def wsgi(app):
     """The WSGI application: the same headers on every answer. uWSGI would throw away the body that comes with exc_info."""
+    threads = set()               # those that have served before
+
     def application(environ, start_response):
-        return app(environ, lambda status, headers, exc_info=None: start_response(status, headers + ALWAYS))
+        def start(status, headers, exc_info=None):
+            return start_response(status, headers + ALWAYS)
+        if threading.get_ident() not in threads:
+            threads.add(threading.get_ident())
+            hear_crashes()
+        try:
+            return app(environ, start)
+        except SystemExit:        # a sys.exit() in a rule: uWSGI would leave the client and the thread hanging
+            log(f'{shown(environ["PATH_INFO"])} met a bug:\n{traceback.format_exc()}')
+            start('500 Internal Server Error', [('Content-Type', TEXT)])
+            return [b'the server has a bug here; its log says where, tell your teacher']
     return application
+
+
+def hear_crashes():
+    """uWSGI's threads block all signals: a crash in C code would pass without the traceback of faulthandler."""
+    if hasattr(signal, 'pthread_sigmask'):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT})
 
 
 def open_now(sea):

@@ -1,0 +1,434 @@
+"""What can go wrong on the VM, done on purpose, one after the other: each time the game is back within its
+bound, nothing that was answered is lost, and `mocean_why` says what it was."""
+import concurrent.futures
+import contextlib
+import http.client
+import socket
+import statistics
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+from conftest import ROOT, Answer, free_port, poll
+
+pytestmark = pytest.mark.systemd
+GAME = 'http://127.0.0.1:8080'
+STATE = '/var/lib/mocean'
+LIMIT_S = 10                                   # as long may one request take
+
+
+def get(path, timeout=30):
+    """One request, on a connection of its own."""
+    connection = http.client.HTTPConnection('127.0.0.1', 8080, timeout=timeout)
+    with contextlib.closing(connection):
+        connection.request('GET', path)
+        reply = connection.getresponse()
+        return Answer.of(reply.status, reply.getheaders(), reply.read())
+
+
+def join(name):
+    reply = get(f'/join?name={name}')
+    assert reply.status == 200, reply
+    return reply.split(',')[0]
+
+
+def place(id):
+    reply = get(f'/location?id={id}')
+    assert reply.status == 200, reply
+    return reply.split(',')[:3]
+
+
+def names(word, count):
+    """word + a, b, ... z, ba, bb: names are letters."""
+    letters = 'abcdefghijklmnopqrstuvwxyz'
+    return [f'{word}{letters[i // 26]}{letters[i % 26]}' for i in range(count)]
+
+
+@contextlib.contextmanager
+def asking(path):
+    """Meanwhile somebody asks for this, and may wait in vain."""
+    def ask():
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            get(path)
+    thread = threading.Thread(target=ask)
+    thread.start()
+    yield
+    thread.join()
+
+
+@pytest.fixture
+def traps(vm):
+    """The game with the routes of traps.py, put in by a reload, as a teacher would."""
+    vm.sh('rm /home/ubuntu/mocean.py')
+    vm.put('/home/ubuntu/mocean.py', (ROOT / 'tests' / 'traps.py').read_text())
+    try:
+        vm.sh('systemctl reload-or-restart mocean')
+        poll(lambda: get('/trap?kind=sleeps').status == 200)
+        vm.mark()
+        yield vm
+    finally:
+        vm.sh('ln -sfn mocean/mocean.py /home/ubuntu/mocean.py; systemctl restart mocean')
+
+
+# ---------------------------------------------------------------- processes that are killed
+
+
+def crew(word, count=40):
+    return {id: place(id) for id in map(join, names(word, count))}
+
+
+def all_there(boats, word):
+    """Everybody is where they were, and no boat is given out twice."""
+    assert {id: place(id) for id in boats} == boats
+    assert join(f'{word}late') not in boats
+
+
+def test_1_a_killed_worker_is_back_in_two_seconds_with_all_boats(vm):
+    boats = crew('Worker', 200)
+    worker, _ = vm.children()
+    vm.sh(f'kill -9 {worker}')
+    poll(vm.answers, 2)
+    all_there(boats, 'Worker')
+    assert 'The worker was killed' in vm.user('mocean_why')
+
+
+def test_2_a_killed_master_is_back_in_four_seconds_with_all_boats(vm):
+    boats = crew('Master')
+    vm.sh(f'kill -9 {vm.master()}')
+    poll(lambda: vm.master() and vm.answers(), 4)
+    all_there(boats, 'Master')
+    assert 'The master was killed' in vm.user('mocean_why')
+
+
+def test_3_a_killed_router_is_back_in_two_seconds(vm):
+    boats = crew('Router')
+    _, router = vm.children()
+    vm.sh(f'kill -9 {router}')
+    poll(vm.answers, 2)
+    all_there(boats, 'Router')
+    assert 'The router' in vm.user('mocean_why')
+
+
+def test_kills_under_load_lose_nothing_that_was_answered(vm):
+    stop, answered = threading.Event(), {}
+
+    def sail(id):
+        while not stop.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                reply = get(f'/move?id={id}&heading=north', timeout=5)
+                if reply.status == 200:
+                    answered[id].append(reply.split(',')[1])
+            time.sleep(0.02)
+
+    boats = list(map(join, names('Load', 8)))
+    answered.update({id: [place(id)[1]] for id in boats})
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        sailing = [pool.submit(sail, id) for id in boats]
+        try:
+            for process in ('worker', 'master', 'worker'):
+                enough = sum(map(len, answered.values())) + 50
+                poll(lambda: sum(map(len, answered.values())) > enough)                         # noqa: B023
+                vm.sh(f'kill -9 {vm.master() if process == "master" else vm.children()[0]}')
+                poll(vm.answers, 4)
+        finally:
+            stop.set()
+    for sailed in sailing:
+        sailed.result()
+    for id in boats:                            # one move may have been done and not been answered
+        assert int(place(id)[1]) - int(answered[id][-1]) in range(0, 4), answered[id][-3:]
+
+
+# ---------------------------------------------------------------- stops and starts
+
+
+@pytest.mark.parametrize('trap', ['sleeps', 'loops'])
+def test_4_a_busy_game_stops_in_five_seconds(traps, trap):
+    with asking(f'/trap?kind={trap}'):
+        traps.sh('sleep 0.3; systemctl stop mocean', timeout=5)
+    assert traps.state() == 'inactive'
+
+
+def test_11_a_reload_loses_no_request(vm):
+    stop, wrong = threading.Event(), []
+
+    def play(id):
+        turns = 0
+        while not stop.is_set():
+            try:
+                reply = get(f'/location?id={id}')
+                wrong.extend([] if reply.status == 200 else [reply])
+            except (OSError, http.client.HTTPException) as problem:
+                wrong.append(problem)
+            turns += 1
+        return turns
+
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        playing = [pool.submit(play, join(name)) for name in names('Reload', 20)]
+        try:
+            for _ in range(3):
+                worker, _ = vm.children()
+                vm.user('mocean_reload')
+                assert vm.children()[0] != worker
+        finally:
+            stop.set()
+    assert wrong == []
+    assert sum(played.result() for played in playing) > 100
+
+
+def test_11_a_file_with_a_mistake_is_not_reloaded(vm):
+    vm.sh('rm /home/ubuntu/mocean.py')
+    vm.put('/home/ubuntu/mocean.py', 'def x(:')
+    try:
+        worker, _ = vm.children()
+        vm.fails('mocean_reload')
+        assert 'SyntaxError' in vm.journal()
+        assert vm.answers() and vm.children()[0] == worker
+    finally:
+        vm.sh('ln -sfn mocean/mocean.py /home/ubuntu/mocean.py')
+
+
+def test_12_a_file_with_a_mistake_does_not_start_and_is_up_once_mended(vm):
+    vm.sh('rm /home/ubuntu/mocean.py')
+    vm.put('/home/ubuntu/mocean.py', 'import nothing_of_that_name')
+    try:
+        assert 'failed' in vm.fails('mocean_restart')
+        assert 'mocean did not start: the lines above say why' in vm.journal()
+        assert "could not be loaded: ModuleNotFoundError: No module named 'nothing_of_that_name'" in vm.user('mocean_why')
+        time.sleep(6)                           # long enough for five more tries, after which systemd would give up
+    finally:
+        vm.sh('ln -sfn mocean/mocean.py /home/ubuntu/mocean.py')
+    poll(vm.answers, 3)
+
+
+def test_13_a_port_that_is_taken_is_named_and_the_game_is_up_once_it_is_free(vm):
+    vm.sh('systemctl stop mocean')
+    vm.sh('systemd-run --quiet --unit squatter --service-type exec /usr/bin/python3 -m http.server 8080')
+    try:
+        poll(lambda: vm.sh('ss -Hltn sport = :8080'))
+        assert 'failed' in vm.fails('mocean_start')
+        assert 'Port 8080 was taken by another program' in vm.user('mocean_why')
+        assert 'Port 8080 belongs to another program: "python3"' in vm.user('mocean_doctor')
+    finally:
+        vm.sh('systemctl stop squatter')
+    poll(vm.answers, 3)
+
+
+def test_a_missing_environment_is_named_and_the_game_is_up_once_it_is_there(vm):
+    vm.sh('mv /home/ubuntu/miniconda /home/ubuntu/elsewhere')
+    try:
+        assert 'failed' in vm.fails('mocean_restart')
+        assert 'There is no uwsgi' in vm.user('mocean_why')
+        assert 'uWSGI cannot be run' in vm.user('mocean_doctor')
+    finally:
+        vm.sh('mv /home/ubuntu/elsewhere /home/ubuntu/miniconda')
+    poll(vm.answers, 3)
+
+
+def test_15_a_second_game_on_the_same_ocean_is_refused_loudly(vm):
+    id, port = join('Second'), free_port()
+    here = place(id)
+    said = vm.user(f'cd; mocean_activate; STATE_DIRECTORY={STATE} timeout -s KILL 5 uwsgi --http :{port} --wsgi-file '
+                   f'mocean.py --master --lazy-apps --need-app & sleep 1.5; curl -s http://127.0.0.1:{port}/join?name=Twin; '
+                   f'wait')
+    assert 'another process' in said.lower()
+    assert place(id) == here and vm.answers()
+
+
+# ---------------------------------------------------------------- mistakes in a route
+
+
+@pytest.mark.parametrize('trap', ['loops', 'hangs'])
+def test_5_a_request_that_never_ends_is_ended(traps, trap):
+    worker, _ = traps.children()
+    with asking(f'/trap?kind={trap}'):
+        poll(lambda: traps.children()[0] not in (worker, 0) and traps.answers(), LIMIT_S + 3)
+    assert 'A request did not end' in traps.user('mocean_why')
+    assert f'in {trap}' in traps.journal()
+
+
+@pytest.mark.parametrize('trap', ['crashes', 'exits', 'leaves'])
+def test_6_a_crash_in_a_route_does_not_hurt_the_others(traps, trap):
+    boats = crew('Crash' + trap[0] + trap[-3:], 10)
+    with asking(f'/trap?kind={trap}'):
+        poll(traps.answers, 2)
+    poll(traps.answers, 2)
+    all_there(boats, 'Crash' + trap[0] + trap[-3:])
+    if trap == 'crashes':
+        assert 'File "mocean.py"' in traps.journal() and 'in crashes' in traps.journal()
+        assert 'crashed in C code' in traps.user('mocean_why')
+    if trap == 'exits':
+        assert 'The worker ended by itself' in traps.user('mocean_why')
+
+
+def test_7_a_mistake_in_a_route_is_answered_in_words(traps):
+    reply = get('/trap?kind=fails')
+    assert reply.status == 500 and len(reply) > 10 and 'Traceback' not in reply
+    assert 'ValueError: a trap' in traps.journal()
+    assert 'A request met a bug (ValueError: a trap)' in traps.user('mocean_why')
+
+
+def test_a_route_that_eats_all_memory_costs_only_its_worker(traps):
+    boats = crew('Memory', 10)
+    with asking('/trap?kind=swells'):
+        poll(lambda: 'DAMN' in traps.journal(), 20)
+    poll(traps.answers, 3)
+    all_there(boats, 'Memory')
+    assert 'Out of memory: since the last start the kernel killed' in traps.user('mocean_why')
+
+
+# ---------------------------------------------------------------- clients
+
+
+def test_8_a_session_of_requests_loses_nothing(vm):
+    with requests.Session() as session:
+        for _ in range(3000):
+            assert session.get(f'{GAME}/health').status_code == 200
+
+
+def test_9_long_addresses(vm):
+    for length in 1800, 4000, 16000:
+        assert get('/health?x=' + 'x' * length).status in (200, 400), length
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        assert get('/health?x=' + 'x' * 20000).status >= 400
+    assert vm.answers()
+
+
+def test_10_slow_and_silent_clients_are_not_noticed(vm):
+    def connect(text):
+        connection = socket.create_connection(('127.0.0.1', 8080))
+        connection.sendall(text)
+        return connection
+
+    post = b'POST /move HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nslowly'
+    with contextlib.ExitStack() as stack:
+        for text, count in ((post, 30), (b'GET /health HTTP/1.1\r\nHo', 200), (b'', 1300)):
+            for _ in range(count):
+                stack.enter_context(connect(text))
+        waits = []
+        for _ in range(30):
+            began = time.monotonic()
+            assert get('/health').status == 200
+            waits.append(time.monotonic() - began)
+    assert statistics.median(waits) < 0.1
+
+
+WEIRD = ['HEAD /health HTTP/1.1\r\nHost: x', 'POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 0',
+         'GET /join?name=%00 HTTP/1.1\r\nHost: x', 'GET /join?name=%ff HTTP/1.1\r\nHost: x',
+         'GET /%ff HTTP/1.1\r\nHost: x', 'GET /%00 HTTP/1.1\r\nHost: x', 'BREW /health HTTP/1.1\r\nHost: x',
+         'POST /join HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked', 'GET /health HTTP/1.1\r\nHost: x\r\nX: \xff\xfe',
+         'GET /health', '\x16\x03\x01\x02garbage', '\x00' * 1000, 'GET /health HTTP/9.9']
+
+
+def test_16_weird_requests_are_no_error_of_the_server(vm):
+    for weird in WEIRD:
+        with contextlib.suppress(ConnectionResetError, TimeoutError), \
+                socket.create_connection(('127.0.0.1', 8080), timeout=2) as connection:
+            connection.sendall(weird.encode('latin-1') + b'\r\n\r\n')
+            status = connection.recv(100).partition(b' ')[2][:1]
+            assert status != b'5', weird
+        assert vm.answers(), weird
+
+
+def test_ids_never_reach_the_journal(traps):
+    id = join('Secret')
+    for path in f'/move?id={id}&heading=nroth', f'/trap?kind=fails&id={id}', f'/nonsense?id={id}', f'/trap?kind=exits&id={id}':
+        with contextlib.suppress(http.client.HTTPException, OSError):
+            get(path)
+    with socket.create_connection(('127.0.0.1', 8080)) as connection:       # somebody who does not wait for the reply
+        connection.sendall(f'GET /trap?kind=sleeps&id={id} HTTP/1.1\r\nHost: x\r\n\r\n'.encode())
+    with asking(f'/trap?kind=loops&id={id}'):
+        poll(lambda: 'Timeout (0:' in traps.journal(), LIMIT_S + 3)
+    poll(traps.answers)
+    assert id not in traps.journal() and 'Secret joined' in traps.journal()
+
+
+# ---------------------------------------------------------------- the disk
+
+
+TAILS = {'Half': '{"half', 'Nulls': r'\0\0\0\0\0\0\0\0', 'Garbage': r'garbage\n{"number": "x"}\n[]\n', 'Whole': ''}
+
+
+@pytest.mark.parametrize('word', TAILS)
+def test_14_a_torn_journal_loads_and_the_next_record_survives(vm, word):
+    boats = crew(word, 3)
+    vm.sh(f"systemctl kill -s KILL mocean; systemctl stop mocean; printf '{TAILS[word]}' >> {STATE}/mocean.journal; "
+          f"echo left over > {STATE}/mocean.json.tmp; systemctl start mocean")
+    all_there(boats, word)
+    vm.sh('systemctl kill -s KILL mocean; systemctl stop mocean; systemctl start mocean')
+    all_there(boats, word + 'later')
+
+
+def test_14_an_empty_or_missing_journal_is_no_problem(vm):
+    boats = crew('Missing', 3)
+    for do in f': > {STATE}/mocean.journal', f'rm {STATE}/mocean.journal':
+        vm.sh(f'systemctl restart mocean; systemctl stop mocean; {do}; systemctl start mocean')
+        assert {id: place(id) for id in boats} == boats
+
+
+def test_14_a_state_that_cannot_be_read_is_set_aside_and_said(vm):
+    boats = crew('Broken', 3)
+    vm.sh(f'systemctl stop mocean; printf "{{ broken" > {STATE}/mocean.json; systemctl start mocean')
+    assert {id: place(id) for id in boats} == boats
+    assert 'mocean.json cannot be read' in vm.user('mocean_why')
+    assert '{ broken' in vm.sh(f'cat {STATE}/mocean.json-*')
+
+
+def test_a_full_disk_is_said_and_survived(vm):
+    vm.sh(f'systemctl stop mocean; mount -t tmpfs -o size=1M,mode=700 full {STATE}')
+    try:
+        vm.sh('systemctl start mocean')
+        id = join('Full')
+        here = place(id)
+        vm.sh(f'head -c 2M /dev/zero > {STATE}/filler', check=False)
+        refused = poll(lambda: [reply for reply in [get(f'/move?id={id}&heading=north')] if reply.status == 503])
+        assert 'disk' in refused[0]
+        assert place(id)[0] == here[0]
+        vm.sh(f'rm {STATE}/filler')
+        poll(lambda: get(f'/move?id={id}&heading=north').status == 200)
+        assert 'The disk is full' in vm.user('mocean_why')
+    finally:
+        vm.sh(f'systemctl stop mocean; umount {STATE}; systemctl start mocean')
+
+
+def test_a_start_that_never_ends_is_ended_and_tried_again(vm):
+    vm.sh('rm /home/ubuntu/mocean.py; mkdir -p /run/systemd/system/mocean.service.d; '
+          'printf "[Service]\nTimeoutStartSec=3\n" > /run/systemd/system/mocean.service.d/soon.conf')
+    vm.put('/home/ubuntu/mocean.py', 'while True: pass')
+    try:
+        vm.user('mocean_daemon')
+        assert 'failed' in vm.fails('mocean_restart')
+        assert 'It did not start in time' in vm.user('mocean_why')
+    finally:
+        vm.sh('ln -sfn mocean/mocean.py /home/ubuntu/mocean.py; rm -r /run/systemd/system/mocean.service.d; '
+              'systemctl daemon-reload; systemctl restart mocean')
+    assert vm.answers()
+
+
+def test_the_show(vm):
+    """As a teacher would: start, play, kill the master, ask why, play on from the same cell."""
+    vm.user('mocean_stop; mocean_start')
+    id = join('Show')
+    for heading in 'north', 'east', 'north':
+        assert get(f'/move?id={id}&heading={heading}').status == 200
+    here = place(id)
+    vm.user('mocean_kill')
+    poll(vm.answers, 4)
+    assert 'The master was killed' in vm.user('mocean_why')
+    assert place(id) == here
+    assert get(f'/move?id={id}&heading=north').status == 200
+
+
+def test_the_set_up_script_can_run_twice(vm):
+    id = join('Twice')
+    here, master, key = place(id), vm.master(), vm.sh('cat /home/ubuntu/mocean.env')
+    for _ in range(2):
+        assert 'Done' in vm.setup()
+    assert place(id) == here and vm.master() == master and vm.sh('cat /home/ubuntu/mocean.env') == key
+    assert vm.sh('grep -c bash_aliases /home/ubuntu/.bash_aliases') == '1'
+
+
+def test_curl_is_all_that_one_needs(vm):
+    done = subprocess.run(['curl', '-sS', f'{GAME}/join?name=Curl'], capture_output=True, text=True, timeout=10)
+    assert done.returncode == 0 and done.stdout.split(',')[1] == 'Curl'
