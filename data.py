@@ -42,7 +42,7 @@ import threading
 import time
 import traceback
 import urllib.parse
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from wsgiref.simple_server import WSGIServer
 
@@ -57,9 +57,12 @@ PRUNE_EVERY_SECONDS = 60            # and then at most
 PRUNE_ROWS = 10_000                 # rows of each table at a time, so that writing never takes long
 WAITING_ROWS = 100_000              # rows kept in memory while the disk is full
 MOST_ROWS = 1_000_000               # of one answer
-MOST_SECONDS = 8.0                  # for making one answer: uWSGI loses patience with a request after 10
+MOST_SECONDS = 20.0                 # for making one answer: uWSGI's router gives up on one after 30
 HTML_ROWS = 1_000                   # a browser shows the first ones
 BLOCK_ROWS = 500                    # rows between two pauses: a move never waits longer than these take
+LONG_BLOCKS = 40                    # an answer of more blocks is a long one
+LONG_AT_A_TIME = 2                  # so many long answers are made at a time, the next ones wait for their turn,
+LONG_WAITING = 10                   # and more than these are asked to come again: the game needs the threads
 PAUSE_SECONDS = 0.0005
 MEMORY_BYTES = 1_000_000            # a longer answer is spooled to a file without a name
 FREE_BYTES = 200_000_000            # of disk that no answer may take: the game needs them
@@ -196,6 +199,8 @@ class Store:
         self.broken = False                 # a reader found the file damaged
         self.troubles = set()               # what the log has said already
         self.next_prune = 0.0
+        self.making = threading.Semaphore(LONG_AT_A_TIME)
+        self.admitted = threading.Semaphore(LONG_AT_A_TIME + LONG_WAITING)
         self.waiting = {id: collections.deque(maxlen=WAITING_ROWS) for id in (TRACKS.id, SOUNDINGS.id)}
 
     def keep(self, tracks=(), soundings=()):
@@ -297,6 +302,22 @@ class Store:
         db.executescript(schema(TRACKS) + schema(SOUNDINGS))
         return db
 
+    @contextmanager
+    def turn(self, end):
+        """Wait until one more long answer may be made, but not beyond the end."""
+        busy = Refusal(503, 'Service Unavailable: Many others are asking for much at this moment. Please try again.')
+        if not self.admitted.acquire(blocking=False):
+            raise busy
+        try:
+            if not self.making.acquire(timeout=max(0, end - time.monotonic())):
+                raise busy
+            try:
+                yield
+            finally:
+                self.making.release()
+        finally:
+            self.admitted.release()
+
     def explain(self, error):
         """The refusal for a read that failed; a damaged file is set aside at the next write."""
         if isinstance(error, sqlite3.OperationalError) and str(error) == 'interrupted':
@@ -332,6 +353,9 @@ class Query:
 
     def sql(self):
         """The whole question in SQL; its values are in `values`."""
+        return f'{self.unordered_sql()} ORDER BY {", ".join(self.order_by())}'
+
+    def unordered_sql(self):
         columns = ', '.join(sql_column(variable) for variable in self.variables)
         where = ' WHERE ' + ' AND '.join(self.where) if self.where else ''
         source = self.dataset.id + where
@@ -340,7 +364,7 @@ class Query:
             groups = f'PARTITION BY {", ".join(group)} ' if group else ''
             source = (f'(SELECT *, row_number() OVER ({groups}ORDER BY {last} {self.pick}, rowid DESC) AS place '
                       f'FROM {source}) WHERE place = 1')
-        return f'SELECT {"DISTINCT " * self.distinct}{columns} FROM {source} ORDER BY {", ".join(self.order_by())}'
+        return f'SELECT {"DISTINCT " * self.distinct}{columns} FROM {source}'
 
     def order_by(self):
         """Asked-for variables first; else distinct rows by all their columns, and any others as time went by."""
@@ -547,26 +571,34 @@ def tabledap(store, dataset, raw, html_only):
 def read_blocks(store, query, html_only):
     """The rows, some at a time. SQLite works without holding up Python, and the pauses let the game take its turns."""
     end = time.monotonic() + MOST_SECONDS
-    sql = query.sql()
     try:
-        with closing(store.read()) as db:
+        with closing(store.read()) as db, ExitStack() as stack:
             db.set_progress_handler(lambda: time.monotonic() > end, 100_000)
-            if html_only:
-                sql += f' LIMIT {HTML_ROWS}'
-            elif db.execute(f'SELECT 1 FROM ({sql}) LIMIT 1 OFFSET {MOST_ROWS}', query.values).fetchone():
-                raise too_much(f'nRows > {MOST_ROWS}')
-            rows = db.execute(sql, query.values)
-            found = False
-            while block := rows.fetchmany(BLOCK_ROWS):
-                found = True
+            for number, block in enumerate(ask_database(db, query, html_only)):
+                if number == LONG_BLOCKS:
+                    stack.enter_context(store.turn(end))
+                if number and time.monotonic() > end:
+                    raise sqlite3.OperationalError('interrupted')
                 yield block
                 time.sleep(PAUSE_SECONDS)
-                if time.monotonic() > end:
-                    raise sqlite3.OperationalError('interrupted')
-            if not found:
-                raise no_rows()
     except sqlite3.Error as error:
         raise store.explain(error) from error
+
+
+def ask_database(db, query, html_only):
+    """The rows in blocks; a refusal when there are none, or too many."""
+    sql = query.sql()
+    if html_only:
+        sql += f' LIMIT {HTML_ROWS}'
+    elif db.execute(f'SELECT 1 FROM ({query.unordered_sql()}) LIMIT 1 OFFSET {MOST_ROWS}', query.values).fetchone():
+        raise too_much(f'nRows > {MOST_ROWS}')
+    rows = db.execute(sql, query.values)
+    block = rows.fetchmany(BLOCK_ROWS)
+    if not block:
+        raise no_rows()
+    while block:
+        yield block
+        block = rows.fetchmany(BLOCK_ROWS)
 
 
 # --- GRID ------------------------------------------------------------------------------------------------------------
@@ -1072,7 +1104,7 @@ def server_address():
 
 def reply(format, table, store):
     """The whole answer is made before the first byte leaves: an error can still be told, and a slow reader
-    holds up nobody, for the server program hands him a finished file."""
+    holds up nobody, for uWSGI hands him the finished file on the side (--offload-threads)."""
     media_type, write = format
     with ExitStack() as stack:
         spool = stack.enter_context(tempfile.SpooledTemporaryFile(MEMORY_BYTES, dir=store.path.parent))

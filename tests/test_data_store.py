@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from conftest import ROOT, poll
@@ -253,6 +254,29 @@ def test_no_answer_is_spooled_to_a_disk_that_is_nearly_full(tmp_path, monkeypatc
     assert say('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=503;')
     assert say('/erddap/tabledap/tracks.csv?&time<100').status == 200
     assert {file.name for file in tmp_path.iterdir()} <= {'data.sqlite', 'data.sqlite-wal', 'data.sqlite-shm'}
+    app.store.close()
+
+
+def test_long_answers_wait_for_their_turn_and_the_threads_of_the_game_stay_free(tmp_path, monkeypatch):
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    app.store.keep([track(second) for second in range(60_000)])
+    say = talk(app)
+    with app.store.turn(time.monotonic()), app.store.turn(time.monotonic()):        # two are in the making
+        monkeypatch.setattr(data, 'MOST_SECONDS', 0.5)
+        assert say('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=503;')
+        assert say('/erddap/tabledap/tracks.csv?&time<1000').status == 200
+        monkeypatch.undo()
+        answers = []
+        waiting = [threading.Thread(target=lambda: answers.append(talk(app)('/erddap/tabledap/tracks.csv').status))
+                   for _ in range(data.LONG_WAITING)]
+        for thread in waiting:
+            thread.start()
+        poll(lambda: not app.store.admitted.acquire(blocking=False) or app.store.admitted.release())
+        assert say('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=503;')
+    for thread in waiting:
+        thread.join()
+    assert answers == [200] * data.LONG_WAITING
+    assert say('/erddap/tabledap/tracks.csv').status == 200
     app.store.close()
 
 
