@@ -30,13 +30,6 @@ WORDS = {'quiet': 'nobody downloads', 'million': 'one download of a million rows
          'slow': f'{SLOW} downloaders who read slowly, or not at all'}
 
 
-def unit_options():
-    """uWSGI's options in mocean.service, without the port and the pipe for orders."""
-    command = re.search(r'^ExecStart=.*? uwsgi (.*?[^\\])$', (ROOT / 'mocean.service').read_text(), re.S | re.M)[1]
-    command = re.sub(r'--http :\S+|--wsgi-file \S+|--master-fifo \S+', '', command.replace('\\\n', ' '))
-    return [word.replace('"', '') for word in re.findall(r'"[^"]*"|\S+', command)]
-
-
 def fill(folder):
     """A million rows: 30 boats, some nine hours."""
     store = data.Store(folder)
@@ -155,7 +148,7 @@ def memory(server):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         fill(folder)
-        server = Server('mocean', folder, options=unit_options()).start()
+        server = Server('mocean', folder).start()
         try:
             ids = [ask(server, f'/join?name=rower{i}')[1].decode().split(',')[0] for i in range(BOATS)]
             tell('quiet', *measure(server, ids))
