@@ -32,7 +32,7 @@ def chromium():
 
 def open_map(browser, address, complaints, **options):
     """A fresh page on the map; whatever the browser complains about is added to `complaints`."""
-    options = {'viewport': {'width': 1280, 'height': 720}, 'color_scheme': 'dark', **options}
+    options = {'viewport': {'width': 960, 'height': 600}, 'color_scheme': 'dark', **options}
     page = browser.new_context(**options).new_page()
     page.on('pageerror', lambda error: complaints.append(str(error)))
     page.on('console', lambda message: complaints.append(message.text) if message.type == 'error' else None)

@@ -1,4 +1,5 @@
 """The live map in a real Chromium, on a real server: what a classroom sees."""
+import datetime
 import json
 import re
 import threading
@@ -68,6 +69,16 @@ def until(page, question, *what):
     return poll(lambda: page.evaluate(question, *what), 20)
 
 
+def show(page, at):
+    """Drag the time bar to a moment."""
+    page.evaluate('''at => {
+        const bar = document.querySelector('#when input');
+        bar.step = 'any';
+        bar.value = at;
+        bar.dispatchEvent(new Event('input'));
+    }''', at)
+
+
 def place(page, name):
     return page.evaluate('name => mocean.places.get(name)', name)
 
@@ -103,10 +114,10 @@ def test_a_boat_moves_on_the_map_and_glides_between_two_answers(wall, sea):
 
 
 def test_a_boat_that_crosses_a_seam_does_not_streak_across_the_map(wall, sea):
-    """Row to the eastern edge, then up to a row of the chart where nothing is yet, then across the seam."""
-    id = join(sea, 'noor')
-    x, y, _ = (int(value) for value in sea(f'/location?id={id}').split(',')[:3])
-    row(sea, id, 'east', 590 - x)
+    """Row to the nearer edge, then up to a row of the chart where nothing is yet, then across the seam."""
+    id, _, x, y, _ = sea('/join?name=noor').split(',')
+    way, cells, there = ('east', 590 - int(x), 30) if int(x) > 300 else ('west', int(x) - 10, 570)
+    row(sea, id, way, cells)
     y = row(sea, id, 'north', 90)[1]
     page = wall()
     until(page, "mocean.places.has('noor')")
@@ -124,9 +135,9 @@ def test_a_boat_that_crosses_a_seam_does_not_streak_across_the_map(wall, sea):
         requestAnimationFrame(look);
     }''', y)
     before = place(page, 'noor')
-    assert row(sea, id, 'east', 40)[0] == 30
-    until(page, 'x => mocean.places.get("noor").x < x - 400', before['x'])
-    until(page, 'Math.abs(mocean.places.get("noor").x - mocean.chart.place(30, 0).x) < 1')
+    assert row(sea, id, way, 40)[0] == there
+    until(page, 'x => Math.abs(mocean.places.get("noor").x - x) > 400', before['x'])
+    until(page, 'x => Math.abs(mocean.places.get("noor").x - mocean.chart.place(x, 0).x) < 1', there)
     watch = page.evaluate('watch')
     assert watch['changed'] == 0 and watch['frames'] > 5
 
@@ -161,7 +172,7 @@ def test_the_planet_hides_the_boats_on_its_far_side(wall, sea):
 def test_the_planet_turns_by_itself_unless_calm_is_wanted(wall, motion):
     page = wall('#view=planet', reduced_motion=motion)
     page.evaluate('mocean.planet.rested = 99; window.start = mocean.planet.spin')
-    frames = 'new Promise(done => { let left = 20; const next = () => left-- ? requestAnimationFrame(next) : done(); next(); })'
+    frames = 'new Promise(done => { let left = 4; const next = () => left-- ? requestAnimationFrame(next) : done(); next(); })'
     page.evaluate(frames)
     assert page.evaluate('mocean.planet.spin === start') == (motion == 'reduce')
 
@@ -255,8 +266,7 @@ def test_the_time_bar_shows_what_was_known_earlier(wall, sea):
     until(page, f'{charted} >= 3')
     times = page.evaluate('[...mocean.ocean.entered].filter((time, i) => mocean.ocean.charter[i] === "mei").sort()')
     slider = page.get_by_role('slider')
-    page.evaluate('at => { const bar = document.querySelector("#when input"); bar.step = "any"; bar.value = at; bar.dispatchEvent(new Event("input")); }',
-                  times[0] + 0.01)
+    show(page, times[0] + 0.01)
     page.get_by_text('Sectors charted by then').wait_for()
     assert page.get_by_role('button', name='Live').get_attribute('aria-pressed') == 'false'
     row_of_mei = page.get_by_role('row', name='mei')
@@ -266,6 +276,22 @@ def test_the_time_bar_shows_what_was_known_earlier(wall, sea):
     page.keyboard.press('l')
     page.get_by_role('button', name='Live', pressed=True).wait_for()
     poll(lambda: int(row_of_mei.locator('.score').inner_text()) >= 3)
+
+
+def test_a_replay_shows_where_the_boats_were_before_the_page_was_opened(wall, sea):
+    """From the tracks of the data service, which rides along."""
+    id = join(sea, 'kepler')
+    x, y, _ = row(sea, id, 'east', 30)
+    tracks = f'/erddap/tabledap/tracks.csv0?time&player="kepler"&x={x}'
+    poll(lambda: sea(tracks).status == 200)                             # the data service writes once a second
+    then = datetime.datetime.fromisoformat(sea(tracks).strip().replace('Z', '+00:00')).timestamp()
+    row(sea, id, 'west', 60)
+    page = wall()
+    page.get_by_role('row', name='kepler').wait_for()
+    assert page.evaluate('mocean.ocean.boats.get("kepler").fixes[0].time') > then
+    show(page, then)
+    until(page, '([x, y]) => { const want = mocean.chart.place(x, y), boat = mocean.places.get("kepler");'
+                '              return boat && Math.hypot(boat.x - want.x, boat.y - want.y) < 1; }', [x, y])
 
 
 def test_it_works_as_a_file_too(browser, sea, complaints):
