@@ -280,7 +280,6 @@ class Refusal(Exception):
 
 # --- TORUS -----------------------------------------------------------------------------------------------------------
 
-DIAGONAL = math.sqrt(0.5)
 HEADINGS = {'east': (1, 0), 'northeast': (1, 1), 'north': (0, 1), 'northwest': (-1, 1),
             'west': (-1, 0), 'southwest': (-1, -1), 'south': (0, -1), 'southeast': (1, -1)}
 SHORT = {'e': 'east', 'ne': 'northeast', 'n': 'north', 'nw': 'northwest',
@@ -643,8 +642,14 @@ MASK = '********'
 
 def told(route, texts):
     """A call as the log shows it: one short printable line, without the id."""
-    query = '&'.join([f'{name}={text}' for name, text in texts.items() if name != 'id'])[:200]
-    return f'/{route}' + ('?' + (query if query.isprintable() else repr(query)[1:-1]) if query else '')
+    query = '&'.join([f'{name}={text}' for name, text in texts.items() if name != 'id'])
+    return f'/{route}' + ('?' + brief(query) if query else '')
+
+
+def brief(text, most=200):
+    """The beginning of a text, printable, in one line."""
+    text = text if len(text) <= most else text[:most] + '...'
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def tell_place(boat):
@@ -1188,8 +1193,8 @@ def rule_news(turn, since):
 
 
 def rule_log(turn):
-    return [{'time': tell_time(at), 'status': status, 'request': told(route, texts), 'answer': answer}
-            for at, status, route, texts, answer in turn.calls[turn.key].calls]
+    return [{'time': tell_time(at), 'status': status, 'request': told(route, read_query(query)[0]), 'answer': brief(answer)}
+            for at, status, route, query, answer in turn.calls[turn.key].calls]
 
 
 def rule_health(turn):
@@ -1356,10 +1361,12 @@ class Journal:
         line = {'number': ocean.number + 1, 'last': last, **change}
         data = encode(line).encode() + b'\n'
         try:
+            if self.file.closed:          # a full disk had no room for a new page
+                self.open()
             if write(self.file.fileno(), data, len(data)) != len(data):
                 raise OSError('only a part of the line was written')
         except OSError as error:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 self.file.truncate(self.size)
             log(f'the journal cannot be written: {error}')
             raise Refusal('the disk of the server is full or broken; nothing has changed, tell your teacher',
@@ -1377,11 +1384,11 @@ class Journal:
 
     def turn_page(self):
         """Begin a new journal; the one before it stays until the next time. Not twice for one state file."""
-        if self.whole:
+        if self.whole and not self.file.closed:
             self.file.close()
             os.replace(self.path, self.last_path)
+            self.whole, self.synced, self.lines = False, True, 0
             self.open()
-            self.whole, self.lines = False, 0
 
     def write_state(self, document):
         """A fresh state file, whole or not at all; the one before it becomes the last good copy."""
@@ -1446,7 +1453,7 @@ class Traffic:
     """What is remembered of one boat's calls, until the server stops: for `log` and the badges."""
 
     def __init__(self):
-        self.calls = collections.deque(maxlen=LOG_KEPT)    # (time, status, route, texts, answer)
+        self.calls = collections.deque(maxlen=LOG_KEPT)    # (time, status, route, query, answer)
         self.moves = collections.deque(maxlen=10)          # when the last ten moves came
         self.last = 0.0           # the latest call, seconds since 1970
         self.failed = ''          # the route of the last call, if it was refused
@@ -1608,13 +1615,13 @@ def evenly(times):
     return mean > 0 and all(abs(gap - mean) < mean / 3 + 0.005 for gap in gaps)
 
 
-def note_call(sea, route, texts, status, answer):
+def note_call(sea, route, texts, query, status, answer):
     """Remember a call for the player's `log`; a refused one may become a Phoenix."""
     key = caller(sea, texts)
     if key:
         traffic = sea.calls[key]
         traffic.last = sea.clock()
-        traffic.calls.append((traffic.last, status, route.name, texts, answer))
+        traffic.calls.append((traffic.last, status, route.name, query[:500], answer[:200]))
         if status == 429:
             traffic.calm = 0
         elif status != 200:
@@ -1972,7 +1979,8 @@ class Wire:
         environ = bottle.request.environ
         if environ['REQUEST_METHOD'] == 'HEAD':
             return ''
-        texts, twice = read_query(environ.get('QUERY_STRING', ''))
+        query = environ.get('QUERY_STRING', '')
+        texts, twice = read_query(query)
         in_json = route.json or wants_json(environ, texts)
         try:
             try:
@@ -1992,7 +2000,7 @@ class Wire:
             log(self.masked(f'{self.who(texts)} asked for {told(route.name, texts)} and met a bug:') + '\n' + traceback.format_exc())
             return error_form('the server has a bug here; its log says where, tell your teacher',
                               call(base_of(environ), 'health', {}), 500, in_json)
-        note_call(self.sea, route, texts, 200, body)
+        note_call(self.sea, route, texts, query, 200, body)
         bottle.response.set_header('Content-Type', JSON if in_json else TEXT)
         return body.encode()
 
@@ -2031,7 +2039,8 @@ class Wire:
     def note_refused(self, route, texts, refusal):
         """The refusal goes into the player's own log, and, as far as a person could read along, into the server's."""
         second = int(self.sea.clock())
-        note_call(self.sea, route, texts, refusal.status, refusal.words)
+        query = bottle.request.environ.get('QUERY_STRING', '')
+        note_call(self.sea, route, texts, query, refusal.status, refusal.words)
         self.lines = self.lines + 1 if second == self.second else 1
         self.second = second
         if self.lines <= LOG_LINES_PER_S:

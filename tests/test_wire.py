@@ -438,3 +438,12 @@ def test_a_bug_in_a_route_is_logged_and_answered_in_the_one_form(tmp_path, bug):
         assert server.say(f'/move?id={id}&heading=n').status == 200
     finally:
         server.kill()
+
+
+def test_the_log_of_the_log_does_not_grow(say):
+    """A /log answers with answers; twenty of them inside each other would fill the memory."""
+    id = say('/join?name=ada').split(',')[0]
+    for _ in range(40):
+        lines = say(f'/log?id={id}').lines
+    assert len(lines) == 20 and max(map(len, lines)) < 800
+    assert all(line.split(',')[1] == '200' for line in lines)
