@@ -9,10 +9,10 @@ MOCEAN_BACKUPS=~/backups                # where mocean_backup puts copies of it
 # ---------------------------------------------------------------- the services, from the cookbook
 
 mocean_activate() { _game_activate mocean; }                           # the environment: python, pytest, ...
-mocean_start()    { sudo systemctl start mocean && _game_here mocean; }
+mocean_start()    { _game_up start mocean; }
 mocean_stop()     { sudo systemctl stop mocean; }
-mocean_restart()  { sudo systemctl restart mocean && _game_here mocean; }
-mocean_reload()   { sudo systemctl reload mocean; }                    # a new mocean.py, and no player notices
+mocean_restart()  { _game_up restart mocean; }
+mocean_reload()   { _game_reload mocean; }                             # a new mocean.py, and no player notices
 mocean_status()   { systemctl status --no-pager --lines 5 mocean; }
 mocean_daemon()   { sudo systemctl daemon-reload; }                    # after changing mocean.service
 mocean_journal()  { sudo journalctl --no-pager --lines "${1:-50}" --unit mocean; }      # mocean_journal 200
@@ -26,10 +26,10 @@ mocean_restore()  { _game_restore "$@"; }                              # mocean_
 mocean_newgame()  { _game_new; }                                       # a new ocean; the old one is kept
 
 steps_activate()  { _game_activate steps; }
-steps_start()     { sudo systemctl start steps && _game_here steps; }
+steps_start()     { _game_up start steps; }
 steps_stop()      { sudo systemctl stop steps; }
-steps_restart()   { sudo systemctl restart steps && _game_here steps; }
-steps_reload()    { sudo systemctl reload steps; }
+steps_restart()   { _game_up restart steps; }
+steps_reload()    { _game_reload steps; }
 steps_status()    { systemctl status --no-pager --lines 5 steps; }
 steps_daemon()    { sudo systemctl daemon-reload; }
 steps_journal()   { sudo journalctl --no-pager --lines "${1:-50}" --unit steps; }
@@ -46,9 +46,14 @@ _game_activate() {
     if [ -e "$env/bin/activate" ]; then . "$env/bin/activate"; else . ~/miniconda/bin/activate "$1-env"; fi
 }
 
-_game_here() {                          # said after a start: where players find the game
-    local page=mocean; [ "$1" = mocean ] || page=steps
-    echo "$1 is up: http://localhost:8080/$page here; players use the VM's address instead of localhost."
+_game_up() {                            # start or restart, and say where players find the game
+    sudo systemctl "$1" "$2" || { echo "$2 did not start. ${2}_why says why."; return 1; }
+    echo "$2 is up: http://localhost:8080/$2 here; players use the VM's address instead of localhost."
+}
+
+_game_reload() {
+    sudo systemctl reload "$1" || { echo "Not reloaded: the old $1.py plays on. ${1}_journal 20 says why."; return 1; }
+    echo "$1.py is read anew; the game went on."
 }
 
 _game_ps() {                            # the master and its children, and nothing else
@@ -66,7 +71,7 @@ _game_why() {
     _game_oom "$1"
     if systemctl is-active --quiet "$1"; then
         echo "Now: $1 is up, since $(systemctl show --value --property ActiveEnterTimestamp "$1")."
-        [ "$1" != mocean ] || curl -s -m 5 http://localhost:8080/health && echo
+        [ "$1" != mocean ] || echo "The game itself says: $(curl -s -m 5 http://localhost:8080/health)"
     else
         echo "Now: $1 is $(systemctl is-active "$1"). ${1}_start starts it; ${1}_journal shows each line of its log."
     fi
@@ -116,12 +121,13 @@ function ended() {
                                      "sudo ss -ltnp sport = :8080 names it. End it; the game then starts by itself.")
     if (/with 127|with 203/) return tell("There is no uwsgi: the environment is missing.",
                                          "bash ~/mocean/setup_vm.sh makes it anew.")
-    if (/with 22/) return tell(game ".py could not be loaded: " clue,
+    if (/with 22/) return tell(game ".py could not be loaded: " clue " (" place ")",
                                "Mend it; the game then starts by itself, within seconds.")
     tell("uWSGI ended by itself: a wrong option in the unit, or a crash. " clue, game "_journal says more.")
 }
 { when = $1 " " $2 " " $3; line = $0; sub(/^[^:]*:[^:]*:[^:]*: /, "", line) }
-/\*\*\* Starting uWSGI/                        { clue = fatal = loop = "" }
+/\*\*\* Starting uWSGI/                        { clue = place = fatal = loop = "" }
+line ~ /^ *File "/                             { place = line; gsub(/^ *File "|"|, in .*/, "", place) }
 /Address already in use/                       { clue = "port" }
 line ~ /^[A-Za-z_.]*(Error|Exception|Exit): /  { clue = line }
 /Fatal Python error/                           { fatal = line }

@@ -41,6 +41,7 @@ def why_not():
 
 class Lab:
     """The VM. `sh` is a command in it as root, `user` one as its teacher types it."""
+    python = PYTHON
 
     def __init__(self, folder):
         self.name, self.folder = f'mocean-{os.getpid()}', folder

@@ -420,15 +420,6 @@ def test_the_show(vm):
     assert get(f'/move?id={id}&heading=north').status == 200
 
 
-def test_the_set_up_script_can_run_twice(vm):
-    id = join('Twice')
-    here, master, key = place(id), vm.master(), vm.sh('cat /home/ubuntu/mocean.env')
-    for _ in range(2):
-        assert 'Done' in vm.setup()
-    assert place(id) == here and vm.master() == master and vm.sh('cat /home/ubuntu/mocean.env') == key
-    assert vm.sh('grep -c bash_aliases /home/ubuntu/.bash_aliases') == '1'
-
-
 def test_curl_is_all_that_one_needs(vm):
     done = subprocess.run(['curl', '-sS', f'{GAME}/join?name=Curl'], capture_output=True, text=True, timeout=10)
     assert done.returncode == 0 and done.stdout.split(',')[1] == 'Curl'

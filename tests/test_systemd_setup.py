@@ -1,0 +1,84 @@
+"""docs/server.md, done: the set-up script, the same by hand, and the drop-in for a venv elsewhere."""
+import re
+
+import pytest
+from conftest import ROOT, poll
+
+pytestmark = pytest.mark.systemd
+DOCS = ROOT / 'docs' / 'server.md'
+EMPTY_AGAIN = """
+    systemctl disable --quiet --now mocean; systemctl stop steps
+    cd /home/ubuntu; rm -rf miniconda steps.py mocean.py data.py mocean.env .bash_aliases backups
+    rm -rf /etc/systemd/system/mocean.service /etc/systemd/system/steps.service /var/lib/mocean
+    systemctl daemon-reload"""
+
+
+def join(vm, name):
+    return vm.say(f'/join?name={name}').split(',')[0]
+
+
+def place(vm, id):
+    return vm.say(f'/location?id={id}').split(',')[:3]
+
+
+def test_the_set_up_script_can_run_twice(vm):
+    id = join(vm, 'Twice')
+    here, master, key = place(vm, id), vm.master(), vm.sh('cat /home/ubuntu/mocean.env')
+    for _ in range(2):
+        assert 'Done' in vm.setup()
+    assert place(vm, id) == here and vm.master() == master and vm.sh('cat /home/ubuntu/mocean.env') == key
+    assert vm.sh('grep -c bash_aliases /home/ubuntu/.bash_aliases') == '1'
+    assert vm.sh('stat -c "%a %U" /home/ubuntu/mocean.env /var/lib/mocean') == '600 ubuntu\n700 ubuntu'
+
+
+def test_the_set_up_script_leaves_a_program_of_ones_own_alone(vm):
+    vm.sh('cd /home/ubuntu; rm steps.py; echo "# mine" > steps.py')
+    try:
+        assert 'steps.py is a file of your own' in vm.setup()
+        assert vm.sh('cat /home/ubuntu/steps.py') == '# mine'
+    finally:
+        vm.sh('ln -sfn /home/ubuntu/mocean/steps.py /home/ubuntu/steps.py')
+
+
+def test_the_set_up_script_renews_a_unit_that_is_not_the_projects(vm):
+    id = join(vm, 'Renewed')
+    here = place(vm, id)
+    vm.sh('echo "# an older one" >> /etc/systemd/system/mocean.service')
+    vm.setup()
+    assert 'an older one' not in vm.sh('cat /etc/systemd/system/mocean.service')
+    assert place(vm, id) == here
+
+
+def test_the_steps_by_hand_lead_to_the_same(vm):
+    """Every ```sh block of docs/server.md, typed in order on the machine as it was at first."""
+    blocks = re.findall(r'^```sh\n(.*?)^```', DOCS.read_text(), re.M | re.S)
+    assert len(blocks) == 6
+    vm.sh(EMPTY_AGAIN)
+    try:
+        said = vm.user('export PIP_NO_INDEX=1 PIP_FIND_LINKS=/srv/wheels; ' + f'python3() {{ {vm.python} "$@"; }}\n'
+                       + '\n'.join(blocks))
+        assert said.endswith('ok,0,0,this is the first run')
+        assert vm.user('type -t mocean_why') == 'function'
+        assert vm.sh('systemctl is-enabled mocean') == 'enabled'
+        vm.user('steps_start')
+        assert vm.answers('/steps')
+    finally:
+        vm.sh(EMPTY_AGAIN)
+        vm.setup()
+    poll(vm.answers)
+
+
+def test_a_venv_elsewhere_needs_one_line(vm):
+    """The drop-in that docs/server.md shows."""
+    dropin = DOCS.read_text().partition('```ini\n')[2].partition('```')[0]
+    assert dropin.count('\n') == 2, dropin
+    vm.user(f'{vm.python} -m venv ~/mocean-venv; ~/mocean-venv/bin/pip install -q --no-index '
+            '--find-links /srv/wheels -r ~/mocean/requirements.txt')
+    vm.sh('mkdir -p /etc/systemd/system/mocean.service.d')
+    vm.put('/etc/systemd/system/mocean.service.d/override.conf', dropin)
+    try:
+        vm.user('mocean_daemon; mocean_restart')
+        assert '/home/ubuntu/mocean-venv/bin/uwsgi' in vm.user('mocean_ps')
+        assert vm.answers()
+    finally:
+        vm.sh('rm -r /etc/systemd/system/mocean.service.d; systemctl daemon-reload; systemctl restart mocean')
