@@ -1299,6 +1299,7 @@ class Journal:
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.state, self.path = self.folder / 'mocean.json', self.folder / 'mocean.journal'
         self.last_state, self.last_path = self.folder / 'mocean.last.json', self.folder / 'mocean.last.journal'
         self.held = hold(self.folder / 'mocean.lock')
