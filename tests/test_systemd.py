@@ -49,6 +49,14 @@ def test_steps_and_mocean_take_turns_on_one_port(vm):
     assert vm.answers('/health')
 
 
+def test_who_has_solved_a_step_is_known_in_both_games(vm):
+    vm.sh('systemctl start steps')
+    vm.say('/steps?message=passport&name=Both')
+    assert 'Both' in vm.say('/progress')
+    vm.sh('systemctl start mocean')
+    assert 'Both' in vm.say('/progress')
+
+
 def test_a_message_to_steps_can_be_seen_in_the_journal(vm):
     vm.sh('systemctl start steps')
     assert vm.say('/steps?message=hello%20wurlde') == 'welcome! You sent the steps game the message: hello wurlde'
