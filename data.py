@@ -385,7 +385,8 @@ def read_parts(raw):
     """The parts between the &, decoded. erddapy encodes the whole query, & included; people do not."""
     if '&' not in raw:
         return split_outside_quotes(decode(raw), '&')
-    return [decode(part) for part in split_outside_quotes(raw, '&')]
+    plain = raw.replace('%22', '"').replace('%5C', '\\').replace('%5c', '\\')     # they decide where a part ends
+    return [decode(part) for part in split_outside_quotes(plain, '&')]
 
 
 def decode(text):

@@ -1,0 +1,134 @@
+"""From the boat to the picture: bots survey through mocean.py, and the students' scripts draw what they measured.
+
+MOCEAN_PICTURES=docs/img MOCEAN_SURVEY_S=70 pytest tests/test_data_survey.py    makes the pictures of docs/data.md.
+"""
+import collections
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+import pandas
+import pytest
+import requests
+from conftest import ROOT, poll
+from PIL import Image
+
+BOTS = ['ada', 'bob', 'cleo', 'dua', 'emil', 'flora', 'gao', 'hedy', 'iris', 'jun']
+SURVEY_S = float(os.environ.get('MOCEAN_SURVEY_S', 12))
+
+
+def ask(server, route, **parameters):
+    """As a student's program asks: too early means wait."""
+    while True:
+        reply = requests.get(f'{server.url}/{route}', params={**parameters, 'format': 'json'}, timeout=10)
+        if reply.status_code != 429:
+            assert reply.ok, reply.text
+            return reply.json()
+        time.sleep(reply.json()['wait_s'])
+
+
+def survey(server, name, row, until, soundings):
+    """Row to one's own part of the ocean, then along it, one sounding in each sector."""
+    boat = ask(server, 'join', name=name)
+    while abs(boat['y'] - row) > 0:
+        north = (row - boat['y']) % 400 < 200
+        way = min((row - boat['y']) % 400, (boat['y'] - row) % 400, 40)
+        boat.update(ask(server, 'move', id=boat['id'], heading='north' if north else 'south', steps=way))
+    sectors = 0
+    while time.monotonic() < until:
+        depth = ask(server, 'ping', id=boat['id'])['depth']
+        soundings.append((name, boat['x'], boat['y'], depth))
+        sectors += 1
+        heading = 'east' if sectors % 60 else 'north'
+        boat.update(ask(server, 'move', id=boat['id'], heading=heading, steps=10))
+
+
+@pytest.fixture(scope='module')
+def surveyed(tmp_path_factory):
+    """A real game in which ten bots have surveyed; the server, and what the bots were told."""
+    from conftest import Server
+    server = Server('mocean', tmp_path_factory.mktemp('survey')).start()
+    soundings = []
+    until = time.monotonic() + SURVEY_S
+    bots = [threading.Thread(target=survey, args=(server, name, 5 + 40 * i, until, soundings)) for i, name in enumerate(BOTS)]
+    for bot in bots:
+        bot.start()
+    for bot in bots:
+        bot.join()
+    poll(lambda: len(table(server, 'soundings')) == len(soundings))       # a second later all is on the disk
+    yield server, soundings
+    server.stop()
+
+
+def table(server, dataset):
+    try:
+        return pandas.read_csv(f'{server.url}/erddap/tabledap/{dataset}.csvp')
+    except OSError:                         # no rows yet
+        return []
+
+
+def test_every_sounding_is_served_as_it_was_told(surveyed):
+    server, soundings = surveyed
+    assert len(soundings) >= 10 * len(BOTS)
+    rows = table(server, 'soundings')[['player', 'x (km)', 'y (km)', 'depth (m)']].itertuples(index=False, name=None)
+    assert sorted(rows) == sorted(soundings)
+
+
+def test_the_tracks_go_where_the_soundings_were(surveyed):
+    server, soundings = surveyed
+    tracks = table(server, 'tracks')
+    assert set(tracks['player']) == set(BOTS)
+    assert not tracks.duplicated(['player', 'time (UTC)']).any()
+    last = tracks.groupby('player').last()
+    for name in BOTS:
+        told = [(x, y) for player, x, y, _ in soundings if player == name][-1]
+        assert 0 <= (last.loc[name, 'x (km)'] - told[0]) % 600 <= 10 or last.loc[name, 'y (km)'] != told[1]
+
+
+def test_the_grid_is_the_mean_of_what_the_bots_were_told(surveyed):
+    server, soundings = surveyed
+    sectors = collections.defaultdict(list)
+    for _, x, y, depth in soundings:
+        sectors[y // 10 * 10 + 5.0, x // 10 * 10 + 5.0].append(depth)
+    grid = pandas.read_csv(f'{server.url}/erddap/griddap/bathymetry.csvp').dropna()
+    served = {(y, x): depth for y, x, depth in grid.itertuples(index=False, name=None)}
+    assert served.keys() == sectors.keys()
+    for place, depths in sectors.items():
+        assert served[place] == pytest.approx(statistics.mean(depths), abs=0.001)
+
+
+@pytest.mark.parametrize(('program', 'picture'), [
+    ('data_1.py', None), ('data_2.py', 'tracks.png'), ('data_3.py', 'sea_floor.png')])
+def test_the_students_scripts_run_as_they_stand(surveyed, tmp_path, program, picture):
+    server, _ = surveyed
+    done = subprocess.run([sys.executable, ROOT / 'clients' / program, server.url], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=120, env={**os.environ, 'MPLBACKEND': 'Agg', 'MPLCONFIGDIR': str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    if picture:
+        with Image.open(tmp_path / picture) as image:
+            assert image.width > 400
+            assert len(image.convert('RGB').getcolors(1_000_000)) > 50          # more than an empty frame
+        if os.environ.get('MOCEAN_PICTURES'):
+            shutil.copy(tmp_path / picture, os.path.join(os.environ['MOCEAN_PICTURES'], f'data_{picture}'))
+    else:
+        assert 'ada' in done.stdout
+
+
+def test_ten_lines_draw_the_sea_floor():
+    code = (ROOT / 'clients' / 'data_3.py').read_text().split('"""')[2]
+    assert len([line for line in code.splitlines() if line.strip()]) == 10
+
+
+def test_no_id_and_no_treasure_is_in_the_data(surveyed):
+    server, _ = surveyed
+    for dataset in ('tracks', 'soundings'):
+        assert list(table(server, dataset).columns)[:4] == ['player', 'time (UTC)', 'x (km)', 'y (km)']
+    body = (server.folder / 'data.sqlite').read_bytes() + (server.folder / 'data.sqlite-wal').read_bytes()
+    for name in BOTS:
+        boat = ask(server, 'join', name='spy' + name)
+        assert boat['id'].encode() not in body
+    assert b'crystal' not in body
