@@ -4,6 +4,7 @@ MOCEAN_PICTURES=docs/img MOCEAN_SURVEY_S=70 pytest tests/test_data_survey.py    
 """
 import collections
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -16,6 +17,8 @@ import pytest
 import requests
 from conftest import ROOT, poll
 from PIL import Image
+
+import data
 
 BOTS = ['ada', 'bob', 'cleo', 'dua', 'emil', 'flora', 'gao', 'hedy', 'iris', 'jun']
 SURVEY_S = float(os.environ.get('MOCEAN_SURVEY_S', 12))
@@ -132,3 +135,54 @@ def test_no_id_and_no_treasure_is_in_the_data(surveyed):
         boat = ask(server, 'join', name='spy' + name)
         assert boat['id'].encode() not in body
     assert b'crystal' not in body
+
+
+# ---- docs/data.md
+
+DOCS = (ROOT / 'docs' / 'data.md').read_text(encoding='utf-8')
+
+
+def test_the_programs_in_the_docs_run(surveyed, tmp_path):
+    server, _ = surveyed
+    programs = re.findall(r'```python\n(.*?)```', DOCS, re.DOTALL)
+    assert len(programs) == 4
+    for program in programs:
+        done = subprocess.run([sys.executable, '-c', program.replace('http://localhost:8080', server.url)], cwd=tmp_path,
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+
+
+def test_the_addresses_in_the_docs_answer(surveyed):
+    server, _ = surveyed
+    addresses = re.findall(r'^http://localhost:8080(/.*)$', DOCS, re.MULTILINE)
+    assert len(addresses) == 3
+    pages = re.findall(r'`(/erddap/[^`]*)`', DOCS)
+    assert len(pages) >= 3
+    conditions = [text.replace('\\|', '|') for text in re.findall(r'^\| `(&[^`]*)` \|', DOCS, re.MULTILINE)]
+    assert len(conditions) == 10
+    asked = [f'/erddap/tabledap/soundings.csv?player,time,depth{text}' for text in conditions]
+    for path in [*addresses, *pages, *asked]:
+        reply = server.say(path)
+        assert reply.status == 200 or 'nRows = 0' in reply, (path, reply)
+
+
+def test_the_formats_in_the_docs_are_the_formats():
+    assert {*re.findall(r'^\| `\.(\w+)` \|', DOCS, re.MULTILINE), 'htmlTable', 'ncml'} == {*data.FORMATS, 'nc', 'ncml'}
+
+
+def test_the_track_map_draws_another_servers_tracks_when_its_capitals_are_changed(surveyed, tmp_path):
+    """As docs/data.md shows for a real ERDDAP; here it is our other table."""
+    server, _ = surveyed
+    program = (ROOT / 'clients' / 'data_2.py').read_text(encoding='utf-8')
+    block, = re.findall(r"```text\n(SERVER = 'https:.*?)```", DOCS, re.DOTALL)
+    names = re.findall(r'^(\w+(?:, \w+)*) = ', block, re.MULTILINE)
+    values = [repr(server.url + '/erddap'), "'soundings'", "'player', 'y', 'x'", "'2022-12-07'"]
+    assert names == ['SERVER', 'DATASET', 'WHO, EAST, NORTH', 'SINCE']
+    for name, value in zip(names, values, strict=True):
+        program, count = re.subn(rf'^{name} = .*$', f'{name} = {value}', program, flags=re.MULTILINE)
+        assert count == 1, name
+    done = subprocess.run([sys.executable, '-c', program], cwd=tmp_path, capture_output=True, text=True, timeout=120,
+                          env={**os.environ, 'MPLBACKEND': 'Agg', 'MPLCONFIGDIR': str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / 'tracks.png').stat().st_size > 5_000
