@@ -422,7 +422,7 @@ def ridden(ocean, whale, now):
 
 def whale_place(ocean, whale, now):
     """Where a whale is: x, y. It goes where its rider goes; when the ride is over it swims on by itself."""
-    rider, x, y, at = ocean.boats.get(whale.rider), whale.x, whale.y, whale.at
+    rider, x, y, at = whale.rider and ocean.boats.get(whale.rider), whale.x, whale.y, whale.at
     if rider:
         at = min(now, rider.ride_until)
         x, y = place(rider, at)
@@ -682,21 +682,28 @@ RINGS = [[(c, r) for c in range(-ring, ring + 1) for r in range(-ring, ring + 1)
 
 def tell_boats(turn, x, y, cells, most):
     """The nearest other boats within so many cells: (distance, name, x, y, z). Searched sector by sector, outward."""
-    found, sure, ocean = [], 0, turn.ocean
+    ocean, now, found = turn.ocean, turn.now, []
     column, row = sector(x, y)
-    for ring in range(math.ceil((cells + SWEEP_CELLS) / SECTOR_CELLS) + 1):
+    slack = SWEEP_CELLS if ocean.sailing else 0       # a boat under sail may be so far out of its sector
+    for ring in range(math.ceil((cells + slack) / SECTOR_CELLS) + 1):
         for c, r in RINGS[ring]:
             for key in ocean.where.get(((column + c) % COLUMNS, (row + r) % ROWS), ()):
                 boat = ocean.boats[key]
-                there_x, there_y = place(boat, turn.now) if boat.speed else (boat.x, boat.y)
+                there_x, there_y = place(boat, now) if boat.speed else (boat.x, boat.y)
                 east, north = abs(there_x - x), abs(there_y - y)
-                away = math.hypot(min(east, WIDTH_CELLS - east), min(north, HEIGHT_CELLS - north))
-                if away <= cells and key != turn.key:
-                    found.append((away, boat.name, there_x, there_y, boat.z))
-        sure = ring * SECTOR_CELLS - SWEEP_CELLS      # nearer than this, nobody was missed
-        if len(found) >= most and sum([boat[0] < sure for boat in found]) >= most:
+                if east > WIDTH_CELLS / 2:
+                    east = WIDTH_CELLS - east
+                if north > HEIGHT_CELLS / 2:
+                    north = HEIGHT_CELLS - north
+                found.append((east * east + north * north, key))
+        sure = max(ring * SECTOR_CELLS - slack, 0) ** 2      # nearer than this, nobody was missed
+        near = [row for row in found if row[0] < sure]
+        if len(near) > most:
+            found = near
             break
-    return heapq.nsmallest(most, found)
+    boats = [(math.sqrt(square), ocean.boats[key]) for square, key in heapq.nsmallest(most + 1, found)
+             if square <= cells * cells and key != turn.key]
+    return [(away, boat.name, *place(boat, now), boat.z) for away, boat in boats[:most]]
 
 
 SWEEP_S = 0.1                                         # a sailing boat is put into its sector this often, when asked
@@ -710,9 +717,10 @@ def tell_near(turn, cells, most=MOST_SEEN):
     things = [('treasure', *treasure) for treasure in treasures(ocean)]
     things += [('whale', name, *whale_place(ocean, whale, turn.now), 0) for name, whale in ocean.whales.items()]
     for kind, name, there_x, there_y, z in things:
-        away = distance(x, y, there_x, there_y)
-        if away <= cells:
-            near.append((away, kind, name, there_x, there_y, z))
+        if not cells < (there_x - x) % WIDTH_CELLS < WIDTH_CELLS - cells:      # most are far away to the east or west
+            away = distance(x, y, there_x, there_y)
+            if away <= cells:
+                near.append((away, kind, name, there_x, there_y, z))
     return [{'kind': kind, 'name': name, 'x': tidy(there_x), 'y': tidy(there_y), 'z': tidy(z), 'distance': tidy(away)}
             for away, kind, name, there_x, there_y, z in sorted(near)]
 
