@@ -16,7 +16,7 @@
 It answers like a small part of ERDDAP, the data server of NOAA and of many other ocean institutes, so the
 same programs read both: pandas, xarray, erddapy, curl. It is not ERDDAP and does not claim to be.
 
-x grows to the east and y to the north, in km; z and depth grow downward, in m; time is in whole seconds since 1970, UTC.
+x grows to the east and y to the north, in km; z and depth grow downward, in m; time counts whole seconds since 1970.
 
     python data.py        serves the data.sqlite beside this file; PORT=8081 python data.py: on another port
     import data           mocean.py does that and serves these routes too, when this file lies beside it
@@ -42,7 +42,7 @@ import threading
 import time
 import traceback
 import urllib.parse
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from wsgiref.simple_server import WSGIServer
 
@@ -60,10 +60,10 @@ MOST_ROWS = 1_000_000               # of one answer
 MOST_SECONDS = 20.0                 # for making one answer: uWSGI's router gives up on one after 30
 HTML_ROWS = 1_000                   # a browser shows the first ones
 BLOCK_ROWS = 500                    # rows between two pauses: a move never waits longer than these take
-LONG_BLOCKS = 40                    # an answer of more blocks is a long one
-LONG_AT_A_TIME = 2                  # so many long answers are made at a time, the next ones wait for their turn,
-LONG_WAITING = 10                   # and more than these are asked to come again: the game needs the threads
 PAUSE_SECONDS = 0.0005
+LONG_BLOCKS = 40                    # an answer of more blocks is a long one, and so is one that must be sorted
+LONG_AT_A_TIME = 2                  # so many long answers are made at a time, the next ones wait for their turn,
+LONG_WAITING = 20                   # and more than these are asked to come again: the game needs the threads
 MEMORY_BYTES = 1_000_000            # a longer answer is spooled to a file without a name
 FREE_BYTES = 200_000_000            # of disk that no answer may take: the game needs them
 
@@ -176,8 +176,16 @@ def schema(dataset):
             f'CREATE INDEX IF NOT EXISTS {dataset.id}_player ON {dataset.id} (player, time);')
 
 
+def insert(dataset):
+    """The SQL that takes a row in, places to the metre."""
+    marks = ', '.join('round(?, 3)' if v.kind == 'number' else '?' for v in dataset.variables)
+    return f'INSERT INTO {dataset.id} VALUES ({marks})'
+
+
 def log(words):
-    print('data:', words, file=sys.stderr, flush=True)
+    """Say something in the log. A log that cannot be written to must not stop the game."""
+    with suppress(OSError, ValueError):
+        print('data:', words, file=sys.stderr, flush=True)
 
 
 def days_to_keep():
@@ -193,29 +201,31 @@ class Store:
 
     def __init__(self, folder, clock=time.time):
         self.path, self.clock = pathlib.Path(folder) / 'data.sqlite', clock
-        self.days = days_to_keep()
         self.lock = threading.Lock()
-        self.db = None
+        self.db = self.days = None          # the connection that writes, and how long its rows are kept: see open
         self.broken = False                 # a reader found the file damaged
-        self.troubles = set()               # what the log has said already
+        self.failing = False                # the last write failed
+        self.troubles = set()               # what the log has said since all was well
         self.next_prune = 0.0
         self.making = threading.Semaphore(LONG_AT_A_TIME)
         self.admitted = threading.Semaphore(LONG_AT_A_TIME + LONG_WAITING)
         self.waiting = {id: collections.deque(maxlen=WAITING_ROWS) for id in (TRACKS.id, SOUNDINGS.id)}
 
     def keep(self, tracks=(), soundings=()):
-        """Write a second's rows in one transaction: tracks are (player, time, x, y, z), soundings (..., x, y, depth)."""
+        """Write a second's rows in one transaction. tracks: (player, time, x, y, z), soundings: (..., x, y, depth)."""
         with self.lock:
             self.waiting[TRACKS.id].extend(tracks)
             self.waiting[SOUNDINGS.id].extend(soundings)
             try:
                 self.write()
-                if self.troubles:
-                    self.troubles.clear()
+                self.troubles.clear()
+                if self.failing:
+                    self.failing = False
                     log(f'{self.path.name} is being written again')
             except (sqlite3.OperationalError, OSError) as error:
                 self.close()
-                self.say_once(error)
+                self.failing = True
+                self.say_once(f'cannot write {self.path}: {error}. The game goes on; up to {WAITING_ROWS:,} rows wait.')
             except Exception:                   # rows that no table can take must not come again every second
                 self.forget()
                 raise
@@ -236,11 +246,9 @@ class Store:
     def write_rows(self):
         """One transaction: the new rows in, some old ones out."""
         db = self.open()
-        rows = {id: list(queue) for id, queue in self.waiting.items()}
         with db:
-            for id, queue in rows.items():
-                marks = ', '.join('round(?, 3)' if v.kind == 'number' else '?' for v in DATASETS[id].variables)     # to the metre
-                db.executemany(f'INSERT INTO {id} VALUES ({marks})', queue)
+            for id, rows in self.waiting.items():
+                db.executemany(insert(DATASETS[id]), list(rows))
             if self.clock() >= self.next_prune:
                 self.prune(db)
         self.forget()
@@ -261,6 +269,7 @@ class Store:
         if self.db and not self.path.exists():
             self.close()
         if not self.db:
+            self.days = self.days or days_to_keep()
             self.db = sqlite3.connect(self.path, timeout=1, check_same_thread=False)
             self.db.execute('PRAGMA journal_mode = WAL')
             self.db.execute('PRAGMA synchronous = NORMAL')
@@ -275,6 +284,9 @@ class Store:
     def begin_anew(self):
         """A new ocean: the measurements of the old one stay on the disk, under a name with a date."""
         with self.lock:
+            with suppress(sqlite3.Error, OSError):
+                self.write()
+            self.forget()
             self.set_aside('old-ocean')
 
     def set_aside(self, why):
@@ -286,13 +298,14 @@ class Store:
             old = self.path.with_name(self.path.name + ending)
             if old.exists():
                 os.replace(old, self.path.with_name(name + ending))
+                if not ending:
+                    log(f'{self.path.name} is set aside as {name}; a new one is begun')
         self.broken = False
-        log(f'{self.path.name} is set aside as {name}; a new one is begun')
 
-    def say_once(self, error):
-        if str(error) not in self.troubles:
-            self.troubles.add(str(error))
-            log(f'cannot write {self.path}: {error}. The game goes on; up to {WAITING_ROWS:,} rows wait in memory.')
+    def say_once(self, words):
+        if words not in self.troubles:
+            self.troubles.add(words)
+            log(words)
 
     def read(self):
         """A new connection that can only read; where there is no file yet, it finds no rows."""
@@ -322,7 +335,7 @@ class Store:
         """The refusal for a read that failed; a damaged file is set aside at the next write."""
         if isinstance(error, sqlite3.OperationalError) and str(error) == 'interrupted':
             return too_much(f'it took longer than {MOST_SECONDS:g} s')
-        log(f'cannot read {self.path}: {error}')
+        self.say_once(f'cannot read {self.path}: {error}')
         self.broken = self.broken or type(error) is sqlite3.DatabaseError
         return Refusal(503, f'Service Unavailable: The data file cannot be read now: {error}')
 
@@ -350,6 +363,11 @@ class Query:
     distinct: bool = False
     order: list = field(default_factory=list)       # names of variables
     pick: str = ''                  # 'DESC': of each group the row with the most, 'ASC': with the least
+
+    @property
+    def sorts(self):
+        """True if SQLite must see all the rows before the first one can leave."""
+        return bool(self.order or self.distinct)
 
     def sql(self):
         """The whole question in SQL; its values are in `values`."""
@@ -527,7 +545,7 @@ def read_value(dataset, variable, text, now):
     if NUMBER.fullmatch(text.replace(' ', '+')):
         return '?', [float(text.replace(' ', '+'))]
     relative = RELATIVE.fullmatch(text)
-    if relative:
+    if relative and (relative['end'] or variable.kind == 'time'):
         return read_relative(dataset, variable, text, relative, now)
     if variable.kind == 'number':
         raise query_error(f'Numeric tests of NaN must use "NaN", not value="{text}".')
@@ -554,7 +572,7 @@ def read_moment(text):
     """Seconds since 1970 from 2026-01-31, 2026-01-31T12:00:00Z or 2026-01-31T14:00:00+02:00."""
     moment = MOMENT.fullmatch(text)
     if moment:
-        year, month, day, hour, minute = (int(part or least) for part, least in zip(moment.groups()[:5], (0, 1, 1, 0, 0), strict=True))
+        year, month, day, hour, minute = (int(moment[i] or least) for i, least in enumerate((0, 1, 1, 0, 0), 1))
         second = float(moment[6] or 0)
         if year and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1] and hour < 24 and minute < 60:
             ahead = 60 * int(moment['hours'] or 0) + int(moment['minutes'] or 0)
@@ -575,8 +593,10 @@ def read_blocks(store, query, html_only):
     try:
         with closing(store.read()) as db, ExitStack() as stack:
             db.set_progress_handler(lambda: time.monotonic() > end, 100_000)
+            if query.sorts:
+                stack.enter_context(store.turn(end))
             for number, block in enumerate(ask_database(db, query, html_only)):
-                if number == LONG_BLOCKS:
+                if number == LONG_BLOCKS and not query.sorts:
                     stack.enter_context(store.turn(end))
                 if number and time.monotonic() > end:
                     raise sqlite3.OperationalError('interrupted')
@@ -855,7 +875,8 @@ def nc_header(variables, begins):
 
 def nc_facts(variable):
     """A variable's attributes; _FillValue says how an empty sector of the depths looks."""
-    return {**variable.attributes, 'units': variable.units, **({'_FillValue': (math.nan,)} if variable is DEPTH else {})}
+    empty = {'_FillValue': (math.nan,)} if variable is DEPTH else {}
+    return {**variable.attributes, 'units': variable.units, **empty}
 
 
 def nc_attributes(attributes):
@@ -1110,14 +1131,23 @@ def reply(format, table, store):
     with ExitStack() as stack:
         spool = stack.enter_context(tempfile.SpooledTemporaryFile(MEMORY_BYTES, dir=store.path.parent))
         for text in write(table):
-            spool.write(text.encode('utf-8'))
-            if spool.tell() > MEMORY_BYTES and shutil.disk_usage(store.path.parent).free < FREE_BYTES:
-                raise Refusal(503, 'Service Unavailable: The server\'s disk is nearly full. Ask for less data.')
+            put(spool, text.encode('utf-8'), store.path.parent)
         size = spool.tell()
         spool.seek(0)
         if size > MEMORY_BYTES:
             stack.pop_all()                     # the server program closes the file when it has sent it
         return send(f'{media_type}; charset=utf-8', spool if size > MEMORY_BYTES else spool.read(), size)
+
+
+def put(spool, text, folder):
+    """Write to the spool, as long as the disk has room for more than that."""
+    try:
+        spool.write(text)
+        full = spool.tell() > MEMORY_BYTES and shutil.disk_usage(folder).free < FREE_BYTES
+    except OSError:
+        full = True
+    if full:
+        raise Refusal(503, 'Service Unavailable: The disk of the server is nearly full. Ask for less data.')
 
 
 def send(media_type, body, size=None):
@@ -1148,11 +1178,13 @@ application = wsgi(make_lone_app())
 
 
 def main():
-    port = int(os.environ.get('PORT', 8080))
+    """python data.py"""
+    port = os.environ.get('PORT', '8080')
     try:
-        run(application, host='0.0.0.0', port=port, server='wsgiref', server_class=Threads)
-    except OSError as error:
-        sys.exit(f'Cannot listen on port {port}: {error.strerror}. Another program may use it: PORT=8081 python data.py')
+        log(f'open http://localhost:{port}/ in a browser; Ctrl-C ends it')
+        run(application, host='0.0.0.0', port=int(port), server='wsgiref', server_class=Threads, quiet=True)
+    except (OSError, ValueError, OverflowError) as error:
+        sys.exit(f'Cannot listen on port {port} ({error}). Another program may use it: try PORT=8081 python data.py')
 
 
 if __name__ == '__main__':

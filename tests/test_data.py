@@ -211,6 +211,7 @@ REFUSED = [         # path after /erddap/, what the learner reads
         'For non =~ constraints of numeric variables, the right-hand-side value must not be surrounded by double '
         'quotes. Bad constraint: x>"5"')),
     ('tabledap/tracks.csv?x&x=abc', query_error('Numeric tests of NaN must use "NaN", not value="abc".')),
+    ('tabledap/tracks.csv?x&x>now', query_error('Numeric tests of NaN must use "NaN", not value="now".')),
     ('tabledap/tracks.csv?x&x=1_000', query_error('Numeric tests of NaN must use "NaN", not value="1_000".')),
     ('tabledap/tracks.csv?x&x=٣', query_error('Numeric tests of NaN must use "NaN", not value="٣".')),
     ('tabledap/tracks.csv?x&x<inf', query_error('Numeric tests of NaN must use "NaN", not value="inf".')),

@@ -169,11 +169,12 @@ def test_a_file_that_somebody_removed_is_begun_anew(store, tmp_path):
 
 
 def test_a_new_ocean_gets_a_new_file_and_the_old_one_stays(store, tmp_path):
+    store.begin_anew()                                  # nothing there yet: nothing to set aside
     store.keep([track(1)])
     store.begin_anew()
     store.keep([track(2)])
     assert [row[1] for row in rows(tmp_path)] == [2]
-    old, = (file for file in tmp_path.iterdir() if '.old-ocean-' in file.name and file.name.endswith('Z'))
+    old = tmp_path / 'data.sqlite.old-ocean-19700101T000000Z'
     db = sqlite3.connect(old)
     assert db.execute('SELECT time FROM tracks').fetchall() == [(1,)]
     db.close()
@@ -205,10 +206,14 @@ def test_a_year_is_pruned_a_piece_at_a_time(tmp_path, monkeypatch):
 
 def test_the_days_to_keep_come_from_the_environment(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('MOCEAN_DATA_DAYS', '7')
-    assert data.Store(tmp_path).days == 7
+    assert data.days_to_keep() == 7
+    now = 1_800_000_000
+    with contextlib.closing(data.Store(tmp_path, clock=lambda: now)) as store:
+        store.keep([track(now - 8 * DAY), track(now - 6 * DAY)])
+        assert [row[1] for row in rows(tmp_path)] == [now - 6 * DAY]
     for wrong in ('', '0', '-1', 'a year', '7.5', '٣'):
         monkeypatch.setenv('MOCEAN_DATA_DAYS', wrong)
-        assert data.Store(tmp_path).days == 365
+        assert data.days_to_keep() == 365
         assert 'no number of days' in capsys.readouterr().err
 
 

@@ -137,6 +137,17 @@ def test_no_id_and_no_treasure_is_in_the_data(surveyed):
     assert b'crystal' not in body
 
 
+def test_riding_along_the_data_keeps_its_own_form_of_refusal(surveyed):
+    server, _ = surveyed
+    for path, method, status in (('/erddap/nowhere', 'GET', 404), ('/erddap/tabledap/tracks.csv', 'POST', 405), ('/erddap', 'POST', 405),
+                                 ('/erddap/tabledap/tracks.csv?zz', 'GET', 400)):
+        reply = server.say(path, method=method)
+        assert reply.startswith(f'Error {{\n    code={status};')
+        assert reply.status == status
+    assert server.say('/erddap').headers['Cache-Control'] == 'no-store'
+    assert server.say('/').status == server.say('/health').status == 200           # and the game keeps its own
+
+
 # ---- docs/data.md
 
 DOCS = (ROOT / 'docs' / 'data.md').read_text(encoding='utf-8')
