@@ -32,6 +32,7 @@ import contextlib
 import ctypes
 import datetime
 import difflib
+import errno
 import faulthandler
 import functools
 import heapq
@@ -44,7 +45,6 @@ import pathlib
 import random
 import re
 import secrets
-import shutil
 import signal
 import socket
 import socketserver
@@ -242,7 +242,9 @@ class Turn:
         self.soundings = []       # (x, y, depth) measured, for the data service
 
     def put(self, table, key, **fields):
-        """Shall be: a new record, or a record with these fields changed."""
+        """Shall be: a new record, written whole, or a record with these fields changed."""
+        if key not in getattr(self.ocean, table):
+            fields = vars(TABLES[table](**fields))
         self.change.setdefault(table, {})[key] = fields
 
     def drop(self, table, key):
@@ -1201,8 +1203,9 @@ def rule_news(turn, since):
 
 
 def rule_log(turn):
+    calls = tuple(turn.calls[turn.key].calls)      # the next one may come in while we read
     return [{'time': tell_time(at), 'status': status, 'request': told(route, read_query(query)[0]), 'answer': brief(answer)}
-            for at, status, route, query, answer in turn.calls[turn.key].calls]
+            for at, status, route, query, answer in calls]
 
 
 def rule_health(turn):
@@ -1290,10 +1293,13 @@ def document_of(ocean):
 encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
 datasync = getattr(os, 'fdatasync', os.fsync)
 try:                             # Python lets other threads in during os.write, and each of them then stops at the lock;
-    write = ctypes.PyDLL(None).write   # the same system call without letting go: see benchmarks/
+    write = ctypes.PyDLL(None, use_errno=True).write   # the same system call without letting go: see benchmarks/
 except TypeError:                # Windows
     def write(fd, data, length):
         return os.write(fd, data)
+
+
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)     # what bytes that are no JSON raise
 
 
 def log(text):
@@ -1336,7 +1342,7 @@ class Journal:
             if path is self.last_state:
                 log(f'{self.state.name} cannot be read or is missing: going on from the last good copy and its journal')
             return bool(ocean.planet)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except UNREADABLE as error:
             aside = set_aside(path)
             log(f'{path.name} cannot be read ({error}): it is now called {aside.name}')
             return False
@@ -1351,7 +1357,7 @@ class Journal:
                 if patch['number'] > ocean.number:
                     merge(ocean, change_of(patch))
                     ocean.number, ocean.last = patch['number'], str(patch['last'])
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except UNREADABLE:
                 garbage += 1
         if torn:
             log(f'{path.name} ended in half a line ({len(torn)} bytes), never answered: cut off')
@@ -1372,14 +1378,14 @@ class Journal:
         try:
             if self.file.closed:          # a full disk had no room for a new page
                 self.open()
-            if write(self.file.fileno(), data, len(data)) != len(data):
-                raise OSError('only a part of the line was written')
+            written = write(self.file.fileno(), data, len(data))
+            if written != len(data):
+                raise OSError(ctypes.get_errno() if written < 0 else errno.ENOSPC, 'written in part')
         except OSError as error:
             with contextlib.suppress(OSError, ValueError):
                 self.file.truncate(self.size)
-            log(f'the journal cannot be written: {error}')
-            raise Refusal('the disk of the server is full or broken; nothing has changed, tell your teacher',
-                          status=503) from error
+            raise Refusal(f'the disk of the server is full or broken ({os.strerror(error.errno)}); nothing has changed, '
+                          'tell your teacher', status=503) from error
         self.size += len(data)
         self.lines += 1
         self.synced = False
@@ -1401,14 +1407,17 @@ class Journal:
 
     def write_state(self, document):
         """A fresh state file, whole or not at all; the one before it becomes the last good copy."""
-        fresh, spare = self.folder / 'mocean.json.new', self.folder / 'mocean.last.json.new'
-        with open(fresh, 'wb') as file:
-            file.write(readable(document).encode())
-            file.flush()
-            os.fsync(file.fileno())
+        fresh = self.folder / 'mocean.json.new'
+        try:
+            with open(fresh, 'wb') as file:
+                file.write(readable(document).encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            fresh.unlink(missing_ok=True)      # the little space that is left is the journal's
+            raise
         if self.state.exists():
-            shutil.copyfile(self.state, spare)
-            os.replace(spare, self.last_state)
+            os.replace(self.state, self.last_state)      # a kill just here leaves the copy and its journal: enough
         os.replace(fresh, self.state)
         self.whole = True
 
@@ -1499,7 +1508,7 @@ class Sea:
     def close(self):
         """An orderly end: a bonus, never relied upon."""
         atexit.unregister(self.close)
-        with self.lock, self.tending:
+        with self.tending, self.lock:      # in this order, as tend takes them
             if self.process == os.getpid():
                 self.process = None
                 self.closing.set()
@@ -1720,13 +1729,16 @@ def begin_run(sea):
             sea.journal.write_state(document_of(ocean))
         sea.journal.turn_page()
     except OSError as error:
+        if not number:
+            raise                 # a planet that is not written down would be another one after the next start
         log(f'no fresh state file could be written: {error}; the journal goes on')
 
 
 def end_run(sea):
     """Note that the run ended in good order."""
     number, now = next(reversed(sea.ocean.runs)), sea.clock()
-    change = {'runs': {number: {'ended': now, 'how': f'ended in good order at {tell_time(now)}'}}}
+    run = sea.ocean.runs[number].but(ended=now, how=f'ended in good order at {tell_time(now)}')
+    change = {'runs': {number: vars(run)}}      # whole: its beginning may have met a full disk
     with contextlib.suppress(OSError, Refusal):
         sea.journal.write(sea.ocean, change, sea.ocean.last)
         merge(sea.ocean, change)

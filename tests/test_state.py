@@ -1,0 +1,373 @@
+"""The memory: nothing that was answered is ever lost, whatever happens to the files, the disk or the process."""
+import contextlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from conftest import ROOT, UWSGI_OPTIONS, Answer, Inside, Server, free_port, poll
+
+import mocean
+
+FILES = ('mocean.json', 'mocean.journal', 'mocean.last.json', 'mocean.last.journal')
+
+
+class Clock:
+    """A clock that the test winds on by hand."""
+    now = 1_000_000.0
+
+    def __call__(self):
+        return self.now
+
+
+def join(say, name='ada'):
+    return say(f'/join?name={name}').split(',')[0]
+
+
+def as_killed(say, folder):
+    """The state folder as a kill -9 at this moment would leave it."""
+    folder.mkdir()
+    for file in FILES:
+        if (say.folder / file).exists():
+            shutil.copy(say.folder / file, folder)
+    return folder
+
+
+@contextlib.contextmanager
+def woken(folder, **options):
+    """The game, started on a state folder."""
+    folder.mkdir(exist_ok=True)
+    say = Inside('mocean', folder, **options)
+    try:
+        yield say
+    finally:
+        say.close()
+
+
+def document(ocean):
+    """The ocean as a program would read it from the state file."""
+    return json.loads(json.dumps(mocean.document_of(ocean)))
+
+
+# --- what is written down ------------------------------------------------------------------------------------------------
+
+def merged(target, patch):
+    """RFC 7396, as its own text has it."""
+    if not isinstance(patch, dict):
+        return patch
+    target = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            target.pop(name, None)
+        else:
+            target[name] = merged(target.get(name), value)
+    return target
+
+
+CALLS = ['join?name=ada', 'join?name=Bob', 'join?name=李雷', 'quit?', 'move?heading=ne&steps=20', 'move?heading=w', 'move?heading=s&n=7',
+         'accel?ctrl=w', 'accel?ctrl=a', 'stop?', 'dive?direction=down', 'dive?ctrl=r', 'ping?', 'ping?n=7', 'get?item=treasure',
+         'get?item=whale', 'use?item=crash alert', 'use?item=iron dust', 'use?item=fishing net', 'sendchat?name=all&message=ahoy',
+         'sendchat?name=bob&message=hi', 'popchat?', 'location?', 'look?', 'move?heading=nroth']
+
+
+def play_on(say, clock, dice, calls):
+    """A lively game: many calls by whoever is aboard."""
+    ids = {}
+    for call in dice.choices(CALLS, [3 if 'join' in call else 0.3 if 'quit' in call else 2 for call in CALLS], k=calls):
+        clock.now += dice.choice((0.1, 1, 20))
+        if call.startswith('join'):
+            reply = say('/' + call)
+            if reply.status == 200:
+                ids[call] = reply.split(',')[0]
+        elif ids:
+            reply = say(f'/{call}&id={dice.choice(list(ids.values()))}')
+            assert reply.status < 500, reply
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_replay_equals_live_and_each_line_is_a_merge_patch(tmp_path, monkeypatch, seed):
+    monkeypatch.setattr(mocean, 'STATE_S', 1e9)      # all in one journal
+    clock, dice = Clock(), random.Random(seed)
+    with woken(tmp_path / 'live', clock=clock, dice=dice) as say:
+        say('/health')
+        before = json.loads((say.folder / 'mocean.json').read_bytes())
+        play_on(say, clock, dice, 300)
+        live = document(say.app.sea.ocean)
+        killed = as_killed(say, tmp_path / 'killed')
+    lines = (killed / 'mocean.journal').read_bytes().splitlines()
+    assert len(lines) > 50
+    for line in lines:
+        before = merged(before, json.loads(line))
+    assert before == live
+    journal = mocean.Journal(killed)
+    replayed = journal.load()
+    journal.close()
+    assert document(replayed) == live
+    assert [list(live[table]) for table in mocean.TABLES] == [list(getattr(replayed, table)) for table in mocean.TABLES]
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_a_game_saved_again_and_again_is_the_same_game(tmp_path, seed):
+    clock, dice = Clock(), random.Random(seed)
+    with woken(tmp_path / 'live', clock=clock, dice=dice) as say:
+        for number in range(4):
+            play_on(say, clock, dice, 60)
+            killed = as_killed(say, tmp_path / f'killed{number}')
+            mocean.save(say.app.sea)
+            live = document(say.app.sea.ocean)
+            for folder in (killed, as_killed(say, tmp_path / f'saved{number}')):
+                journal = mocean.Journal(folder)
+                assert document(journal.load()) == live
+                journal.close()
+
+
+def test_the_line_is_written_before_the_reply_leaves(tmp_path):
+    with woken(tmp_path) as say:
+        id = join(say)
+        for heading in mocean.HEADINGS:
+            place = say(f'/move?id={id}&heading={heading}')
+            line = json.loads((tmp_path / 'mocean.journal').read_bytes().splitlines()[-1])
+            boat = line['boats']['ada']
+            assert {str(boat.get(axis, place.split(',')['xyz'.index(axis)])) for axis in 'xyz'} == set(place.split(','))
+
+
+def test_the_state_file_can_be_read_by_people(tmp_path):
+    with woken(tmp_path) as say:
+        join(say, '李雷')
+        mocean.save(say.app.sea)
+    lines = (tmp_path / 'mocean.json').read_text(encoding='utf-8').split('\n')
+    assert ' "boats": {' in lines
+    assert any(line.startswith('  "李雷": {') for line in lines)
+
+
+# --- a restart -------------------------------------------------------------------------------------------------------------
+
+def test_a_restart_changes_nothing(tmp_path):
+    with woken(tmp_path) as say:
+        id = join(say)
+        say(f'/move?id={id}&heading=ne&steps=7')
+        say(f'/sendchat?id={join(say, "bob")}&name=ada&message=ahoy')
+        before = [say(path) for path in (f'/location?id={id}', '/who', '/score', '/news')]
+        seed = say.app.sea.ocean.planet['mocean'].seed
+    for _ in range(3):
+        with woken(tmp_path) as say:
+            assert [say(path) for path in (f'/location?id={id}', '/who', '/score', '/news')] == before
+            assert say.app.sea.ocean.planet['mocean'].seed == seed
+    with woken(tmp_path) as say:
+        assert say(f'/popchat?id={id}') == 'bob,ahoy'
+
+
+def test_no_line_happens_twice(tmp_path):
+    """The state file is newer than its journal where a kill came between the two."""
+    with woken(tmp_path / 'live') as say:
+        id = join(say)
+        say(f'/move?id={id}&heading=e&steps=9')
+        journal = (say.folder / 'mocean.journal').read_bytes()
+        mocean.save(say.app.sea)
+        live = document(say.app.sea.ocean)
+        killed = as_killed(say, tmp_path / 'killed')
+    (killed / 'mocean.journal').write_bytes(journal)
+    reader = mocean.Journal(killed)
+    assert document(reader.load()) == live
+    reader.close()
+
+
+# --- files that are not as they should be --------------------------------------------------------------------------------------
+
+@pytest.fixture
+def lived(tmp_path):
+    """A folder as a kill -9 left it, the id of ada, and where she was."""
+    with woken(tmp_path / 'live') as say:
+        id = join(say)
+        join(say, 'bob')
+        say(f'/move?id={id}&heading=ne&steps=7')
+        mocean.save(say.app.sea)
+        say(f'/move?id={id}&heading=s&steps=2')
+        place = place_of(say, id)
+        yield as_killed(say, tmp_path / 'killed'), id, place
+
+
+def place_of(say, id):
+    """x,y,z"""
+    return say(f'/location?id={id}').rsplit(',', 3)[0]
+
+
+def goes_on(folder, id, place):
+    """All that was answered is there, the next record too, and so they are after one more start."""
+    with woken(folder) as say:
+        assert place_of(say, id) == place
+        moved = say(f'/move?id={id}&heading=w')
+        assert moved.status == 200
+        again = as_killed(say, folder.with_name('again'))
+    with woken(again) as say:
+        assert place_of(say, id) == moved
+
+
+@pytest.mark.parametrize('tail', [b'{"number":', b'\0' * 600, b'{"number": 99, "last": "x"}', b'\0', b'\xff\xfe\0', b'[' * 5000])
+def test_a_torn_last_line_is_cut_off(lived, tail, capsys):
+    folder, id, place = lived
+    with open(folder / 'mocean.journal', 'ab') as journal:
+        journal.write(tail)
+    goes_on(folder, id, place)
+    assert f'mocean.journal ended in half a line ({len(tail)} bytes), never answered: cut off' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('garbage', [b'\0\0\0\0', b'null', b'[]', b'{}', b'', b'7', b'"ahoy"', b'{"number": "x"}', b'\xff\xfe', b'[' * 200_000,
+                                     b'{"number": 10000, "last": "", "boats": 7}', b'{"number": 10000, "last": "", "boats": {"ada": [1]}}',
+                                     b'{"number": 10000, "last": "", "hats": {}', b'{"number": null}'])
+def test_a_garbage_line_inside_is_left_out_and_kept(lived, garbage, capsys):
+    folder, id, place = lived
+    first, *rest = (folder / 'mocean.journal').read_bytes().splitlines(keepends=True)
+    (folder / 'mocean.journal').write_bytes(garbage + b'\n' + first + garbage + b'\n' + b''.join(rest))
+    goes_on(folder, id, place)
+    assert 'mocean.journal has 2 lines that are not changes: left out, all kept in mocean.journal-2' in capsys.readouterr().err
+    kept, = folder.glob('mocean.journal-2*')
+    assert kept.read_bytes().split(b'\n')[0] == garbage
+
+
+@pytest.mark.parametrize('bad', [b'', b'{', b'\0' * 4096, b'[]', b'{}', b'null', b'\xff\xfe', b'[' * 200_000, b'half',
+                                 b'{"number": 1, "last": "", "boats": {"ada": {"hat": 1}}}',
+                                 b'{"number": 1, "last": "", "boats": {"ada": {"name": "ada", "id": "x", "x": "a", "y": "b"}}}'])
+def test_a_state_file_that_cannot_be_read_is_set_aside_and_nothing_is_lost(lived, bad, capsys):
+    folder, id, place = lived
+    state = folder / 'mocean.json'
+    bad = state.read_bytes()[:-99] if bad == b'half' else bad
+    state.write_bytes(bad)
+    goes_on(folder, id, place)
+    aside, = folder.glob('mocean.json-2*')
+    assert aside.read_bytes() == bad
+    told = capsys.readouterr().err
+    assert f'it is now called {aside.name}' in told and 'going on from the last good copy and its journal' in told
+
+
+def test_a_missing_state_file_is_replaced_by_the_last_good_copy(lived):
+    folder, id, place = lived
+    (folder / 'mocean.json').unlink()
+    goes_on(folder, id, place)
+
+
+@pytest.mark.parametrize('file', ['mocean.json', 'mocean.last.json'])
+def test_the_last_good_copy_is_needed_only_once_in_a_while(lived, file):
+    folder, id, place = lived
+    goes_on(folder, id, place)
+    again = folder.with_name('again')
+    with woken(again) as say:
+        place = place_of(say, id)
+    (again / file).write_bytes(b'\0' * 100)
+    with woken(again) as say:
+        assert place_of(say, id) == place
+
+
+@pytest.mark.parametrize('name', ['mocean.json.new', 'mocean.last.json.new', 'mocean.lock', 'mocean.last.json', 'mocean.last.journal'])
+def test_a_left_over_or_missing_helper_file_does_no_harm(lived, name):
+    folder, id, place = lived
+    (folder / name).write_bytes(b'left over') if name.endswith(('new', 'lock')) else (folder / name).unlink()
+    goes_on(folder, id, place)
+
+
+@pytest.mark.parametrize('journal', [b'', None])
+def test_an_empty_or_missing_journal_is_an_empty_journal(lived, journal):
+    folder, id, _ = lived
+    with woken(folder) as say:
+        place = place_of(say, id)
+    (folder / 'mocean.journal').unlink() if journal is None else (folder / 'mocean.journal').write_bytes(journal)
+    goes_on(folder, id, place)
+
+
+def test_where_no_state_can_be_read_a_new_game_begins_and_the_old_files_are_kept(lived):
+    folder, id, _ = lived
+    for name in ('mocean.json', 'mocean.last.json'):
+        (folder / name).write_bytes(b'\0' * 64)
+    with woken(folder) as say:
+        assert say('/health').startswith('ok,')
+        assert join(say, 'eve')
+    assert len(list(folder.glob('mocean*json-2*'))) == 2
+
+
+# --- a full disk -----------------------------------------------------------------------------------------------------------------
+
+SENTENCE = 'the disk of the server is full or broken'
+
+
+@contextlib.contextmanager
+def largest_file(pid, size):
+    """While this lasts, the kernel lets the process write no file beyond so many bytes."""
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def survives(say, id, full, folder):
+    """With a full disk nothing changes and reading goes on; with space, the game does."""
+    place = place_of(say, id)
+    with full():
+        for _ in range(3):
+            reply = say(f'/move?id={id}&heading=n')
+            assert reply.status == 503 and reply.lines[0].startswith(SENTENCE), reply
+            assert say('/join?name=eve').status == 503
+            assert say(f'/move?id={id}&heading=n&format=json').json()['status'] == 503
+        assert place_of(say, id) == place
+        assert say('/who').lines == ['ada,1'] or say('/who').startswith('ada,')
+        assert say(f'/look?id={id}').status == 200
+        size = (folder / 'mocean.journal').stat().st_size
+    moved = say(f'/move?id={id}&heading=n')
+    assert moved.status == 200 and moved != place
+    lines = (folder / 'mocean.journal').read_bytes()[size:].splitlines()
+    assert [json.loads(line)['boats'].keys() for line in lines if b'boats' in line] == [{'ada'}]
+    return moved
+
+
+def test_what_the_disk_refuses_does_not_happen(server):
+    """The kernel refuses the worker's writes; no privilege is needed for that."""
+    id = join(server)
+    worker = server.children()[0]
+    journal = server.folder / 'mocean.journal'
+    moved = survives(server, id, lambda: largest_file(worker, journal.stat().st_size + 50), server.folder)
+    server.kill()
+    server.start()
+    assert place_of(server, id) == moved
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A real file system of 512 kB."""
+    folder = tmp_path / 'disk'
+    folder.mkdir()
+    mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', str(folder)], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f'needs the right to mount: {mounted.stderr.strip()}; see test_what_the_disk_refuses_does_not_happen')
+    yield folder
+    subprocess.run(['umount', '-l', str(folder)], check=True)
+
+
+def test_a_full_disk_refuses_actions_and_nothing_else(small_disk):
+    with woken(small_disk) as say:
+        id = join(say)
+
+        @contextlib.contextmanager
+        def full():
+            with open(small_disk / 'ballast', 'wb', buffering=0) as ballast, contextlib.suppress(OSError):
+                while ballast.write(b'x' * 4096):
+                    pass
+            while (reply := say(f'/ping?id={id}')).status == 200:      # there is room in the last page of the journal
+                assert (small_disk / 'ballast').exists()
+            assert reply.lines[0].startswith(f'{SENTENCE} (')
+            with pytest.raises(OSError):
+                mocean.save(say.app.sea)
+            assert not (small_disk / 'mocean.json.new').exists()
+            yield
+            (small_disk / 'ballast').unlink()
+        moved = survives(say, id, full, small_disk)
+        killed = as_killed(say, small_disk / 'killed')
+    with woken(killed) as say:
+        assert place_of(say, id) == moved
