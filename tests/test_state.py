@@ -1,18 +1,13 @@
 """The memory: nothing that was answered is ever lost, whatever happens to the files, the disk or the process."""
 import contextlib
 import json
-import os
 import random
 import resource
 import shutil
-import signal
 import subprocess
-import sys
-import threading
-import time
 
 import pytest
-from conftest import ROOT, UWSGI_OPTIONS, Answer, Inside, Server, free_port, poll
+from conftest import Inside
 
 import mocean
 
