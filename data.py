@@ -64,7 +64,7 @@ PAUSE_SECONDS = 0.0005
 LONG_BLOCKS = 40                    # an answer of more blocks is a long one, and so is one that must be sorted
 LONG_AT_A_TIME = 2                  # so many long answers are made at a time, the next ones wait for their turn,
 LONG_WAITING = 20                   # and more than these are asked to come again: the game needs the threads
-MEMORY_BYTES = 1_000_000            # a longer answer is spooled to a file without a name
+MEMORY_BYTES = 100_000              # a longer answer is spooled to a file without a name
 FREE_BYTES = 200_000_000            # of disk that no answer may take: the game needs them
 
 
@@ -310,7 +310,9 @@ class Store:
     def read(self):
         """A new connection that can only read; where there is no file yet, it finds no rows."""
         if self.path.exists():
-            return sqlite3.connect(self.path.absolute().as_uri() + '?mode=ro', uri=True, check_same_thread=False)
+            db = sqlite3.connect(self.path.absolute().as_uri() + '?mode=ro', uri=True, check_same_thread=False)
+            db.execute('PRAGMA cache_size = -500')          # kB; each thread of the server keeps what it once needed
+            return db
         db = sqlite3.connect(':memory:', check_same_thread=False)
         db.executescript(schema(TRACKS) + schema(SOUNDINGS))
         return db
