@@ -781,11 +781,9 @@ def write_html(table):
     """A plain table; whatever somebody wrote into it comes out as text."""
     names = ''.join(f'<th>{html.escape(variable.name)}</th>' for variable in table.columns)
     units = ''.join(f'<th>{html.escape(variable.header_units)}</th>' for variable in table.columns)
-    before = PAGE.format(title='Mocean data') + f'<table>\n<tr>{names}</tr>\n<tr>{units}</tr>\n'
-    for block in table.blocks:
-        rows = ''.join(f'<tr>{"".join(map(html_cell, row))}</tr>\n' for row in block)
-        yield before + rows
-        before = ''
+    yield PAGE.format(title='Mocean data') + f'<table>\n<tr>{names}</tr>\n<tr>{units}</tr>\n'
+    for row in itertools.islice(itertools.chain.from_iterable(table.blocks), HTML_ROWS):
+        yield f'<tr>{"".join(map(html_cell, row))}</tr>\n'
     yield f'</table>\n<p>A page shows at most {HTML_ROWS:,} rows; .csv instead of .html gives all of them.</p>\n'
 
 
@@ -800,9 +798,13 @@ PAGE = '''<!DOCTYPE html>
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
-body {{ font-family: sans-serif; margin: 2em; max-width: 60em; }}
+:root {{ color-scheme: light dark; --ink: #0b2b3a; --sea: #f4fafc; --line: #bcd9e3; --link: #00607f; }}
+@media (prefers-color-scheme: dark) {{ :root {{ --ink: #dcecf2; --sea: #08202b; --line: #21485a; --link: #7fd4f0; }} }}
+body {{ font: 18px/1.5 system-ui, sans-serif; max-width: 52em; margin: 2em auto; padding: 0 1em;
+       color: var(--ink); background: var(--sea); }}
+a {{ color: var(--link); overflow-wrap: anywhere; }}
 table {{ border-collapse: collapse; }}
-td, th {{ border: 1px solid #999; padding: 0.2em 0.6em; text-align: left; }}
+td, th {{ border: 1px solid var(--line); padding: 0.2em 0.6em; text-align: left; }}
 </style>
 <h1>{title}</h1>
 <p><a href="/erddap/index.html">All datasets</a></p>
@@ -1175,6 +1177,10 @@ class Threads(socketserver.ThreadingMixIn, WSGIServer):
     """A thread for each request: somebody's long download holds up nobody."""
     daemon_threads = True
 
+    def server_activate(self):
+        super().server_activate()
+        log(f'open http://localhost:{self.server_port}/ in a browser; Ctrl-C ends it')
+
 
 application = wsgi(make_lone_app())
 
@@ -1183,7 +1189,6 @@ def main():
     """python data.py"""
     port = os.environ.get('PORT', '8080')
     try:
-        log(f'open http://localhost:{port}/ in a browser; Ctrl-C ends it')
         run(application, host='0.0.0.0', port=int(port), server='wsgiref', server_class=Threads, quiet=True)
     except (OSError, ValueError, OverflowError) as error:
         sys.exit(f'Cannot listen on port {port} ({error}). Another program may use it: try PORT=8081 python data.py')

@@ -80,6 +80,7 @@ def test_html_shows_the_first_thousand_rows(say, rows):
     rows.keep([('eve', NOON + i, 1.0, 1.0, 0.0) for i in range(1500)])
     assert say('/erddap/tabledap/tracks.html?&player="eve"').count('<tr><td>') == 1000
     assert say('/erddap/tabledap/tracks.csv0?&player="eve"').count('\n') == 1500
+    assert say('/erddap/griddap/bathymetry.html').count('<tr><td>') == 1000
 
 
 def test_names_with_commas_and_quotes_survive_the_csv(say):
