@@ -174,7 +174,7 @@ def hunter(race, x, y):
 def race(request, tmp_path):
     race = Race(tmp_path, request.param)
     yield race
-    race.say.app.sea.close()
+    race.say.close()
 
 
 @pytest.mark.parametrize('race', [1, 2, 3], indirect=True)

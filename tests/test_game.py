@@ -102,7 +102,7 @@ class Player:
 def game(tmp_path):
     game = Game(tmp_path / 'ocean')
     yield game
-    game.sea.close()
+    game.say.close()
 
 
 @pytest.fixture
@@ -683,7 +683,7 @@ def test_seventeen_whales_swim_by_themselves(tmp_path):
     for name, whale in whales.items():
         after = mocean.whale_place(game.ocean, whale, game.now + 100)
         assert 5 < mocean.distance(*before[name], *after) < 60, name
-    game.sea.close()
+    game.say.close()
 
 
 def test_a_whale_is_seen_where_it_swims(game, ada, whale):
@@ -1084,7 +1084,7 @@ def test_every_beginner_sees_a_treasure_at_once(tmp_path, seed):
         id, _, x, y, z = say(f'/join?name=sailor{number}').split(',')
         treasure = next(line for line in say(f'/look?id={id}').lines if line.startswith('treasure'))
         assert float(treasure.split(',')[5]) <= 20
-    say.app.sea.close()
+    say.close()
 
 
 def test_quit_gives_the_treasures_back(game, ada, bob):
