@@ -1422,8 +1422,9 @@ class Journal:
         self.whole = True
 
     def close(self):
-        self.file.close()
-        self.held.close()
+        for file in (self.file, self.held):
+            if file:
+                file.close()
 
 
 def readable(document):
@@ -1499,8 +1500,12 @@ class Sea:
             if self.process == os.getpid():
                 return
             self.journal = Journal(self.folder)
-            self.ocean = self.journal.load()
-            begin_run(self)
+            try:
+                self.ocean = self.journal.load()
+                begin_run(self)
+            except OSError:
+                self.journal.close()      # else this very process would stand in its own way
+                raise
             self.process = os.getpid()
             atexit.register(self.close)
             threading.Thread(target=keep_tending, args=(self,), daemon=True).start()
@@ -2208,7 +2213,12 @@ def open_now(sea):
     try:
         sea.open()
     except (Refusal, OSError) as error:
-        sys.exit(f'Mocean cannot start: {error}')
+        give_up(error)
+
+
+def give_up(why):
+    log(f'Mocean cannot start: {why}')
+    sys.exit(22)                  # so uWSGI's master knows that it is no use to try again: it ends, too
 
 
 def under_uwsgi(sea):
@@ -2218,7 +2228,7 @@ def under_uwsgi(sea):
     except ImportError:
         return
     if uwsgi.numproc > 1:
-        sys.exit(f'Mocean cannot start: uWSGI has {uwsgi.numproc} processes, and one ocean lives in one: --processes 1')
+        give_up(f'uWSGI has {uwsgi.numproc} processes, and one ocean lives in one: --processes 1')
     faulthandler.enable()
     sea.watched = True
     if uwsgi.worker_id():

@@ -1,13 +1,18 @@
 """The memory: nothing that was answered is ever lost, whatever happens to the files, the disk or the process."""
 import contextlib
 import json
+import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
+import sys
+import threading
+import time
 
 import pytest
-from conftest import Inside
+from conftest import ROOT, UWSGI_OPTIONS, Inside, Server, poll
 
 import mocean
 
@@ -366,3 +371,229 @@ def test_a_full_disk_refuses_actions_and_nothing_else(small_disk):
         killed = as_killed(say, small_disk / 'killed')
     with woken(killed) as say:
         assert place_of(say, id) == moved
+
+
+def test_the_very_first_start_needs_a_disk_that_can_be_written(small_disk):
+    """A planet that nobody wrote down would be another planet after the next start."""
+    with open(small_disk / 'ballast', 'wb', buffering=0) as ballast, contextlib.suppress(OSError):
+        while ballast.write(b'x' * 4096):
+            pass
+    with pytest.raises(OSError, match='No space left'):
+        mocean.Sea(small_disk).open()
+    (small_disk / 'ballast').unlink()
+    with woken(small_disk) as say:
+        assert join(say)
+
+
+def test_a_start_on_a_full_disk_reads_and_waits_for_space(small_disk):
+    with woken(small_disk) as say:
+        id = join(say)
+        place = place_of(say, id)
+    with open(small_disk / 'ballast', 'wb', buffering=0) as ballast, contextlib.suppress(OSError):
+        while ballast.write(b'x' * 4096):
+            pass
+    with woken(small_disk) as say:
+        assert place_of(say, id) == place
+        (small_disk / 'ballast').unlink()
+        moved = say(f'/move?id={id}&heading=n')
+        assert moved.status == 200
+        killed = as_killed(say, small_disk / 'killed')
+    for folder in (small_disk, killed):
+        with woken(folder) as say:
+            assert place_of(say, id) == moved
+
+
+def test_no_file_left_to_open_is_no_harm_either(tmp_path):
+    """The journal turns its page, and the process may open no new file."""
+    with woken(tmp_path) as say:
+        id = join(say)
+        sea, soft_hard = say.app.sea, resource.getrlimit(resource.RLIMIT_NOFILE)
+        mocean.save(sea)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, soft_hard[1]))
+        try:
+            with pytest.raises(OSError, match='Too many open files'), sea.lock:
+                sea.journal.turn_page()
+            assert say(f'/move?id={id}&heading=n').lines[0].startswith(f'{SENTENCE} (Too many open files)')
+            assert say(f'/look?id={id}').status == 200
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, soft_hard)
+        moved = say(f'/move?id={id}&heading=n')
+        assert moved.status == 200
+        killed = as_killed(say, tmp_path / 'killed')
+    with woken(killed) as say:
+        assert place_of(say, id) == moved
+
+
+def test_the_end_of_a_run_waits_for_the_files_without_holding_the_game(tmp_path):
+    """Tending takes its lock first and then the game's; ending in the other order could wait for ever."""
+    with woken(tmp_path) as say:
+        join(say)
+        sea = say.app.sea
+        sea.tending.acquire()                # as if the state file were just being written
+        ending = threading.Thread(target=sea.close, daemon=True)
+        ending.start()
+        got = sea.lock.acquire(timeout=5)
+        if got:
+            sea.lock.release()
+        sea.tending.release()
+        ending.join(5)
+        assert got and not ending.is_alive()
+
+
+# --- processes -----------------------------------------------------------------------------------------------------------------
+
+def refused(server):
+    """What a server that does not start says."""
+    server.start(wait=False)
+    try:
+        poll(lambda: server.process.poll() is not None, 15)
+    finally:
+        server.kill()
+    assert server.process.returncode == (1 if 'Port' in server.log() else 22)     # uWSGI's word for: cannot be loaded
+    return server.log()
+
+
+def test_a_second_process_on_the_same_ocean_is_refused(server, tmp_path):
+    id = join(server)
+    second = Server('mocean', tmp_path)
+    second.log_file = tmp_path / 'second.log'
+    assert 'Mocean cannot start: another process has this ocean open' in refused(second)
+    assert server.say(f'/move?id={id}&heading=n').status == 200
+
+
+@pytest.mark.parametrize('extra', [('--processes', '2'), ('--workers', '3'), ('--cheaper', '1', '--processes', '2')])
+def test_more_than_one_uwsgi_process_is_refused(tmp_path, extra):
+    assert 'processes, and one ocean lives in one: --processes 1' in refused(Server('mocean', tmp_path, extra=extra))
+
+
+def test_a_worker_that_is_killed_comes_back_with_the_ocean_as_answered(server):
+    comes_back(server)
+
+
+def test_so_it_does_without_lazy_apps(tmp_path):
+    """There the master imports the file once, for all the workers that are ever born."""
+    server = Server('mocean', tmp_path, [word for word in UWSGI_OPTIONS if word != '--lazy-apps'])
+    try:
+        comes_back(server.start())
+    finally:
+        server.kill()
+
+
+def comes_back(server):
+    ids = {}
+    for number in range(4):
+        ids |= {f'{name}{number}': join(server, f'{name}{number}') for name in ('ada', 'bob')}
+        moved = {name: server.say(f'/move?id={id}&heading=ne&steps=5&n={number}') for name, id in ids.items()}
+        worker = next(pid for pid in server.children() if holds(pid, server.folder / 'mocean.journal'))
+        os.kill(worker, signal.SIGKILL)
+        poll(lambda worker=worker: worker not in server.children())
+        poll(server.up)
+        assert {name: place_of(server, id) for name, id in ids.items()} == moved
+
+
+def holds(pid, file):
+    """Does the process have this file open?"""
+    with contextlib.suppress(OSError):
+        return any(os.path.samefile(f'/proc/{pid}/fd/{fd}', file) for fd in os.listdir(f'/proc/{pid}/fd')
+                   if os.path.exists(f'/proc/{pid}/fd/{fd}'))
+    return False
+
+
+# --- python mocean.py --------------------------------------------------------------------------------------------------------
+
+class ByHand(Server):
+    """`python mocean.py`: Bottle's own server under its reloader, a parent and a child."""
+    file = ROOT / 'mocean.py'
+
+    def start(self, wait=True):
+        with open(self.log_file, 'ab') as log:
+            self.process = subprocess.Popen([sys.executable, str(self.file)], stdout=log, stderr=log, cwd=self.folder,
+                                            env={**self.env, 'PORT': str(self.port)}, start_new_session=True)
+        if wait:
+            poll(lambda: self.process.poll() is not None or self.up(), 15)
+            assert self.process.poll() is None, self.log()
+        return self
+
+
+@pytest.fixture
+def by_hand(tmp_path):
+    server = ByHand('mocean', tmp_path)
+    yield server
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.process.pid, signal.SIGKILL)
+    server.process.wait()
+
+
+def test_by_hand_it_plays_too_and_kill_9_loses_nothing(by_hand):
+    by_hand.start()
+    id = join(by_hand)
+    for _ in range(3):
+        moved = by_hand.say(f'/move?id={id}&heading=ne&steps=5')
+        child, = by_hand.children()
+        by_hand.kill()
+        poll(lambda child=child: not os.path.exists(f'/proc/{child}'))
+        by_hand.start()
+        assert place_of(by_hand, id) == moved
+
+
+def test_when_the_parent_alone_is_killed_the_child_lets_go(by_hand):
+    by_hand.start()
+    id = join(by_hand)
+    moved = by_hand.say(f'/move?id={id}&heading=ne&steps=5')
+    child, = by_hand.children()
+    os.kill(by_hand.process.pid, signal.SIGKILL)
+    by_hand.process.wait()
+    poll(lambda: not os.path.exists(f'/proc/{child}'))
+    assert 'run 1 ends in good order' in by_hand.log()
+    by_hand.start()
+    assert place_of(by_hand, id) == moved
+
+
+@pytest.mark.parametrize('end', [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_it_without_a_traceback(by_hand, end):
+    by_hand.start()
+    child, = by_hand.children()
+    if end == signal.SIGINT:
+        os.killpg(by_hand.process.pid, end)      # the terminal sends it to both
+    else:
+        by_hand.process.send_signal(end)
+    by_hand.process.wait(10)
+    poll(lambda: not os.path.exists(f'/proc/{child}'))
+    assert 'run 1 ends in good order' in by_hand.log()
+    assert 'Traceback' not in by_hand.log()
+
+
+def test_a_port_that_is_taken_gets_one_sentence(by_hand):
+    by_hand.start()
+    second = ByHand('mocean', by_hand.folder, port=by_hand.port)
+    second.log_file = by_hand.folder / 'second.log'
+    assert refused(second) == (f'Port {by_hand.port} is taken: is Mocean running already? '
+                               'Stop it, or choose another: PORT=8081\n')
+
+
+def test_a_second_one_in_the_same_folder_gets_one_sentence_too(by_hand):
+    by_hand.start()
+    second = ByHand('mocean', by_hand.folder)
+    second.log_file = by_hand.folder / 'second.log'
+    assert 'Mocean cannot start: another process has this ocean open' in refused(second)
+    assert 'Traceback' not in second.log()
+
+
+def test_an_edited_file_is_loaded_again_and_the_game_goes_on(by_hand):
+    by_hand.file = by_hand.folder / 'mocean.py'
+    shutil.copy(ROOT / 'mocean.py', by_hand.file)
+    by_hand.start()
+    id = join(by_hand)
+    moved = by_hand.say(f'/move?id={id}&heading=ne&steps=5')
+    by_hand.file.write_text(by_hand.file.read_text(encoding='utf-8').replace("VERSION = '", "VERSION = 'edited "), encoding='utf-8')
+    stamp = time.time() + 2
+    os.utime(by_hand.file, (stamp, stamp))
+    poll(lambda: 'run 2 begins' in by_hand.log(), 20)
+    poll(by_hand.up)
+    assert place_of(by_hand, id) == moved
+    assert by_hand.say('/openapi.json').json()['info']['version'].startswith('edited ')
+
+
+def test_a_missing_state_folder_is_made(tmp_path):
+    with contextlib.closing(Inside('mocean', tmp_path / 'new' / 'folder')) as say:
+        assert join(say)
