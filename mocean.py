@@ -809,9 +809,10 @@ def travel(turn, dx, dy, legs, **fields):
         fields['wrapped'] = True
     turn.steer(at=turn.now, **fields)
     chart(turn, sectors)
-    for way, cells, size in (('east-west', turn.boat.east, WIDTH_CELLS), ('north-south', turn.boat.north, HEIGHT_CELLS)):
-        if abs(cells) >= size and reward(turn, way, ROUND_POINTS):
-            turn.news(f'{boat.name} went all the way round, {way}')
+    if abs(turn.boat.east) >= WIDTH_CELLS and reward(turn, 'east-west', ROUND_POINTS):
+        turn.news(f'{boat.name} went all the way round, east-west')
+    if abs(turn.boat.north) >= HEIGHT_CELLS and reward(turn, 'north-south', ROUND_POINTS):
+        turn.news(f'{boat.name} went all the way round, north-south')
 
 
 def chart(turn, keys):
