@@ -16,7 +16,7 @@ THE PICTURE How a request travels down this file, and where to look for what:
   PART 2  A TURN      what happens, in the order in which a request meets it
       READ            text from the web -> values, or a Refusal that teaches
       TELL            what a player may know: ocean -> facts
-      RULES           what a player may do: ocean and values -> an Outcome (a change and facts), or a Refusal
+      RULES           what a player may do: a rule writes on its turn what shall change, or raises a Refusal
       CHANGE          merge, the only function that alters the ocean; records <-> JSON
       JOURNAL         the only part that touches the disk
       PLAY            the keystone: rule decides -> journal is written -> merge lets it happen
@@ -495,9 +495,17 @@ def read_heading(text):
     return choose(SHORT.get(heading, heading), HEADINGS, 'headings are ' + ', '.join(HEADINGS) + ' (or e, ne, n, ...)')
 
 
+read_heading.schema = {'type': 'string', 'enum': [*HEADINGS, *SHORT]}
+
+
 def read_word(*words):
+    """A kind: one of these words."""
     works = 'it is ' + (' or '.join(words) if len(words) < 3 else 'one of ' + ', '.join(words))
-    return lambda text: choose(text, words, works)
+
+    def read(text):
+        return choose(text, words, works)
+    read.schema = {'type': 'string', 'enum': list(words)}
+    return read
 
 
 def read_whole(low, high=999_999_999):
@@ -511,14 +519,19 @@ def read_whole(low, high=999_999_999):
         if not low <= int(found[1]) <= high:
             raise Fault(works, str(min(max(int(found[1]), low), high)))
         return int(found[1])
+    read.schema = {'type': 'integer', 'minimum': low, 'maximum': high}
     return read
 
 
 def read_seconds(text):
+    """A time, or no time: seconds since 1970."""
     found = re.fullmatch(r'\s*[0-9]{1,12}(\.[0-9]{0,9})?\s*', text)
     if not found:
         raise Fault('it is a number, 0 or more')
     return float(text)
+
+
+read_seconds.schema = {'type': 'number', 'minimum': 0}
 
 
 def read_name(text):
@@ -546,6 +559,7 @@ def read_text(longest):
         if not 1 <= len(line) <= longest:
             raise Fault(f'it is a text of 1 to {longest} characters', line[:longest] or None)
         return line
+    read.schema = {'type': 'string', 'maxLength': longest}
     return read
 
 
@@ -565,7 +579,6 @@ class Parameter:
     example: str
     required: bool = True
     default: object = None
-    schema: dict = field(default_factory=lambda: {'type': 'string'})   # as OpenAPI has it
 
 
 def read_query(query):
@@ -633,8 +646,7 @@ def misread(route, texts, twice=None):
 ID = Parameter('id', 'the secret id that join gave you', read_id, '')
 N = Parameter('n', 'your own number for this call: the same n again returns the same reply and changes nothing',
               read_text(40), '1', required=False)
-FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'json'), 'json', required=False,
-                   schema={'type': 'string', 'enum': ['text', 'json'], 'default': 'text'})
+FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'json'), 'json', required=False)
 
 
 # --- TELL ------------------------------------------------------------------------------------------------------------
@@ -1779,38 +1791,26 @@ class Route:
             object.__setattr__(self, 'parameters', (*self.parameters, FORMAT))
 
 
-WHOLE = {'type': 'integer'}
 NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
 OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
 WHO = Parameter('name', 'one player only', read_text(20), 'ada', required=False)
 TO = Parameter('name', 'the player who gets the message, or all', read_text(20), 'all')
-HEADING = Parameter('heading', ', '.join(HEADINGS) + ' (or e, ne, n, nw, w, sw, s, se)', read_heading, 'north',
-                    schema={'type': 'string', 'enum': [*HEADINGS, *SHORT]})
-STEPS = Parameter('steps', 'how many cells in one call', read_whole(1), '5', required=False,
-                  default=1, schema={**WHOLE, 'minimum': 1, 'maximum': 2 * WHALE_CELLS_PER_S, 'default': 1})
-CTRL_SAIL = Parameter('ctrl', 'w faster, s slower, a turn left, d turn right', read_word('w', 's', 'a', 'd'), 'w',
-                      schema={'type': 'string', 'enum': ['w', 's', 'a', 'd']})
-CTRL_DIVE = Parameter('ctrl', 'f down, r up', read_word('f', 'r'), 'f', required=False,
-                      schema={'type': 'string', 'enum': ['f', 'r']})
-DIRECTION = Parameter('direction', 'down or up', read_word('down', 'up'), 'down', required=False,
-                      schema={'type': 'string', 'enum': ['down', 'up']})
-CATCH = Parameter('item', 'treasure or whale', read_word('treasure', 'whale'), 'treasure',
-                  schema={'type': 'string', 'enum': ['treasure', 'whale']})
-ITEM = Parameter('item', 'the name of a treasure on board', read_word(*dict.fromkeys(TREASURES)), 'crash alert',
-                 schema={'type': 'string', 'enum': list(dict.fromkeys(TREASURES))})
-X = Parameter('x', 'cells east', read_whole(-1_000_000, 1_000_000), '300', schema=WHOLE)
-Y = Parameter('y', 'cells north', read_whole(-1_000_000, 1_000_000), '200', schema=WHOLE)
+HEADING = Parameter('heading', ', '.join(HEADINGS) + ' (or e, ne, n, nw, w, sw, s, se)', read_heading, 'north')
+STEPS = Parameter('steps', 'how many cells in one call', read_whole(1), '5', required=False, default=1)
+CTRL_SAIL = Parameter('ctrl', 'w faster, s slower, a turn left, d turn right', read_word('w', 's', 'a', 'd'), 'w')
+CTRL_DIVE = Parameter('ctrl', 'f down, r up', read_word('f', 'r'), 'f', required=False)
+DIRECTION = Parameter('direction', 'down or up', read_word('down', 'up'), 'down', required=False)
+CATCH = Parameter('item', 'treasure or whale', read_word('treasure', 'whale'), 'treasure')
+ITEM = Parameter('item', 'the name of a treasure on board', read_word(*dict.fromkeys(TREASURES)), 'crash alert')
+X = Parameter('x', 'cells east', read_whole(-1_000_000, 1_000_000), '300')
+Y = Parameter('y', 'cells north', read_whole(-1_000_000, 1_000_000), '200')
 MESSAGE = Parameter('message', f'what you want to say, up to {LETTER_LENGTH} characters', read_text(LETTER_LENGTH), 'ahoy')
-SINCE = Parameter('since', 'only what has a higher number', read_whole(0), '0', required=False, default=0,
-                  schema={**WHOLE, 'default': 0})
+SINCE = Parameter('since', 'only what has a higher number', read_whole(0), '0', required=False, default=0)
 SINCE_TIME = Parameter('since', 'only what happened at this time or later, in seconds since 1970', read_seconds, '0',
-                       required=False, default=0.0, schema={'type': 'number', 'default': 0})
-USAGE = Parameter('usage', 'brief: one line per route', read_word('brief', 'long'), 'brief', required=False,
-                  schema={'type': 'string', 'enum': ['brief', 'long']})
-CLIENT = Parameter('client', 'browser: HTML with links', read_word('browser', 'text'), 'browser', required=False,
-                   schema={'type': 'string', 'enum': ['browser', 'text']})
-LEVEL = Parameter('level', 'how much the program can do: 1, 2 or 3', read_whole(1, 3), '1', required=False, default=1,
-                  schema={**WHOLE, 'minimum': 1, 'maximum': 3, 'default': 1})
+                       required=False, default=0.0)
+USAGE = Parameter('usage', 'brief: one line per route', read_word('brief', 'long'), 'brief', required=False)
+CLIENT = Parameter('client', 'browser: HTML with links', read_word('browser', 'text'), 'browser', required=False)
+LEVEL = Parameter('level', 'how much the program can do: 1, 2 or 3', read_whole(1, 3), '1', required=False, default=1)
 
 ROUTES = [
     Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, OLD_ID)),
@@ -1923,10 +1923,15 @@ def openapi(base):
             'paths': {f'/{route.name}': {'get': {
                 'operationId': route.name, 'summary': route.meaning,
                 'parameters': [{'name': parameter.name, 'in': 'query', 'required': parameter.required,
-                                'description': parameter.meaning, 'schema': parameter.schema}
+                                'description': parameter.meaning, 'schema': schema_of(parameter)}
                                for parameter in route.parameters],
                 'responses': {'200': {'description': route.reply, 'content': media(route)}, 'default': error}}}
                 for route in ROUTES}}
+
+
+def schema_of(parameter):
+    schema = getattr(parameter.read, 'schema', {'type': 'string'})
+    return schema if parameter.default is None else {**schema, 'default': parameter.default}
 
 
 def media(route):
