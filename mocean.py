@@ -833,6 +833,8 @@ def chart(turn, keys):
     for key in new:
         turn.put('sectors', key, name=turn.boat.name, at=turn.now)
     if new:
+        if len(turn.ocean.sectors) + len(new) == COLUMNS * ROWS:
+            turn.news('the whole ocean is charted')
         charted = turn.boat.charted + len(new)
         if charted // 25 > turn.boat.charted // 25:
             turn.news(f'{turn.boat.name} has charted {charted} sectors')

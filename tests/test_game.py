@@ -4,7 +4,7 @@ import random
 import shutil
 
 import pytest
-from conftest import Inside
+from conftest import ROOT, Inside
 
 import mocean
 
@@ -883,6 +883,15 @@ def test_every_25_sectors_are_news(game, ada):
     assert game.news()[-1] == 'ada has charted 25 sectors'
 
 
+def test_the_last_sector_is_news(game, ada):
+    game.happen(sectors={'0,0': None, '1,0': None})
+    ada.put(x=30, y=5)
+    ada('/move?heading=west&steps=15')
+    assert 'the whole ocean is charted' not in game.news()
+    ada('/move?heading=west&steps=10')
+    assert game.news()[-1] == 'the whole ocean is charted'
+
+
 def test_the_first_sounding_in_a_sector_counts(game, ada, bob):
     game.happen(depths={key: None for key in game.ocean.depths})
     ada('/ping')
@@ -1224,3 +1233,21 @@ def test_a_spent_speed_stays_spent(game, ada, again):
     ada('/move?heading=east&steps=40')
     again()
     assert ada('/move?heading=east&steps=40').status == 429
+
+
+# --- the page that tells the rules -----------------------------------------------------------------------------------
+
+def test_the_page_says_what_the_game_does():
+    page = (ROOT / 'docs' / 'rules.md').read_text(encoding='utf-8')
+    for line in mocean.WORLD.split('\n')[:3]:
+        assert line in page                                 # axes and units in the same words as the usage page
+    for treasure in mocean.TREASURES:
+        assert f'| {treasure} |' in page
+    for badge, meaning in mocean.BADGES.items():
+        assert f'{badge}: {meaning}' in ' '.join(page.split())
+    for points, words in ((mocean.SECTOR_POINTS, 'a sector that'), (mocean.SOUNDING_POINTS, 'the first sounding'),
+                          (mocean.NET_POINTS, 'a catch'), (mocean.TREASURE_POINTS, 'a treasure'),
+                          (mocean.WHALE_POINTS, 'your first ride'), (mocean.ROUND_POINTS, 'sailing all the way round')):
+        assert f'| {points} | {words}' in page
+    for name in mocean.SEAMOUNT_NAMES:
+        assert name not in page                             # no spoilers
