@@ -1223,14 +1223,14 @@ def rule_log(turn):
             for at, status, route, query, answer in calls]
 
 
+def rule_chart(turn, since):
+    return tell_chart(turn, since)
+
+
 def rule_health(turn):
     runs = list(turn.ocean.runs.values())
     return {'state': 'ok', 'uptime_s': int(turn.now - runs[-1].began), 'players': len(turn.ocean.boats),
             'halt': runs[-2].how if len(runs) > 1 else 'this is the first run'}
-
-
-def rule_chart(turn, since):
-    return tell_chart(turn, since)
 
 
 # --- CHANGE ----------------------------------------------------------------------------------------------------------

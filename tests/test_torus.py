@@ -1,0 +1,101 @@
+"""Rowing over the seams and within the budget, through the same door as every player."""
+import concurrent.futures
+import time
+
+import pytest
+from conftest import Inside
+
+import mocean
+
+WIDTH, HEIGHT = mocean.WIDTH_CELLS, mocean.HEIGHT_CELLS
+CORNERS = [(0, 0), (WIDTH - 1, 0), (0, HEIGHT - 1), (WIDTH - 1, HEIGHT - 1), (0, 200), (WIDTH - 1, 200), (300, 0), (300, HEIGHT - 1)]
+
+
+def join(say, name='ada'):
+    return say(f'/join?name={name}').split(',')[0]
+
+
+def put(say, x, y):
+    """A boat of rested rowers at this place."""
+    sea = say.app.sea
+    now = sea.clock()
+    mocean.merge(sea.ocean, {'boats': {'ada': {'x': x, 'y': y, 'paid': now - 1, 'wrapped': False}}})
+
+
+@pytest.fixture
+def inside(tmp_path):
+    inside = Inside('mocean', tmp_path)
+    yield inside
+    inside.close()
+
+
+@pytest.mark.parametrize('heading', mocean.HEADINGS)
+@pytest.mark.parametrize('steps', [1, 2, 40])
+def test_the_ocean_has_no_edge_in_any_direction(inside, heading, steps):
+    id = join(inside)
+    dx, dy = mocean.HEADINGS[heading]
+    for x, y in CORNERS:
+        put(inside, x, y)
+        there = inside(f'/move?id={id}&heading={heading}&steps={steps}')
+        assert there == f'{(x + dx * steps) % WIDTH},{(y + dy * steps) % HEIGHT},0'
+        over = not (0 <= x + dx * steps < WIDTH and 0 <= y + dy * steps < HEIGHT)
+        assert inside(f'/location?id={id}').startswith(f'{there},{over:d},')
+
+
+@pytest.mark.parametrize('heading', mocean.HEADINGS)
+def test_forty_steps_in_one_call_are_forty_calls_of_one(inside, heading):
+    id = join(inside)
+    for x, y in CORNERS:
+        put(inside, x, y)
+        inside(f'/move?id={id}&heading={heading}&steps=40')
+        at_once, sectors = inside(f'/location?id={id}'), set(inside.app.sea.ocean.sectors)
+        put(inside, x, y)
+        for _ in range(40):
+            inside(f'/move?id={id}&heading={heading}')
+        assert inside(f'/location?id={id}')[:-6] == at_once[:-6]
+        assert set(inside.app.sea.ocean.sectors) == sectors
+
+
+# --- the budget -----------------------------------------------------------------------------------------------------------
+
+def loop(say, id, moves=100):
+    """A student's first loop."""
+    return [say(f'/move?id={id}&heading=east') for _ in range(moves)]
+
+
+def test_a_plain_loop_of_a_hundred_moves_ends_a_hundred_cells_away(server):
+    id, _, x, y, z = server.say('/join?name=ada').split(',')
+    replies = loop(server, id)
+    assert {reply.status for reply in replies} == {200}
+    assert replies[-1] == f'{(int(x) + 100) % WIDTH},{y},{z}'
+
+
+def test_thirty_loops_at_once_never_see_an_error(server):
+    ids = [join(server, f'ada{number}') for number in range(30)]
+    with concurrent.futures.ThreadPoolExecutor(30) as class_room:
+        replies = [reply for replies in class_room.map(lambda id: loop(server, id, 80), ids) for reply in replies]
+    assert len(replies) == 2400
+    assert {reply.status for reply in replies} == {200}
+
+
+@pytest.mark.parametrize('steps', [20, 39, 40])
+def test_whoever_waits_as_told_is_served(server, steps):
+    id = join(server)
+    early = 0
+    while early < 3:
+        reply = server.say(f'/move?id={id}&heading=n&steps={steps}&format=json')
+        if reply.status == 429:
+            early += 1
+            assert int(reply.headers['Retry-After']) >= reply.json()['wait_s'] > 0
+            time.sleep(reply.json()['wait_s'])
+            reply = server.say(f'/move?id={id}&heading=n&steps={steps}&format=json')
+        assert reply.status == 200, reply
+
+
+def test_refused_calls_cost_nothing(server):
+    id = join(server)
+    assert server.say(f'/move?id={id}&heading=n&steps=40').status == 200
+    first = server.say(f'/move?id={id}&heading=n&steps=40&format=json').json()['wait_s']
+    for _ in range(20):
+        last = server.say(f'/move?id={id}&heading=n&steps=40&format=json').json()['wait_s']
+    assert last < first
