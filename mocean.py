@@ -993,9 +993,10 @@ def rule_stop(turn):
 
 
 def rule_dive(turn, ctrl, direction):
-    if not ctrl and not direction:
-        raise Refusal('which way? ctrl is f (down) or r (up); direction is down or up', fix={'direction': 'down'})
-    boat, down = turn.boat, ctrl == 'f' or direction == 'down'
+    ways = {direction, {'f': 'down', 'r': 'up'}.get(ctrl)} - {None}
+    if len(ways) != 1:
+        raise Refusal('which way? ctrl is f (down) or r (up); direction is down or up', fix={'direction': 'down', 'ctrl': None})
+    boat, down = turn.boat, 'down' in ways
     floor = min(turn.ocean.floor(boat.x, boat.y), deepest(boat))
     z = min(boat.z + DIVE_M, floor) if down else max(boat.z - DIVE_M, 0)
     if boat.riding and z:

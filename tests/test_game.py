@@ -373,9 +373,12 @@ def test_dive_goes_five_metres_a_time(game, ada, down, up):
         game.wait(1)
 
 
-def test_dive_asks_which_way(ada):
-    assert ada('/dive').lines[0] == 'which way? ctrl is f (down) or r (up); direction is down or up'
-    assert ada('/dive').status == 400
+@pytest.mark.parametrize('ways', ['', '?ctrl=f&direction=up', '?ctrl=r&direction=down'])
+def test_dive_asks_which_way(ada, ways):
+    asks = ada(f'/dive{ways}')
+    assert (asks.status, asks.lines[0]) == (400, 'which way? ctrl is f (down) or r (up); direction is down or up')
+    assert 'direction=down' in asks.lines[1] and 'ctrl' not in asks.lines[1]
+    assert ada.place()[2] == 0
 
 
 def test_the_sea_floor_stops_a_dive(game, ada):
