@@ -1535,6 +1535,9 @@ class Sea:
                 self.closing.set()
                 end_run(self)
                 self.journal.close()
+                if self.store:
+                    hand_over(self, self.clock())
+                    self.store.close()
 
 
 def play(sea, route, values):
