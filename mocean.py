@@ -829,7 +829,8 @@ def travel(turn, dx, dy, legs, **fields):
 
 def chart(turn, keys):
     """Points for the sectors that nobody had entered before; every 25th is news."""
-    new = [key for key in keys if key not in turn.ocean.sectors]
+    old, now = turn.ocean.sectors, turn.change.get('sectors', ())     # sails and oars may meet in one turn
+    new = [key for key in keys if key not in old and key not in now]
     for key in new:
         turn.put('sectors', key, name=turn.boat.name, at=turn.now)
     if new:

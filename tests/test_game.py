@@ -1,4 +1,5 @@
 """The rules of Mocean, with the clock in the hand: sails, treasures, whales, talk, score, badges, restarts."""
+import json
 import math
 import random
 import shutil
@@ -53,6 +54,11 @@ class Game:
 
     def news(self):
         return [line.split(',', 2)[2] for line in self.say('/news').lines if line]
+
+    def document(self):
+        """All that is written down, but for the runs of the server."""
+        return {table: rows for table, rows in json.loads(json.dumps(mocean.document_of(self.ocean))).items()
+                if table in mocean.TABLES and table != 'runs'}
 
     def hill(self, treasure):
         """The place of the treasure: x, y, z."""
@@ -879,6 +885,14 @@ def test_sails_enter_sectors_too(game, ada):
     assert ada.score() == 11
 
 
+def test_a_sector_counts_once_where_sails_end_and_oars_begin(game, ada):
+    game.happen(sectors={key: None for key in game.ocean.sectors})
+    ada.put(x=5, y=5, heading=0, speed=10, at=game.now)
+    game.wait(1)
+    ada('/move?heading=north')
+    assert ada.score() == 2
+
+
 def test_every_25_sectors_are_news(game, ada):
     game.happen(sectors={key: None for key in game.ocean.sectors})
     ada.put(x=5, y=5, charted=24, score=0)
@@ -1254,3 +1268,47 @@ def test_the_page_says_what_the_game_does():
         assert f'| {points} | {words}' in page
     for name in mocean.SEAMOUNT_NAMES:
         assert name not in page                             # no spoilers
+
+
+# --- whatever they do ------------------------------------------------------------------------------------------------
+
+CALLS = ['/move?heading={heading}&steps={steps}'] * 6 + ['/accel?ctrl=w', '/accel?ctrl=a', '/accel?ctrl=s', '/stop', '/look'] + [
+    '/dive?ctrl=f', '/dive?ctrl=r', '/ping', '/get?item=treasure', '/get?item=whale', '/location', '/popchat'] * 2 + [
+    '/use?item={item}', '/use?item=iron dust', '/teleport?x={steps}&y=7', '/sendchat?name=all&message=hi', '/use?item=ROV']
+
+
+def check(game):
+    """What is true in every ocean, at every moment."""
+    ocean = game.ocean
+    for key, boat in ocean.boats.items():
+        assert 0 <= boat.x < WIDTH and 0 <= boat.y < HEIGHT
+        assert 0 <= boat.z <= min(ocean.floor(boat.x, boat.y) + 0.2, mocean.deepest(boat) + (boat.z > 30) * 20)
+        assert boat.charted == sum(first.name == boat.name for first in ocean.sectors.values())
+        assert len(set(boat.items)) == len(boat.items) and len(set(boat.finds)) == len(boat.finds)
+        if boat.riding and game.now < boat.ride_until:
+            assert ocean.whales[boat.riding].rider == key and not boat.z
+    owned = [item for boat in ocean.boats.values() for item in boat.items if item not in mocean.EVERGREEN]
+    assert len(set(owned)) == len(owned) and set(owned) <= set(ocean.finds)
+
+
+@pytest.mark.parametrize('seed', range(6))
+def test_whatever_they_do_the_ocean_stays_whole(game, seed):
+    dice = random.Random(seed)
+    players, scores = [game.join(name) for name in ('ada', 'bob', 'eve')], {}
+    for player in players:
+        x, y, z = game.hill(dice.choice(mocean.TREASURES))
+        player.put(x=x, y=y, items=tuple(dice.sample(('iron dust', 'crash alert'), 1)))
+        game.happen(whales={dice.choice(mocean.WHALE_NAMES): {'x': x, 'y': y, 'at': game.now}})
+    for _ in range(200):
+        game.wait(dice.choice([0.01, 0.1, 1, 1, 10, 300]))
+        call = dice.choice(CALLS).format(heading=dice.choice(list(mocean.HEADINGS)), steps=dice.choice([1, 5, 20, 40]),
+                                         item=dice.choice(mocean.TREASURES))
+        assert dice.choice(players)(call).status in (200, 400, 404, 409, 429), call
+        check(game)
+        for player in players:
+            assert player.boat.score >= scores.get(player.name, 0), call
+            scores[player.name] = player.boat.score
+    assert sum(scores.values()) > 50
+    before = game.document()
+    game.crash()
+    assert game.document() == before
