@@ -1800,6 +1800,7 @@ class Route:
 
 NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
 OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
+MY_ID = Parameter('id', 'your id: it is filled in for you', read_id, '', required=False)
 WHO = Parameter('name', 'one player only', read_text(20), 'ada', required=False)
 TO = Parameter('name', 'the player who gets the message, or all', read_text(20), 'all')
 HEADING = Parameter('heading', ', '.join(HEADINGS) + ' (or e, ne, n, nw, w, sw, s, se)', read_heading, 'north')
@@ -1820,7 +1821,7 @@ CLIENT = Parameter('client', 'browser: HTML with links', read_word('browser', 't
 LEVEL = Parameter('level', 'how much the program can do: 1, 2 or 3', read_whole(1, 3), '1', required=False, default=1)
 
 ROUTES = [
-    Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, OLD_ID)),
+    Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, MY_ID)),
     Route('join', rule_join, 'come aboard: you get a boat and its secret id', 'id,name,x,y,z', (NAME, OLD_ID), loud=True),
     Route('quit', rule_quit, 'leave the game: your boat is gone, your name is free', 'farewell', (ID, N), loud=True),
     Route('who', rule_who, 'all players and their scores, best first', 'name,score', (), 'players'),
@@ -1847,7 +1848,7 @@ ROUTES = [
     Route('log', rule_log, f'your last {LOG_KEPT} calls as the server saw them', 'time,status,request,answer', (ID,), 'calls'),
     Route('map', None, 'the live map', 'HTML'),
     Route('chart', rule_chart, 'what the live map needs', 'JSON', (SINCE_TIME,), json=True),
-    Route('client.py', None, 'a program to start with, with your server and id filled in', 'Python', (OLD_ID, LEVEL)),
+    Route('client.py', None, 'a program to start with, with your server and id filled in', 'Python', (MY_ID, LEVEL)),
     Route('health', rule_health, 'is the game well, how many seconds is it up, why did it halt last',
           'state,uptime_s,players,halt'),
     Route('openapi.json', None, 'the whole interface, for programs', 'JSON', json=True),
@@ -1876,19 +1877,28 @@ def call(base, name, texts):
     return f'{base}/{name}' + ('?' + query if query else '')
 
 
-def help_brief(base, id):
-    return '\n'.join(f'/{route.name} {" ".join(parameter.name for parameter in route.parameters)}'.rstrip()
-                     for route in ROUTES)
+START = ('It answers with your secret id; every other call needs it. Add format=json to any call for JSON. '
+         'Where it says n: give your own number, and the same call with the same n is done once, however often it is sent.')
+ALSO = {'steps': 'the game of puzzles', 'erddap': 'what the players measured, for data programs'}
 
 
-def help_text(base, id):
-    parts = [WORLD, f'Start: {call(base, "join", {"name": "ada"})}\n'
-             'It answers with your secret id; every other call needs it. Add format=json to any call for JSON.']
+def help_brief(base, id, also):
+    return '\n'.join([f'/{route.name} {" ".join(parameter.name for parameter in told_parameters(route))}'.rstrip()
+                      for route in ROUTES] + [f'/{name}' for name in also])
+
+
+def told_parameters(route):
+    """The parameters of a route, less the one that every route has."""
+    return [parameter for parameter in route.parameters if parameter is not FORMAT]
+
+
+def help_text(base, id, also):
+    parts = [WORLD, f'Start: {call(base, "join", {"name": "ada"})}\n{START}']
+    parts += [f'Also here: {base}/{name}, {ALSO[name]}' for name in also]
     for route in ROUTES:
-        known = '\n'.join(f'    {parameter.name}{"" if parameter.required else " (optional)"}: {parameter.meaning}'
-                          for parameter in route.parameters)
-        parts.append(f'/{route.name}: {route.meaning}\n  answers {route.reply}\n' + (known + '\n' if known else '')
-                     + f'  {example(route, base, id)}')
+        known = ''.join(f'    {parameter.name}{"" if parameter.required else " (optional)"}: {parameter.meaning}\n'
+                        for parameter in told_parameters(route))
+        parts.append(f'/{route.name}: {route.meaning}\n  answers {route.reply}\n{known}  {example(route, base, id)}')
     return '\n\n'.join(parts)
 
 
@@ -1906,17 +1916,17 @@ code {{ font-family: ui-monospace, monospace; }} dl {{ margin: .3em 0; }} dt {{ 
 </style></head><body><h1>Mocean</h1>{body}</body></html>"""
 
 
-def help_html(base, id):
+def help_html(base, id, also):
+    def link(address, words=''):
+        return f'<a href="{html.escape(address)}">{html.escape(words or address)}</a>'
     parts = [f'<p>{html.escape(line)}</p>' for line in WORLD.split('\n')]
-    start = html.escape(call(base, 'join', {'name': 'ada'}))
-    parts.append(f'<p>Start: <a href="{start}">{start}</a> (with your own name). It answers with your secret id; every '
-                 'other call needs it. Add <code>format=json</code> to any call for JSON.</p>')
+    parts.append(f'<p>Start: {link(call(base, "join", {"name": "ada"}))} (with your own name). {html.escape(START)}</p>')
+    parts += [f'<p>Also here: {link(f"{base}/{name}")}, {html.escape(ALSO[name])}</p>' for name in also]
     for route in ROUTES:
-        link = html.escape(example(route, base, id))
         known = ''.join(f'<dt><code>{parameter.name}</code></dt><dd>{html.escape(parameter.meaning)}'
-                        f'{"" if parameter.required else " (optional)"}</dd>' for parameter in route.parameters)
+                        f'{"" if parameter.required else " (optional)"}</dd>' for parameter in told_parameters(route))
         parts.append(f'<h2 id="{route.name}"><code>/{route.name}</code></h2><p>{html.escape(route.meaning)}; answers '
-                     f'<code>{html.escape(route.reply)}</code></p><dl>{known}</dl><p><a href="{link}">{link}</a></p>')
+                     f'<code>{html.escape(route.reply)}</code></p><dl>{known}</dl><p>{link(example(route, base, id))}</p>')
     return PAGE.format(body='\n'.join(parts))
 
 
@@ -2115,11 +2125,13 @@ def page_of(sea, values):
     """The usage page, in the three forms that people ask for."""
     environ = bottle.request.environ
     base, id = base_of(environ), values['id'] if sea.ocean and values['id'] in sea.ocean.keys else 'your-id'
+    also = [name for name in ALSO if any(rule.rule.startswith(f'/{name}') for rule in bottle.request.app.routes)]
     if values['usage'] == 'brief':
-        return answer(help_brief(base, id))
+        return answer(help_brief(base, id, also))
     if values['client'] == 'browser' or not values['client'] and 'text/html' in environ.get('HTTP_ACCEPT', ''):
-        return answer(help_html(base, id), HTML, **{'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'"})
-    return answer(help_text(base, id))
+        return answer(help_html(base, id, also), HTML,
+                      **{'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'"})
+    return answer(help_text(base, id, also))
 
 
 def file_beside(name):
