@@ -47,7 +47,7 @@ class Bot(threading.Thread):
                 return
             self.ask('ping')
             self.move('n' if number % 60 == 0 else along, 10)
-            self.stop.wait(0.4)
+            self.stop.wait(1.6)
 
     def seek(self):
         """From place to place; what is seen on the way is taken."""
@@ -59,7 +59,7 @@ class Bot(threading.Thread):
                 for thing in (self.ask('look') or {'things': []})['things']:
                     if thing['kind'] == 'treasure':
                         self.take(thing)
-                self.stop.wait(0.5)
+                self.stop.wait(1.5)
 
     def near(self, x, y):
         return abs(shortest(x - self.x, WIDTH)) < 5 and abs(shortest(y - self.y, HEIGHT)) < 5
@@ -91,10 +91,10 @@ class Bot(threading.Thread):
             self.move(list(HEADINGS.values())[heading % 8], 8)
             if self.dice.random() < 0.7:
                 self.ask('ping')
-            self.stop.wait(0.5)
+            self.stop.wait(1.5)
 
     def sail(self):
-        for _ in range(5 + self.number // 2):
+        for _ in range(3 + self.number // 4):
             self.ask('accel', ctrl='w')
         while not self.stop.is_set():
             self.ask('accel', ctrl=self.dice.choice('adwd' if self.number < 8 else 'adwa'))

@@ -31,10 +31,16 @@ def chromium():
 
 
 def open_map(browser, address, complaints, **options):
-    """A fresh page on the map; whatever the browser complains about is added to `complaints`."""
+    """A fresh page on the map; whatever the browser complains about is added to `complaints`.
+
+    Five minutes without tracks are a 404 in the manner of ERDDAP: the browser mentions it, the map copes.
+    """
+    def listen(message):
+        if message.type == 'error' and '/erddap/' not in message.location['url']:
+            complaints.append(message.text)
     options = {'viewport': {'width': 960, 'height': 600}, 'color_scheme': 'dark', **options}
     page = browser.new_context(**options).new_page()
     page.on('pageerror', lambda error: complaints.append(str(error)))
-    page.on('console', lambda message: complaints.append(message.text) if message.type == 'error' else None)
+    page.on('console', listen)
     page.goto(address)
     return page

@@ -74,7 +74,7 @@ def show(page, at):
     page.evaluate('''at => {
         const bar = document.querySelector('#when input');
         bar.step = 'any';
-        bar.value = at;
+        bar.value = at - mocean.ocean.began;                            // all in one session
         bar.dispatchEvent(new Event('input'));
     }''', at)
 
@@ -265,8 +265,9 @@ def test_the_time_bar_shows_what_was_known_earlier(wall, sea):
     row(sea, id, 'south', 30)
     until(page, f'{charted} >= 3')
     times = page.evaluate('[...mocean.ocean.entered].filter((time, i) => mocean.ocean.charter[i] === "mei").sort()')
+    until(page, 'at => mocean.ocean.since > at + 2', times[0])          # the map itself is a moment behind
     slider = page.get_by_role('slider')
-    show(page, times[0] + 0.01)
+    show(page, times[0] + 0.001)
     page.get_by_text('Sectors charted by then').wait_for()
     assert page.get_by_role('button', name='Live').get_attribute('aria-pressed') == 'false'
     row_of_mei = page.get_by_role('row', name='mei')
@@ -289,9 +290,9 @@ def test_a_replay_shows_where_the_boats_were_before_the_page_was_opened(wall, se
     page = wall()
     page.get_by_role('row', name='kepler').wait_for()
     assert page.evaluate('mocean.ocean.boats.get("kepler").fixes[0].time') > then
-    show(page, then)
+    show(page, then + 0.01)
     until(page, '([x, y]) => { const want = mocean.chart.place(x, y), boat = mocean.places.get("kepler");'
-                '              return boat && Math.hypot(boat.x - want.x, boat.y - want.y) < 1; }', [x, y])
+                '              return boat && Math.hypot(boat.x - want.x, boat.y - want.y) < 2; }', [x, y])
 
 
 def test_it_works_as_a_file_too(browser, sea, complaints):
