@@ -17,7 +17,7 @@ class Game:
     """One ocean of a known seed. Time passes only when `wait` says so."""
 
     def __init__(self, folder):
-        self.now, self.folder, self.players = NOON, folder, {}
+        self.now = NOON
         self.open(folder)
 
     def open(self, folder):
@@ -48,7 +48,8 @@ class Game:
 
     def crash(self):
         """The server ends without a goodbye; another one starts on what lies on the disk at this moment."""
-        copy = shutil.copytree(self.folder, self.folder.with_name(self.folder.name + '+'))
+        with self.sea.tending:                              # no file is half written just now
+            copy = shutil.copytree(self.folder, self.folder.with_name(self.folder.name + '+'))
         self.sea.close()
         self.open(copy)
 
