@@ -35,7 +35,6 @@ import difflib
 import errno
 import faulthandler
 import functools
-import heapq
 import html
 import importlib
 import json
@@ -55,7 +54,7 @@ import traceback
 import unicodedata
 import urllib.parse
 import wsgiref.simple_server
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import bottle
@@ -69,6 +68,7 @@ import bottle
 WIDTH_CELLS, HEIGHT_CELLS = 600, 400     # once around the planet, eastward and northward
 SECTOR_CELLS = 10                        # the chart is made of squares of this size
 COLUMNS, ROWS = WIDTH_CELLS // SECTOR_CELLS, HEIGHT_CELLS // SECTOR_CELLS
+SQUARE_CELLS = 5                         # boats are found by the small square that they are in
 
 HULL_CELLS_PER_S = 40                    # speed limits: a boat at the surface,
 SUBMERGED_CELLS_PER_S = 20               # under water,
@@ -91,7 +91,7 @@ SANDWICH_S, NET_S, LEAP_S, CRYSTAL_S = 60, 60, 60, 10
 SECTOR_POINTS, SOUNDING_POINTS, NET_POINTS = 1, 1, 2
 TREASURE_POINTS, WHALE_POINTS, ROUND_POINTS = 25, 10, 50
 
-MOST_BOATS, MOST_SEEN = 20_000, 12       # boats on the planet; other boats in one `look`
+MOST_BOATS, MOST_SEEN = 20_000, 10       # boats on the planet; other boats in one `look`
 LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
 NEWS_KEPT, LOG_KEPT, REPLIES_KEPT = 1000, 20, 20
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0   # a fresh state file after so many lines or seconds; sync to disk
@@ -223,9 +223,9 @@ class Ocean:
         self.last = ''            # the last call that changed something, as the log would say it
         self.keys = {}            # id -> key of the boat (its name in lower case)
         self.sailing = set()      # keys of the boats under sail
-        self.where = {}           # (column, row) -> keys of the boats in that sector when last looked
+        self.where = {}           # (column, row) -> keys of the boats that were in that square when last looked
         self.berths = {}          # key -> (column, row): the same, the other way round
-        self.swept = 0.0          # when the sailing boats were last put into their sectors
+        self.swept = 0.0          # when the sailing boats were last put into their squares
         self.floor = None         # the sea floor, as soon as there is a planet
 
 
@@ -310,9 +310,9 @@ def bearing(x, y, there_x, there_y):
     return list(HEADINGS)[round(angle / (math.pi / 4)) % 8]
 
 
-def sector(x, y):
-    """Column and row of the sector in which a place lies."""
-    return int(x) // SECTOR_CELLS, int(y) // SECTOR_CELLS
+def square(x, y):
+    """Column and row of the small square in which a place lies: boats that are near are found by it."""
+    return int(x) // SQUARE_CELLS, int(y) // SQUARE_CELLS
 
 
 def sector_key(x, y):
@@ -596,29 +596,22 @@ def read_query(query):
 
 def read_values(route, texts):
     """Texts by name -> values by name, or a Refusal whose fix makes the whole call work."""
-    values, read = {}, 0
-    for parameter in route.parameters:
-        text = texts.get(parameter.name)
-        if text is None:
-            if parameter.required:
-                raise misread(route, texts)
-            values[parameter.name] = parameter.default
-            continue
-        read += 1
-        try:
-            values[parameter.name] = parameter.read(text)
-        except Fault:
-            raise misread(route, texts) from None
-    if read < len(texts):
+    values = dict(route.defaults)
+    try:
+        for name, text in texts.items():
+            values[name] = route.known[name].read(text) if name in route.known else None
+    except Fault:
+        raise misread(route, texts) from None
+    if values.keys() != route.known.keys():
         raise misread(route, texts)
-    values.pop('format', None)         # WIRE's affair
+    values.pop('format', None)                 # WIRE's affair
     return values
 
 
 def misread(route, texts, twice=None):
     """The Refusal for texts that cannot be read: names the first fault, corrects all of them."""
     faults, fix = [] if twice is None else [f'{shown(twice)[1:-1]} came more than once; once is enough'], {}
-    known = {parameter.name: parameter for parameter in route.parameters}
+    known = route.known
     for name in [name for name in texts if name not in known]:
         free = [other for other in known if other not in texts and other not in fix and len(faults) < 5]
         meant = next(iter(difflib.get_close_matches(name.strip().casefold(), free, 1, 0.6)), None)
@@ -691,52 +684,68 @@ def tell_ranks(ocean):
 
 
 RINGS = [[(c, r) for c in range(-ring, ring + 1) for r in range(-ring, ring + 1) if max(abs(c), abs(r)) == ring]
-         for ring in range(BINOCULARS_CELLS // SECTOR_CELLS + 2)]
-
-
-def tell_boats(turn, x, y, cells, most):
-    """The nearest other boats within so many cells: (distance, name, x, y, z). Searched sector by sector, outward."""
-    ocean, now, found = turn.ocean, turn.now, []
-    column, row = sector(x, y)
-    slack = SWEEP_CELLS if ocean.sailing else 0       # a boat under sail may be so far out of its sector
-    for ring in range(math.ceil((cells + slack) / SECTOR_CELLS) + 1):
-        for c, r in RINGS[ring]:
-            for key in ocean.where.get(((column + c) % COLUMNS, (row + r) % ROWS), ()):
-                boat = ocean.boats[key]
-                there_x, there_y = place(boat, now) if boat.speed else (boat.x, boat.y)
-                east, north = abs(there_x - x), abs(there_y - y)
-                if east > WIDTH_CELLS / 2:
-                    east = WIDTH_CELLS - east
-                if north > HEIGHT_CELLS / 2:
-                    north = HEIGHT_CELLS - north
-                found.append((east * east + north * north, key))
-        sure = max(ring * SECTOR_CELLS - slack, 0) ** 2      # nearer than this, nobody was missed
-        near = [row for row in found if row[0] < sure]
-        if len(near) > most:
-            found = near
-            break
-    boats = [(math.sqrt(square), ocean.boats[key]) for square, key in heapq.nsmallest(most + 1, found)
-             if square <= cells * cells and key != turn.key]
-    return [(away, boat.name, *place(boat, now), boat.z) for away, boat in boats[:most]]
-
-
-SWEEP_S = 0.1                                         # a sailing boat is put into its sector this often, when asked
+         for ring in range(BINOCULARS_CELLS // SQUARE_CELLS + 2)]
+SWEEP_S = 0.1                                         # a sailing boat is put into its square this often, when asked
 SWEEP_CELLS = math.ceil(SWEEP_S * HULL_CELLS_PER_S)
 
 
-def tell_near(turn, cells, most=MOST_SEEN):
-    """What lies or swims within so many cells of the boat, nearest first; of other boats at the most so many."""
-    ocean, x, y = turn.ocean, turn.boat.x, turn.boat.y
-    near = [(away, 'player', name, *there) for away, name, *there in tell_boats(turn, x, y, cells, most)]
-    things = [('treasure', *treasure) for treasure in treasures(ocean)]
-    things += [('whale', name, *whale_place(ocean, whale, turn.now), 0) for name, whale in ocean.whales.items()]
+def rings_of_boats(turn, cells):
+    """Ring by ring of squares, outward: the other boats there, as (square of the distance, key), and how many cells
+    from the caller nobody has been missed by now."""
+    ocean, now, me, x, y = turn.ocean, turn.now, turn.key, turn.boat.x, turn.boat.y
+    half_width, half_height = WIDTH_CELLS // 2, HEIGHT_CELLS // 2
+    across, up = WIDTH_CELLS // SQUARE_CELLS, HEIGHT_CELLS // SQUARE_CELLS
+    column, row = square(x, y)
+    slack = SWEEP_CELLS if ocean.sailing else 0       # a boat under sail may be so far out of its square
+    edge = min(x % SQUARE_CELLS, -x % SQUARE_CELLS, y % SQUARE_CELLS, -y % SQUARE_CELLS)
+    for ring in range(math.ceil((cells + slack - edge) / SQUARE_CELLS) + 1):
+        found = []
+        for c, r in RINGS[ring]:
+            for key in ocean.where.get(((column + c) % across, (row + r) % up), ()):
+                boat = ocean.boats[key]
+                there_x, there_y = place(boat, now) if boat.speed else (boat.x, boat.y)
+                east = (there_x - x + half_width) % WIDTH_CELLS - half_width      # gap, written out: this is the
+                north = (there_y - y + half_height) % HEIGHT_CELLS - half_height  # busiest place of the game
+                if key != me:
+                    found.append((east * east + north * north, key))
+        yield found, max(ring * SQUARE_CELLS + edge - slack, 0)
+
+
+def near_boats(turn, cells):
+    """The nearest of the other boats within so many cells, at most MOST_SEEN: (distance, kind, name, x, y, z)."""
+    found = []
+    for boats, sure in rings_of_boats(turn, cells):
+        found += boats
+        found.sort()
+        if len(found) >= MOST_SEEN and found[MOST_SEEN - 1][0] < sure * sure:
+            break
+    boats = [(math.sqrt(square), turn.ocean.boats[key]) for square, key in found[:MOST_SEEN] if square <= cells * cells]
+    return [(away, 'player', boat.name, *place(boat, turn.now), boat.z) for away, boat in boats]
+
+
+def near_things(turn, cells):
+    """The treasures and whales within so many cells: (distance, kind, name, x, y, z)."""
+    ocean, now, x, y = turn.ocean, turn.now, turn.boat.x, turn.boat.y
+    things = [('treasure', *treasure) for treasure in treasures(ocean) if abs(gap(x, treasure[1], WIDTH_CELLS)) <= cells]
+    for name, whale in ocean.whales.items():
+        if whale.rider or abs(gap(x, whale.x + whale.vx * (now - whale.at), WIDTH_CELLS)) <= cells:    # most are far away
+            things.append(('whale', name, *whale_place(ocean, whale, now), 0))
     for kind, name, there_x, there_y, z in things:
-        if not cells < (there_x - x) % WIDTH_CELLS < WIDTH_CELLS - cells:      # most are far away to the east or west
-            away = distance(x, y, there_x, there_y)
-            if away <= cells:
-                near.append((away, kind, name, there_x, there_y, z))
-    return [{'kind': kind, 'name': name, 'x': tidy(there_x), 'y': tidy(there_y), 'z': tidy(z), 'distance': tidy(away)}
-            for away, kind, name, there_x, there_y, z in sorted(near)]
+        away = distance(x, y, there_x, there_y)
+        if away <= cells:
+            yield away, kind, name, there_x, there_y, z
+
+
+def tell_near(turn, cells):
+    """What lies or swims within so many cells of the boat, nearest first."""
+    return [{'kind': kind, 'name': name, 'x': tidy(x), 'y': tidy(y), 'z': tidy(z), 'distance': tidy(away)}
+            for away, kind, name, x, y, z in sorted((*near_things(turn, cells), *near_boats(turn, cells)))]
+
+
+def anything_near(turn, cells):
+    """True if a thing or another boat is within so many cells."""
+    return any(near_things(turn, cells)) or any(
+        square <= cells * cells for boats, _ in rings_of_boats(turn, cells) for square, _ in boats)
 
 
 def tell_chart(turn, since):
@@ -774,11 +783,12 @@ def chart_whale(ocean, name, whale, now):
 
 
 def as_text(facts):
-    """Values separated by commas, one record a line; true and false as 1 and 0."""
-    if isinstance(facts, list):
-        lines = facts and isinstance(facts[0], (dict, list))
-        return '\n'.join([as_text(record) for record in facts]) if lines else ','.join(map(str, facts))
-    return ','.join([str(value) if value.__class__ is not bool else str(int(value)) for value in facts.values()])
+    """Values separated by commas, one record a line."""
+    return '\n'.join(map(as_line, facts)) if isinstance(facts, list) else as_line(facts)
+
+
+def as_line(record):
+    return ','.join(map(str, record if isinstance(record, (list, tuple)) else record.values()))
 
 
 def as_json(facts, many):
@@ -909,7 +919,7 @@ def berth(ocean):
     """Where a new boat starts: round one of the home seamounts, each boat a little further out."""
     number = len(ocean.boats)
     _, x, y, _ = ocean.floor.treasures[number % HOMES]
-    away, angle = 7 + 1.5 * math.sqrt(number // HOMES), number * 2.4
+    away, angle = 7 + 2 * math.sqrt(number // HOMES), number * 2.4
     return round(x + away * math.cos(angle)) % WIDTH_CELLS, round(y + away * math.sin(angle)) % HEIGHT_CELLS
 
 
@@ -969,8 +979,8 @@ def rule_location(turn):
     wrapped = turn.boat.wrapped
     if wrapped:
         turn.steer(wrapped=False)
-    return {**tell_place(turn.boat), 'wrapped': wrapped, 'message': turn.key in turn.ocean.mail,
-            'nearby': bool(tell_near(turn, reach(turn.boat), 1))}
+    return {**tell_place(turn.boat), 'wrapped': int(wrapped), 'message': int(turn.key in turn.ocean.mail),
+            'nearby': int(anything_near(turn, reach(turn.boat)))}
 
 
 def rule_velocity(turn):
@@ -1113,7 +1123,7 @@ def use_alert(turn):
 
 
 def use_rov(turn):
-    return [thing for thing in tell_near(turn, ROV_CELLS, 1) if thing['kind'] == 'treasure']
+    return [thing for thing in tell_near(turn, ROV_CELLS) if thing['kind'] == 'treasure']
 
 
 def use_sandwich(turn):
@@ -1255,12 +1265,12 @@ def merge(ocean, change):
 
 
 def note_boat(ocean, key, old, new):
-    """Keep the ways to find a boat: by its id, by its sector, and whether it sails."""
+    """Keep the ways to find a boat: by its id, by its square, and whether it sails."""
     if old and not (new and new.id == old.id):
         del ocean.keys[old.id]
     if new and not (old and new.id == old.id):
         ocean.keys[new.id] = key
-    here = sector(new.x, new.y) if new else None
+    here = square(new.x, new.y) if new else None
     if ocean.berths.get(key) != here:
         put_boat(ocean, key, here)
     if new and new.speed:
@@ -1270,7 +1280,7 @@ def note_boat(ocean, key, old, new):
 
 
 def put_boat(ocean, key, here):
-    """Put a boat into its sector, where `look` finds it."""
+    """Put a boat into its square, where `look` finds it."""
     there = ocean.berths.pop(key, None)
     if there:
         ocean.where[there].discard(key)
@@ -1280,11 +1290,11 @@ def put_boat(ocean, key, here):
 
 
 def sweep(ocean, now):
-    """Put the boats under sail into the sectors in which they are by now."""
+    """Put the boats under sail into the squares in which they are by now."""
     if ocean.sailing and not 0 <= now - ocean.swept < SWEEP_S:
         ocean.swept = now
         for key in ocean.sailing:
-            here = sector(*place(ocean.boats[key], now))
+            here = square(*place(ocean.boats[key], now))
             if ocean.berths[key] != here:
                 put_boat(ocean, key, here)
 
@@ -1779,7 +1789,7 @@ def end_run(sea):
 # To add a route: 1. write its rule in RULES (look at rule_name, the shortest); 2. add a line here; that is all:
 # reading, refusals, the usage page and openapi.json follow from the line. 3. A test asks for what was forgotten.
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Route:
     name: str
     rule: object
@@ -1790,12 +1800,12 @@ class Route:
     loud: bool = False        # the log tells of it; of the others only when asked
     json: bool = False        # the reply is always JSON
 
-    mine: bool = field(init=False)     # the call is about the caller's own boat
-
     def __post_init__(self):
-        object.__setattr__(self, 'mine', ID in self.parameters)
         if self.rule or self.json:           # every route of the game also speaks JSON
-            object.__setattr__(self, 'parameters', (*self.parameters, FORMAT))
+            self.parameters += (FORMAT,)
+        self.mine = ID in self.parameters    # the call is about the caller's own boat
+        self.known = {parameter.name: parameter for parameter in self.parameters}
+        self.defaults = {parameter.name: parameter.default for parameter in self.parameters if not parameter.required}
 
 
 NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')

@@ -108,7 +108,7 @@ class Hunter:
 
     def explore(self):
         """Row to the nearest sector that nobody has entered, straight on if there are two; sound it."""
-        column, row = mocean.sector(self.x, self.y)
+        column, row = int(self.x) // mocean.SECTOR_CELLS, int(self.y) // mocean.SECTOR_CELLS
         near = (((column + c) % mocean.COLUMNS, (row + r) % mocean.ROWS) for c, r in NEAREST_FIRST)
         there = next(sector for sector in near if sector in self.left)
         self.left.discard(there)

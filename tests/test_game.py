@@ -435,6 +435,27 @@ def test_a_crowd_hides_no_treasure(game, ada):
     assert sum(line.startswith('player') for line in lines) == mocean.MOST_SEEN
 
 
+@pytest.mark.parametrize('items, cells', [((), 20), (('binoculars',), 100)])
+@pytest.mark.parametrize('crowd', [8, 300])
+def test_the_nearest_boats_are_seen_and_none_is_missed(game, ada, crowd, items, cells):
+    """Against a search through all boats: anchored, under sail, over the seams and the edges of the squares."""
+    dice = random.Random(crowd)
+    others = [game.join(f'b{number}') for number in range(crowd)]
+    for turn in range(300):
+        for other in others if turn % 20 == 0 else ():
+            other.put(x=dice.randrange(-40, 40) % WIDTH, y=dice.randrange(-40, 40) % HEIGHT, at=game.now,
+                      speed=dice.choice([0, 40]), heading=dice.uniform(0, 6))
+        game.wait(0.03)                                     # most of the time nobody is put into a new square
+        x, y = dice.uniform(-15, 15) % WIDTH, dice.uniform(-15, 15) % HEIGHT
+        ada.put(x=x, y=y, items=items)
+        away = sorted((mocean.distance(x, y, *mocean.place(boat, game.now)), boat.name)
+                      for key, boat in game.ocean.boats.items() if key != 'ada')
+        near = [name for far, name in away[:mocean.MOST_SEEN] if far <= cells]
+        assert [line.split(',')[1] for line in ada('/look').lines if line.startswith('player')] == near
+        within_reach = away[0][0] <= mocean.REACH_CELLS
+        assert ada('/location')[-1] == str(int(within_reach))
+
+
 def test_what_is_seen_comes_nearest_first(game, ada, bob):
     x, y, _ = ada.place()
     bob.put(x=x, y=y + 7)
