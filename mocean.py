@@ -20,6 +20,7 @@ THE PICTURE How a request travels down this file, and where to look for what:
       CHANGE          merge, the only function that alters the ocean; records <-> JSON
       JOURNAL         the only part that touches the disk
       PLAY            the keystone: rule decides -> journal is written -> merge lets it happen
+      RUNS            each start and end of the server, remembered: why did it halt?
   PART 3  THE DOORS   HTTP, and only here
       ROUTES          every route, declared once
       HELP            the usage page and openapi.json, written from ROUTES
@@ -1742,7 +1743,7 @@ def watch(sea):
         faulthandler.dump_traceback_later(STUCK_S, exit=True)
 
 
-# --- RUNS: why did it halt? ------------------------------------------------------------------------------------------
+# --- RUNS --------------------------------------------------------------------------------------------------------------
 
 def begin_run(sea):
     """Begin a game where there is none; say how the last run ended; note that a new one begins."""
