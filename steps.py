@@ -57,6 +57,12 @@ BITE_M = 0.5                                    # how near the wolf must be when
 MOST_NAMES = 1000                               # on the class board
 
 
+def log(words):
+    """A line for whoever watches the server; if nobody can read it, the game goes on."""
+    with contextlib.suppress(OSError, ValueError):
+        print(words, flush=True)
+
+
 # --- READ ------------------------------------------------------------------------------------------------------------
 
 class Hint(Exception):
@@ -86,7 +92,7 @@ def word(message):
 
 def alike(one, other):
     """A slip of the finger apart: 'pasport' and 'passport'."""
-    return difflib.SequenceMatcher(None, one, other).ratio() > 0.8
+    return difflib.SequenceMatcher(None, one, other).ratio() >= 0.75
 
 
 def whole(message):
@@ -141,12 +147,6 @@ def plain(*numbers):
 LADDER = {}     # 'puzzle': the function puzzle, in the order in which they are climbed
 
 
-def log(words):
-    """A line for whoever watches the server; if nobody can read it, the game goes on."""
-    with contextlib.suppress(OSError, ValueError):
-        print(words, flush=True)
-
-
 def step(example):
     """Put a puzzle on the ladder; the example is a call that works, though it may not solve."""
     def put(puzzle):
@@ -169,7 +169,8 @@ def steps(message):
     warm(answer in ('visa', 'ticket', 'identity card', 'id', 'papers'), 'a paper, but I mean the little book.')
     hot(answer != 'passport' and ('passport' in answer or alike(answer, 'passport')), 'mind the spelling; one word.')
     if answer == 'passport':
-        return 'Stamped, and have a good journey! Ten steps lie ahead, and this was the first.'
+        return ('Stamped, and have a good journey! Ten steps lie ahead, and this was the first.\n'
+                'With &name=ada behind a call (and your own name in it) the class board remembers you: /progress')
     raise Hint(f'welcome! You sent the steps game the message: {message}')
 
 
@@ -178,8 +179,8 @@ def puzzle(message):
     """You are lost among oaks and beeches. What is the simplest way out of a deciduous forest?
     One word. Saying it aloud may help, and so may a dictionary, at "deciduous"."""
     answer = word(message)
-    hot(answer in ('leave', 'leaving'), 'your ears are right! Now spell it as a tree would.')
     hot(answer in ('leaves', 'leafs'), 'one is enough.')
+    hot('leav' in answer, 'your ears are right! Now spell it as a tree would.')
     warm(answer in ('tree', 'branch', 'twig', 'oak', 'beech'), 'go on to the end of the twig. What is thin and green?')
     warm(answer in ('autumn', 'fall', 'falling'), 'that is when. But what is it that falls?')
     hot(answer != 'leaf' and alike(answer, 'leaf'), 'mind the spelling.')
@@ -193,7 +194,9 @@ def problem(message):
     How many different parties are possible? (Mathematicians count the subsets of five things.)"""
     number = whole(message)
     hot(number == 31, 'you forgot the quiet party to which nobody comes.')
-    warm(number == 10, 'each friend comes or stays away: two ways. Five friends: do not add, multiply.')
+    warm(number in (10, 25), 'each friend comes or stays away: two ways. Five friends: do not add, multiply.')
+    warm(number == 120, 'that is in how many orders they can come in. Who comes is what counts.')
+    cold(0 <= number < 10, 'far too small. With one friend there are two parties; with two friends?')
     near(number, 32)
     return 'Thirty-two: each friend comes or stays, and 2 x 2 x 2 x 2 x 2 is 32.'
 
@@ -232,6 +235,7 @@ def sirduke(message):
     hot(answer == 'me', 'one word too far.')
     hot(answer != 'wigs' and alike(answer, 'wigs'), 'the sound is right; what does a hairdresser sell?')
     cold(answer in ('satin', 'doll'), 'that is from the title. What is sung first of all?')
+    warm(answer != 'wigs' and answer.startswith('w'), 'a w it is. But one wears these on the head.')
     cold(answer != 'wigs', 'not that one. It begins with w, and some people wear them.')
     return 'Wigs! The Duke bows. Now let a program do the work: the next one is too long for fingers.'
 
@@ -258,7 +262,7 @@ def meruprastarah(message):
     Each number is the sum of the two above it. Send the row that tells how many of the 32 parties
     of five friends have 0, 1, 2, 3, 4 and 5 guests."""
     row = [whole(part) for part in re.split(r'[\s,;]+', message.strip(' ()[],'))]
-    hot(row in ([1, 4, 6, 4, 1], [1, 6, 15, 20, 15, 6, 1]), 'a row of the staircase, but of its neighbour.')
+    hot(row in ([1, 4, 6, 4, 1], [1, 6, 15, 20, 15, 6, 1]), 'a row of the staircase, but the one next door.')
     cold(len(row) != 6, f'six numbers with commas between them, please; I counted {len(row)}.')
     warm(row != row[::-1], 'read it backwards: it must stay the same.')
     warm(sum(row) != 32, f'together they must be 32; yours are {sum(row)}.')
@@ -274,11 +278,12 @@ def exchange(message, sign='', *, name, now, key):
     Whoever plays with name= sends it each time."""
     if word(message) == 'begin':
         raise addition(1, int(now * 1000), name, key)
+    cold(not sign, 'a sum needs its sign: message=begin gives you the first, and each right sum the next.')
     number, begun, seal = (sign.split('.') + ['', ''])[:3]
     cold(seal != sealed(key, 'exchange', name, number, begun), 'that sign is not mine, or was for another name. '
          'Send message=begin, then each sum with the sign that came with it.')
     spent = now - int(begun) / 1000
-    cold(spent > SECONDS, f'addition {number} came after {spent:.0f} seconds, the exchange closes after {SECONDS}. '
+    cold(not 0 <= spent <= SECONDS, f'addition {number} came after {spent:.0f} seconds, the exchange closes after {SECONDS}. '
          'Let a loop do it, with message=begin first (requests.Session() is quicker than requests.get()).')
     a, b = addends(number, begun, name, key)
     warm(whole(message) != a + b, f'{a} + {b} is something else. The same sign again, please, with their sum.')
@@ -314,7 +319,7 @@ def duck(location, destination='', sign='', *, name, key):
     destination=r,a is where the duck wants to go. Directions are degrees: 0 east, 90 north, 180 west, -90 south.
     Each call is one second (without a destination the duck rests). The answer is four values: r,a,b,sign
     Send the first three back as location=, and the sign as sign=. Start in the middle, without a sign.
-    Whoever plays with name= sends it each time."""
+    (Put elsewhere without its sign, a duck only practises.) Whoever plays with name= sends it each time."""
     r, a, b = place(location, 'r,a,b')
     cold(r >= POND_M, f'that is ashore already. The pond is {POND_M} m from its middle to the shore.')
     seconds, fair = swum(plain(r, a, b), sign, name, key)

@@ -22,7 +22,9 @@ HINTS = {
         ('tree', 'Warm: go on to the end of the twig. What is thin and green?'),
         ('Leave!', 'Hot: your ears are right! Now spell it as a tree would.'),
         ('leaves', 'Hot: one is enough.'),
+        ('I leave!', 'Hot: your ears are right! Now spell it as a tree would.'),
         ('leaff', 'Hot: mind the spelling.'),
+        ('leef', 'Hot: mind the spelling.'),
     ],
     'problem': [
         ('many', 'Cold: I need a number, in digits.'),
@@ -35,10 +37,13 @@ HINTS = {
         ('31.5', 'Cold: a whole number, please: nothing after the point.'),
         ('9' * 400, 'Cold: a number of 400 digits is longer than my patience.'),
         ('-32', 'Cold: below zero? Count again.'),
-        ('5', 'Cold: far too small.'),
-        ('120', 'Cold: far too big.'),
+        ('5', 'Cold: far too small. With one friend there are two parties; with two friends?'),
+        ('12', 'Cold: far too small.'),
+        ('121', 'Cold: far too big.'),
+        ('120', 'Warm: that is in how many orders they can come in. Who comes is what counts.'),
         ('10', 'Warm: each friend comes or stays away: two ways. Five friends: do not add, multiply.'),
-        ('25', 'Warm: too small.'),
+        ('25', 'Warm: each friend comes or stays away: two ways. Five friends: do not add, multiply.'),
+        ('24', 'Warm: too small.'),
         ('36', 'Warm: too big.'),
         ('31', 'Hot: you forgot the quiet party to which nobody comes.'),
         ('33', 'Hot: a little too big.'),
@@ -62,6 +67,7 @@ HINTS = {
     'sirduke': [
         ('satin', 'Cold: that is from the title. What is sung first of all?'),
         ('love', 'Cold: not that one. It begins with w, and some people wear them.'),
+        ('watches', 'Warm: a w it is. But one wears these on the head.'),
         ('which', 'Warm: that comes earlier. The fourth, please.'),
         ('me', 'Hot: one word too far.'),
         ('wig', 'Hot: the sound is right; what does a hairdresser sell?'),
@@ -81,7 +87,7 @@ HINTS = {
         ('1,2,3,4,5,6', 'Warm: read it backwards: it must stay the same.'),
         ('1,5,9,9,5,1', 'Warm: together they must be 32; yours are 30.'),
         ('1,6,9,9,6,1', 'Hot: the sum is right. Add neighbours: 1+4, 4+6, ...'),
-        ('1,4,6,4,1', 'Hot: a row of the staircase, but of its neighbour.'),
+        ('1,4,6,4,1', 'Hot: a row of the staircase, but the one next door.'),
     ],
 }
 KIND = {    # other ways to write a right answer
@@ -189,9 +195,17 @@ def test_a_sign_serves_nobody_else():
     a, b, sign = exchange.ask('begin', name='ada').split(',')
     right = str(int(a) + int(b))
     for stolen, name in [(sign, 'bob'), (sign, ''), (sign.replace('1.', '100.', 1), 'ada'),
-                         ('x', 'ada'), ('', 'ada'), ('..é', 'ada')]:
+                         ('x', 'ada'), ('..é', 'ada'), (sign.replace('.', ',', 1), 'ada'), (sign + '.', 'bob')]:
         assert exchange.ask(right, stolen, name).startswith('Cold: that sign is not mine, or was for another name')
+    assert exchange.ask(right, '', 'ada').startswith('Cold: a sum needs its sign: message=begin gives you the first')
     assert exchange.ask(right, sign, 'ADA').count(',') == 2
+
+
+def test_a_clock_that_is_set_back_gives_no_more_time():
+    exchange = Exchange()
+    a, b, sign = exchange.ask('begin').split(',')
+    exchange.now -= 3600
+    assert exchange.ask(str(int(a) + int(b)), sign).startswith('Cold: addition 1 came after -3600 seconds')
 
 
 def test_a_wrong_sum_may_be_corrected():
