@@ -6,7 +6,8 @@
     /problem?message=5    ------->    READ      text becomes a word, a number, a place
                                       PUZZLES   cold, warm, hot: a hint. Else: the prize
                                       BOARD     who has solved what, in steps.json
-    Cold: far too small   <-------    ROUTES    the answer as text or JSON, mistakes as help
+    Cold: far too small   <-------    ROUTES    the answer: words, and the same as facts
+                                      WIRE      what came, what was meant, what goes back
                                       START     a server, on this computer or in the cloud
 
 Start it with `python steps.py` and open http://localhost:8080/steps in a browser.
@@ -383,9 +384,9 @@ def landing(gap, seconds, fair):
 class Refusal(Exception):
     """A request that cannot be answered: the HTTP status, the words, and a call that works."""
 
-    def __init__(self, status, words, url=None):
+    def __init__(self, status, words, works=None):
         super().__init__(words)
-        self.status, self.url = status, url
+        self.status, self.works = status, works
 
 
 class Board:
@@ -396,6 +397,7 @@ class Board:
         self.spare = self.path.with_name('steps.json.last')     # the file before the last change
         self.lock = threading.RLock()                           # one thread at a time
         self.held = self.content = None
+        self.own_key = secrets.token_hex(16)
 
     def open(self):
         with self.lock, disk('the class board cannot be opened'):
@@ -407,11 +409,20 @@ class Board:
                 self.content = content
         return self.content
 
+    def key(self, name):
+        """The secret for seals. Where the file cannot be used, whoever has no name plays on with a passing one."""
+        try:
+            return self.open()['key']
+        except Refusal:
+            if name:
+                raise
+            return self.own_key
+
     def steps(self, name):
         """The name as it stands on the board (Ada and ada are one), and what has been solved under it."""
         solved = self.open()['solved']
         name = next((known for known in solved if known.casefold() == name.casefold()), name)
-        return name, solved.get(name, [])
+        return name, [step for step in LADDER if step in solved.get(name, [])]
 
     def solve(self, name, step):
         """Write it down, then it is true."""
@@ -421,8 +432,8 @@ class Board:
             if step in steps:
                 return
             if name not in solved and len(solved) >= MOST_NAMES:
-                raise Refusal(503, f'right! But the board is full, with {MOST_NAMES} names on it; tell your teacher')
-            content = {**self.content, 'solved': {**solved, name: [each for each in LADDER if each in (*steps, step)]}}
+                raise Refusal(503, f'right! But the board is full, with {MOST_NAMES} names on it; play on without yours')
+            content = {**self.content, 'solved': {**solved, name: [*solved.get(name, []), step]}}
             self.write(content)
             self.content = content
             log(f'{name} solved {step}')
@@ -439,24 +450,26 @@ class Board:
         os.replace(new, self.path)
 
     def load(self):
-        """The content of the file. One that cannot be read is set aside, and the one before it is used."""
-        for path in (self.path, self.spare):
+        """The content of the file. One that cannot be read is set aside, and the one before it takes its place."""
+        while self.path.exists():
             try:
-                return read_board(path.read_text('utf-8'))
-            except FileNotFoundError:
-                break
+                return read_board(self.path.read_text('utf-8'))
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                aside = path.with_name(f'{path.name}-{datetime.datetime.now():%Y%m%d-%H%M%S-%f}')
-                path.rename(aside)
-                log(f'steps: {path.name} cannot be read ({error!r}), it is now called {aside.name}')
+                aside = self.path.with_name(f'steps.json-{datetime.datetime.now():%Y%m%d-%H%M%S-%f}')
+                log(f'steps: steps.json cannot be read ({error!r}), it is kept as {aside.name}')
+            shutil.copyfile(self.path, aside)
+            if self.spare.exists():
+                os.replace(self.spare, self.path)
+            else:
+                self.path.unlink()
         return None
 
 
 def read_board(text):
     """The content, if it has the right form."""
     content = json.loads(text)
-    solved = {name: [step for step in LADDER if step in steps] for name, steps in content['solved'].items()}
-    return {'key': '' + content['key'], 'solved': solved}
+    return {'key': '' + content['key'], 'solved': {name: ['' + step for step in steps]
+                                                   for name, steps in content['solved'].items()}}
 
 
 @contextlib.contextmanager
@@ -466,7 +479,7 @@ def disk(trouble):
         yield
     except OSError as error:
         log(f'steps: {trouble}: {error}')
-        raise Refusal(503, f'{trouble}: {error.strerror or "disk error"}; tell your teacher') from None
+        raise Refusal(503, f'{trouble}: {error.strerror or "disk error"}; tell your teacher, or play on without a name') from None
 
 
 def hold(path):
@@ -481,29 +494,13 @@ def hold(path):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(file)
-        raise Refusal(503, 'another program has the class board open (steps.json); stop one of the two') from None
+        raise Refusal(503, 'another program has the class board open (steps.json); stop one of the two, '
+                      'or play on without a name') from None
     return file
 
 
 # --- ROUTES ----------------------------------------------------------------------------------------------------------
-
-class Wire:
-    """Bottle's plugin around every route: it reads the query, answers in text or JSON, explains mistakes."""
-    name, api = 'wire', 2
-
-    def apply(self, callback, route):
-        def answer():
-            if request.method == 'HEAD':        # changes nothing
-                return ''
-            try:
-                return tell(*callback(**read_query(route.rule, route.config['takes'])))
-            except Refusal as refusal:
-                return tell_refusal(refusal.status, str(refusal), refusal.url or url(route.rule, **query()))
-            except Exception:
-                log(f'steps: {shown(request.path)} broke:\n{traceback.format_exc()}')
-                return tell_refusal(500, BUG, url('/steps'))
-        return answer
-
+# What a URL does: it returns the answer as words, as facts for JSON, and perhaps as a page.
 
 def make_app(folder=None):
     """The Steps game as a fresh Bottle app; steps.json lies in `folder`."""
@@ -514,7 +511,8 @@ def make_app(folder=None):
     app.get('/progress', callback=lambda: on_progress(board), takes=('format',))
     for name, puzzle in LADDER.items():
         app.get(f'/{name}', callback=functools.partial(on_step, board, puzzle), takes=(*puzzle.takes, 'name', 'format'))
-    app.default_error_handler = lambda error: on_error(app, error)
+    for status in (404, 405):
+        app.error(status)(functools.partial(lost, app))
     return app
 
 
@@ -529,7 +527,7 @@ def on_progress(board):
     """The class board: name and how many steps, the furthest first. Steps are numbers here: no names are given away."""
     numbers = {step: number for number, step in enumerate(LADDER, 1)}
     players = [{'name': name, 'solved': len(steps), 'steps': [numbers[step] for step in steps]}
-               for name, steps in board.open()['solved'].items()]
+               for name, steps in map(board.steps, board.open()['solved'])]
     players.sort(key=lambda one: (-one['solved'], one['name'].casefold()))
     words = '\n'.join(f'{one["name"]},{one["solved"]}' for one in players)
     table = '<meta http-equiv="refresh" content="5"><table><tr><th>' + ''.join(f'<th>{n}' for n in numbers.values())
@@ -544,7 +542,7 @@ def on_step(board, puzzle, name='', **sent):
     this = puzzle.__name__
     if not sent.get(puzzle.takes[0], '').strip():
         return tell_question(board, puzzle, name)
-    supply = {'name': lambda: name, 'now': time.time, 'key': lambda: board.open()['key']}
+    supply = {'name': lambda: name, 'now': time.time, 'key': lambda: board.key(name)}
     try:
         prize = puzzle(**sent, **{what: supply[what]() for what in puzzle.handed})
     except Hint as hint:
@@ -570,41 +568,42 @@ def tell_question(board, puzzle, name):
     return words, {'step': puzzle.__name__, 'solved': False, **facts}
 
 
-def on_error(app, error):
-    """What Bottle refuses by itself: unknown routes, and methods other than GET."""
-    known = {route.rule: route.config['takes'] for route in app.routes}
-    path = request.path
-    if error.status_code == 405:
-        return tell_refusal(405, f'{shown(request.method)} is not spoken here, only GET', corrected(path, known[path]))
+# --- WIRE ------------------------------------------------------------------------------------------------------------
+# HTTP is spoken here and nowhere else: what came, what was meant, what goes back.
+
+class Wire:
+    """The Bottle plugin through which every request comes in and every answer goes out."""
+    name, api = 'wire', 2
+
+    def apply(self, callback, route):
+        return lambda: self.serve(callback, route.rule, route.config['takes'])
+
+    def serve(self, callback, rule, takes):
+        """One request. What a player can get wrong becomes a Refusal; anything else is a bug, and is logged as one."""
+        if request.method == 'HEAD':        # changes nothing
+            return ''
+        try:
+            return answer(*callback(**read_values(rule, takes)))
+        except Refusal as refusal:
+            log(f'steps: {rule} {refusal.status} {refusal}')
+            return error_form(refusal.status, str(refusal), refusal.works or nameless(rule))
+        except (Exception, SystemExit):     # the one place: uWSGI would leave whoever meets an exit() hanging
+            log(f'steps: {rule} broke:\n{traceback.format_exc()}')
+            return error_form(500, 'the server has a bug here; its log says where, tell your teacher', url('/steps'))
+
+
+def lost(app, error):
+    """No such route, or not by GET: the same form as every error."""
+    routes = {route.rule: route.config['takes'] for route in app.routes}
+    rule, words = request.path, f'{shown(request.method)} is not spoken here, only GET'
     if error.status_code == 404:
-        guess = (difflib.get_close_matches(path.lower(), known, 1) or ['/steps'])[0]
-        words = f'there is no {shown(path)} here; did you mean {guess}?'
-        return tell_refusal(404, words, corrected(guess, known[guess]))
-    log(f'steps: {shown(path)} broke: {error.body}')
-    return tell_refusal(500, BUG, url('/steps'))
+        near = difflib.get_close_matches(rule.lower(), routes, 1)
+        words = f'there is no {shown(rule)} here; ' + (f'did you mean {near[0]}?' if near else 'begin at /steps')
+        rule = near[0] if near else '/steps'
+    return error_form(error.status_code, words, corrected(rule, routes[rule]))
 
 
-# --- what came
-
-def read_query(rule, takes):
-    """{'message': 'leaf'} from the URL. What the route does not know is refused, with the call corrected."""
-    if any('pre' in request.get_header(each, '') for each in ('Sec-Purpose', 'Purpose', 'X-Moz')):
-        raise Refusal(503, 'this was your browser guessing ahead; type the call yourself and it counts', url(rule))
-    values = query()
-    for key in values:
-        if key not in takes:
-            guess = difflib.get_close_matches(key[:40].lower(), takes, 1)
-            advice = f'did you mean {guess[0]}?' if guess else f'it knows {", ".join(takes)}'
-            raise Refusal(400, f'{rule[1:]} has no parameter {shown(key)}; {advice}', corrected(rule, takes))
-    form, name = values.pop('format', 'text'), values.get('name', 'ada')
-    if form not in ('text', 'json'):
-        raise Refusal(400, f"format was '{shown(form)}'; it is text or json", corrected(rule, takes))
-    if name != tidy_name(name):
-        raise Refusal(400, f"name was '{shown(name)}'; a name is 1 to 20 letters or digits", corrected(rule, takes))
-    return values
-
-
-def query():
+def read_query():
     """The parameters as text. solution= is another name of message=; several of one name get commas between them."""
     values = {}
     raw = request.query_string.encode('latin-1', 'replace').decode('utf-8', 'replace')
@@ -616,14 +615,52 @@ def query():
     return {key: one_line(value) for key, value in values.items()}
 
 
+def read_values(rule, takes):
+    """{'message': 'leaf'} from the URL. What the route does not know is refused, with the call corrected."""
+    def refuse(status, words):
+        raise Refusal(status, words, corrected(rule, takes))
+
+    if any('pre' in request.get_header(each, '') for each in ('Sec-Purpose', 'Purpose', 'X-Moz')):
+        refuse(503, 'this was your browser guessing ahead; type the call yourself and it counts')
+    values = read_query()
+    for key in values:
+        if key not in takes:
+            other = meant(key, takes)
+            advice = f'did you mean {other}?' if other else f'it knows {", ".join(takes)}'
+            refuse(400, f'{rule[1:] or "the front page"} has no parameter {shown(key)}; {advice}')
+    form, name = values.pop('format', 'text'), values.get('name', 'ada')
+    if form not in ('text', 'json'):
+        refuse(400, f"format was '{shown(form)}'; it is text or json")
+    if name != tidy_name(name):
+        refuse(400, f"name was '{shown(name)}'; a name is 1 to 20 letters or digits")
+    return values
+
+
+def meant(key, takes):
+    """The parameter that an unknown one stands for: the nearest name, or else what the puzzle waits for, or nothing."""
+    near = difflib.get_close_matches(key[:40].lower(), takes, 1, 0.7)
+    waited = [takes[0]] if takes[0] not in (*read_query(), 'format') else []
+    return next(iter(near + waited), None)
+
+
 def corrected(rule, takes):
     """The asker's own call, as it should have been."""
     values = {}
-    for key, value in query().items():
-        key = (difflib.get_close_matches(key[:40].lower(), takes, 1) or [None])[0]
-        if key and key not in values:
-            values[key] = {'format': 'json', 'name': tidy_name(value) or 'ada'}.get(key, value)
+    for key, value in read_query().items():
+        known = key if key in takes else meant(key, takes)
+        if known and known not in values:
+            values[known] = value or ('' if known == key else key[:40])     # ?leaf is ?message=leaf
+    if values.get('format', 'text') != 'text':
+        values['format'] = 'json'
+    if 'name' in values:
+        values['name'] = tidy_name(values['name']) or 'ada'
     return url(rule, **values)
+
+
+def nameless(rule):
+    """The asker's own call without a name: when the board has a problem, the game goes on like this."""
+    values = read_query()
+    return url(rule, **values) if values.pop('name', '') else url('/steps')
 
 
 def tidy_name(text):
@@ -641,27 +678,28 @@ def shown(text):
     return one_line(text if len(text) <= 40 else text[:40] + '...')
 
 
-# --- what goes back
-
 def url(rule, /, **values):
-    """A whole URL on this server, as the asker reached it."""
+    """A whole URL on this server, as the asker reached it. A Host header that is not one is not repeated."""
     host = request.get_header('Host', '')
     if not re.fullmatch(r'([a-zA-Z0-9._-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?', host, re.ASCII):
         host = f'localhost:{PORT}'
+    scheme = 'https' if request.urlparts.scheme == 'https' else 'http'
     values = urlencode({key: value for key, value in values.items() if value}, quote_via=quote, safe=',')
-    return f'{request.urlparts.scheme}://{host}{rule}' + ('?' if values else '') + values
+    return f'{scheme}://{host}{rule}' + ('?' if values else '') + values
 
 
 def wanted_form():
     """What the asker likes best: text, html or json. What format= says goes before the header."""
-    if query().get('format') in ('text', 'json'):
-        return query()['format']
+    asked = read_query().get('format')
+    if asked in ('text', 'json'):
+        return asked
+    forms = {'text/plain': 'text', 'text/html': 'html', 'application/json': 'json'}
     accept = re.findall(r'([a-z]+/[a-z+*.-]+)\s*(?:;\s*q=([01](?:\.\d+)?))?', request.get_header('Accept', '').lower())
     liking = {kind: float(weight or 1) for kind, weight in accept}
-    return FORMS[max(FORMS, key=lambda kind: liking.get(kind, 0))]
+    return forms[max(forms, key=lambda kind: liking.get(kind, 0))]
 
 
-def tell(words, facts, markup=None):
+def answer(words, facts, markup=None):
     """The same facts as text, as JSON, or (some) as a page."""
     form = wanted_form()
     if form == 'json':
@@ -674,15 +712,12 @@ def tell(words, facts, markup=None):
     return words
 
 
-def tell_refusal(status, words, right):
-    """Every refusal has this form: what came, what works, and then the call to try."""
-    log(f'steps: {shown(request.path)} {status} {words}')
+def error_form(status, words, works):
+    """The one form of every error: what came, what works, and a call that does."""
     response.status = status
-    return tell(f'{words}\ntry: {right}', {'error': words, 'try': right, 'status': status})
+    return answer(f'{words}\ntry: {works}', {'error': words, 'try': works, 'status': status})
 
 
-FORMS = {'text/plain': 'text', 'text/html': 'html', 'application/json': 'json'}
-BUG = 'the server has a bug here; its log says where, tell your teacher'
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Steps</title>
 <meta name="viewport" content="width=device-width"><style>body { font: 1.2em sans-serif; margin: 2em }
 th, td { padding: .2em .6em; border-bottom: 1px solid silver; text-align: center }</style><h1>Steps</h1>

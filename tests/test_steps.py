@@ -126,7 +126,8 @@ def test_the_board_in_a_browser(say):
 
 def test_asking_twice_or_with_head_changes_nothing(say):
     assert say('/puzzle?message=leaf&name=ada', method='HEAD').status == 200
-    assert say('/puzzle?message=leaf&name=ada', headers={'Sec-Purpose': 'prefetch;prerender'}).status == 503
+    ahead = say('/puzzle?message=leaf&name=ada', headers={'Sec-Purpose': 'prefetch;prerender'})
+    assert ahead.status == 503 and path(ahead.lines[1].removeprefix('try: ')) == '/puzzle?message=leaf&name=ada'
     assert say('/progress') == ''
 
 
@@ -135,11 +136,17 @@ def test_asking_twice_or_with_head_changes_nothing(say):
 MISTAKES = [
     ('/steps?mesage=passport', 400, 'steps has no parameter mesage; did you mean message?',
      '/steps?message=passport'),
-    ('/steps?colour=blue', 400, 'steps has no parameter colour; it knows message, name, format', '/steps'),
+    ('/problem?number=7', 400, 'problem has no parameter number; did you mean message?', '/problem?message=7'),
+    ('/puzzle?leaf', 400, 'puzzle has no parameter leaf; did you mean message?', '/puzzle?message=leaf'),
+    ('/duck?message=0,0,180', 400, 'duck has no parameter message; did you mean location?', '/duck?location=0,0,180'),
+    ('/puzzle?message=leaf&colour=blue', 400, 'puzzle has no parameter colour; it knows message, name, format',
+     '/puzzle?message=leaf'),
+    ('/progress?name=ada', 400, 'progress has no parameter name; it knows format', '/progress'),
+    ('/?colour=blue', 400, 'the front page has no parameter colour; it knows format', '/'),
     ('/puzle?message=leaf', 404, 'there is no /puzle here; did you mean /puzzle?', '/puzzle?message=leaf'),
-    ('/zzz', 404, 'there is no /zzz here; did you mean /steps?', '/steps'),
+    ('/zzz', 404, 'there is no /zzz here; begin at /steps', '/steps'),
     ('/steps/', 404, 'there is no /steps/ here; did you mean /steps?', '/steps'),
-    ('/a%0Ab<i>', 404, 'there is no /a b<i> here; did you mean /steps?', '/steps'),
+    ('/a%0Ab<i>', 404, 'there is no /a b<i> here; begin at /steps', '/steps'),
     ('/steps?format=xml', 400, "format was 'xml'; it is text or json", '/steps?format=json'),
     ('/steps?name=a b', 400, "name was 'a b'; a name is 1 to 20 letters or digits", '/steps?name=ab'),
     ('/steps?name=<b>', 400, "name was '<b>'; a name is 1 to 20 letters or digits", '/steps?name=b'),
@@ -157,6 +164,11 @@ def test_mistakes_get_the_call_corrected(say, asked, status, words, right):
     assert say(path(url)).status == 200
     json = say(asked, headers={'Accept': 'application/json'})
     assert json.json() == {'error': words, 'try': url, 'status': status} and json.status == status
+
+
+def test_a_correction_keeps_the_form_that_was_asked_for(say):
+    assert say('/steps?mesage=passport&format=text').lines[1].endswith('/steps?message=passport&format=text')
+    assert say('/steps?mesage=passport&format=json').json()['try'].endswith('/steps?message=passport&format=json')
 
 
 def test_other_methods_are_refused_in_the_same_form(say):
@@ -177,3 +189,8 @@ def test_every_answer_carries_the_three_headers(server):
 @pytest.mark.parametrize('host', ['<b>', 'a b', 'evil.example/x'])
 def test_a_made_up_host_is_not_repeated(say, host):
     assert say('/steps', headers={'Host': host}).lines[-1].startswith('try: http://localhost:8080/steps?')
+
+
+@pytest.mark.parametrize('sent, scheme', [('https', 'https'), ('http', 'http'), ('javascript', 'http'), ('', 'http')])
+def test_behind_a_proxy_the_urls_are_as_the_asker_reached_it(say, sent, scheme):
+    assert say('/steps', headers={'X-Forwarded-Proto': sent}).lines[-1].startswith(f'try: {scheme}://')

@@ -2,8 +2,10 @@
 import concurrent.futures
 import contextlib
 import http.client
+import itertools
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -11,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -84,12 +87,13 @@ def test_on_a_laptop(laptop):
     assert laptop('/steps?message=passport&name=ada').status == 200
     assert laptop('/progress') == 'ada,1'
     assert laptop('/nothing').lines[1] == f'try: {laptop.url}/steps'
+    assert laptop('/steps?format=xml').status == 400
     assert laptop.log().splitlines() == [
         f'Steps: open http://localhost:{laptop.port}/steps in a browser. Ctrl-C stops the game.',
         '          Server received message: hello wurlde',
         '          Server received message: passport',
         'ada solved steps',
-        'steps: /nothing 404 there is no /nothing here; did you mean /steps?']
+        "steps: /steps 400 format was 'xml'; it is text or json"]
 
 
 def test_a_taken_port_gets_one_sentence(laptop):
@@ -158,9 +162,12 @@ def test_a_second_process_on_the_same_file_is_refused(start):
     second = start()
     refused = second('/problem?message=32&name=bob')
     assert refused.status == 503
-    assert refused == ('another program has the class board open (steps.json); stop one of the two\n'
-                       f'try: {second.url}/problem?message=32&name=bob')
+    assert refused == ('another program has the class board open (steps.json); stop one of the two, '
+                       f'or play on without a name\ntry: {second.url}/problem?message=32')
     assert second('/problem?message=32').status == 200
+    assert second('/progress').lines[1] == f'try: {second.url}/steps'
+    assert trade(second).startswith('A hundred sums')           # without a name no board is needed
+    assert second('/exchange?message=begin&name=bob').status == 503
     first.kill()
     poll(lambda: second('/problem?message=32&name=bob').status == 200)
     assert second('/progress') == 'ada,1\nbob,1'
@@ -203,7 +210,8 @@ def test_a_new_class_begins_where_the_file_is_removed(tmp_path):
 def test_a_folder_that_cannot_be_used_says_so(tmp_path):
     with pytest.raises(steps.Refusal) as refused:
         steps.Board(tmp_path / 'missing').open()
-    assert str(refused.value) == 'the class board cannot be opened: No such file or directory; tell your teacher'
+    assert str(refused.value) == ('the class board cannot be opened: No such file or directory; '
+                                  'tell your teacher, or play on without a name')
     assert refused.value.status == 503
 
 
@@ -228,8 +236,8 @@ def test_a_full_disk_refuses_and_forgets_nothing(laptop):
     before = (laptop.folder / 'steps.json').read_bytes()
     refused = laptop('/begin?message=101&name=ada')
     assert refused.status == 503
-    assert refused == ('right! But it could not be written down: File too large; tell your teacher\n'
-                       f'try: {laptop.url}/begin?message=101&name=ada')
+    assert refused == ('right! But it could not be written down: File too large; tell your teacher, '
+                       f'or play on without a name\ntry: {laptop.url}/begin?message=101')
     assert laptop('/progress') == 'ada,1' and (laptop.folder / 'steps.json').read_bytes() == before
     assert laptop('/begin?message=101').status == 200
     resource.prlimit(child, resource.RLIMIT_FSIZE, unlimited)
@@ -237,12 +245,72 @@ def test_a_full_disk_refuses_and_forgets_nothing(laptop):
     assert laptop('/progress') == 'ada,2'
 
 
+@pytest.mark.skipif(not hasattr(resource, 'prlimit'), reason='only Linux can make one disk full for one process')
+def test_a_broken_file_on_a_full_disk_costs_nobody_anything(laptop):
+    (laptop.folder / 'steps.json').write_text('{"key": "k", "solved": {"ada": ["steps", "puz')
+    (laptop.folder / 'steps.json.last').write_text('{"key": "k", "solved": {"ada": ["steps"]}}')
+    child, = laptop.children()
+    unlimited = resource.prlimit(child, resource.RLIMIT_FSIZE)
+    resource.prlimit(child, resource.RLIMIT_FSIZE, (10, unlimited[1]))
+    assert laptop('/progress').status == 503 and laptop('/puzzle?message=leaf&name=bob').status == 503
+    resource.prlimit(child, resource.RLIMIT_FSIZE, unlimited)
+    assert laptop('/puzzle?message=leaf&name=bob').status == 200
+    assert laptop('/progress') == 'ada,1\nbob,1'
+
+
+def test_what_was_solved_on_a_ladder_with_other_steps_is_kept(tmp_path):
+    (tmp_path / 'steps.json').write_text('{"key": "k", "solved": {"ada": ["steps", "week"]}}')
+    board = steps.Board(tmp_path)
+    board.solve('ada', 'puzzle')
+    assert board.steps('ada') == ('ada', ['steps', 'puzzle'])
+    assert json.loads((tmp_path / 'steps.json').read_text('utf-8'))['solved'] == {'ada': ['steps', 'week', 'puzzle']}
+    os.close(board.held)
+
+
+# ------------------------------------------------------------------------------ kill -9 in the middle
+
+def test_kill_9_while_a_class_is_writing_costs_nothing_that_was_answered(start):
+    answered, dice, stop = {}, random.Random(5), threading.Event()
+
+    def play(pupil):
+        """One name after another climbs three steps; what was answered is noted."""
+        for turn in itertools.count():
+            for step, answer in [('steps', 'passport'), ('problem', '32'), ('begin', '101')]:
+                name = f'p{pupil}x{turn}'
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    if 'next: ' in server(f'/{step}?message={answer}&name={name}', timeout=5):
+                        answered.setdefault(name, set()).add(step)
+                if stop.is_set():
+                    return
+    def board():
+        reply = server('/progress?format=json')      # a killed worker holds the file until its disk has answered
+        return reply.status == 200 and reply.json()
+
+    server = start()
+    for life in range(20):
+        stop.clear()
+        before = len(answered)
+        with concurrent.futures.ThreadPoolExecutor(3) as pupils:
+            for pupil in range(3):
+                pupils.submit(play, f'{life}y{pupil}')
+            poll(lambda before=before: len(answered) > before)
+            time.sleep(dice.uniform(0, 0.03))       # nothing is awaited: the moment of the kill is left to chance
+            server.kill()
+            stop.set()
+        server = start()
+        kept = {one['name']: one['solved'] for one in poll(board)['players']}
+        assert {name: len(steps) for name, steps in answered.items() if kept.get(name, 0) < len(steps)} == {}
+        assert not list(server.folder.glob('steps.json-2*'))        # no file that could not be read
+    assert len(answered) >= 20
+
+
 # ------------------------------------------------------------------------------ when something breaks
 
 def test_a_broken_step_is_answered_in_the_one_form_and_logged(start, tmp_path):
     broken = tmp_path / 'broken.py'
     text = (ROOT / 'steps.py').read_text('utf-8')
-    broken.write_text(text.replace("    near(number, 32)\n", "    near(number, 1 / 0)\n"), 'utf-8')
+    text = text.replace("    near(number, 32)\n", "    near(number, 1 / 0)\n").replace('near(number, 987)', 'exit()')
+    broken.write_text(text, 'utf-8')
     server = start(str(broken.with_suffix('')))
     answer = server('/problem?message=20')
     assert answer.status == 500
@@ -250,6 +318,7 @@ def test_a_broken_step_is_answered_in_the_one_form_and_logged(start, tmp_path):
                       f'try: {server.url}/steps')
     assert 'ZeroDivisionError' in server.log() and 'near(number, 1 / 0)' in server.log()
     assert server('/problem?message=20&format=json').json()['status'] == 500
+    assert server('/beguine?message=8').status == 500 and 'SystemExit' in server.log()
     assert server('/puzzle?message=leaf').status == 200
 
 

@@ -19,10 +19,10 @@ def test_the_picture_shows_the_parts_in_order():
     assert re.findall(r'\b[A-Z]{4,}\b', steps.__doc__.partition('To add a step')[0].replace('JSON', '')) == BANNERS
 
 
-def test_http_stays_in_the_routes_and_the_disk_in_the_board():
+def test_http_stays_in_the_wire_and_the_disk_in_the_board():
     def using(pattern):
         return [part for part, text in PARTS.items() if re.search(pattern, text)]
-    assert using(r'\b(request|response)\.') == ['ROUTES']
+    assert using(r'\b(request|response)\.') == ['WIRE']
     assert using(r'\bopen\(new|os\.(open|replace|fsync)|read_text') == ['BOARD']
     assert using(r'time\.time') == ['ROUTES'] and using(r'secrets\.') == ['BOARD']      # handed to the puzzles
 
