@@ -36,6 +36,7 @@ import random
 import re
 import secrets
 import shutil
+import socket
 import socketserver
 import sys
 import threading
@@ -744,17 +745,28 @@ class Threads(socketserver.ThreadingMixIn, WSGIServer):
     allow_reuse_address = os.name != 'nt'       # on Windows it would let two servers share a port
     request_queue_size = 100
 
+    def __init__(self, address, handler):
+        if socket.has_dualstack_ipv6():         # on Windows localhost means IPv6 first, and giving it up takes a while
+            self.address_family, address = socket.AF_INET6, ('::', address[1])
+        super().__init__(address, handler)
+
     def server_bind(self):
-        port = self.server_address[1]
+        self.server_name, self.server_port = 'localhost', self.server_address[1]
         try:
-            super().server_bind()
+            with socket.socket() as probe:      # macOS lets one server have IPv4, and another one IPv6 on the same port
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, self.allow_reuse_address)
+                probe.bind(('0.0.0.0', self.server_port))
+            if self.address_family == socket.AF_INET6:
+                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, False)
+            socketserver.TCPServer.server_bind(self)        # HTTPServer's would look up a name in the network first
         except (OSError, OverflowError) as error:
-            sys.exit(f'Port {port} cannot be used ({error}): is a game running already? Stop it, '
+            sys.exit(f'Port {self.server_port} cannot be used ({error}): is a game running already? Stop it, '
                      'or choose another port with the environment variable PORT')
-        log(f'Steps: open http://localhost:{port}/steps in a browser. Ctrl-C stops the game.')
+        self.setup_environ()
+        log(f'Steps: open http://localhost:{self.server_port}/steps in a browser. Ctrl-C stops the game.')
 
 
-def leave_with_parent():
+def end_with_parent():
     """Bottle's reloader runs the server in a child process; it must not outlive its parent and keep the port."""
     parent = os.getppid()
     while os.getppid() == parent:
@@ -766,5 +778,5 @@ application = wsgi(make_app())
 
 if __name__ == '__main__':
     if os.environ.get('BOTTLE_CHILD'):
-        threading.Thread(target=leave_with_parent, daemon=True).start()
+        threading.Thread(target=end_with_parent, daemon=True).start()
     run(app=application, host='0.0.0.0', port=PORT, reloader=True, quiet=True, server_class=Threads)

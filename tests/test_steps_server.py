@@ -125,6 +125,29 @@ def test_a_saved_file_is_loaded_again(laptop):
     poll(improved)
 
 
+def test_localhost_is_reached_at_once_also_where_it_means_ipv6(laptop):
+    if not socket.has_dualstack_ipv6():
+        pytest.skip('no IPv6 here')
+    for address in ('::1', '127.0.0.1'):
+        with socket.create_connection((address, laptop.port), 5) as line:
+            line.sendall(b'GET /steps HTTP/1.0\r\nHost: [::1]:8080\r\n\r\n')
+            assert b'try: http://[::1]:8080/steps?' in b''.join(iter(lambda: line.recv(65536), b''))
+
+
+def test_no_name_server_is_asked_at_the_start(tmp_path):
+    asked = """if True:
+        import sys, steps
+        from wsgiref.simple_server import WSGIRequestHandler
+        sys.addaudithook(lambda event, _: event.startswith(('socket.get', 'socket.sethost')) and print(event))
+        with steps.Threads(('127.0.0.1', 0), WSGIRequestHandler) as server:
+            print(server.base_environ['SERVER_NAME'])
+    """
+    done = subprocess.run([sys.executable, '-c', asked], cwd=ROOT, env={**os.environ, 'STATE_DIRECTORY': str(tmp_path)},
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1:] == ['localhost']        # after the line for the teacher
+
+
 def test_a_slow_visitor_keeps_nobody_waiting(laptop):
     with socket.create_connection(('127.0.0.1', laptop.port)) as slow:
         slow.sendall(b'GET /steps HTTP/1.1\r\n')
