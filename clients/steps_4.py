@@ -1,7 +1,7 @@
 """A dialog with the Steps game. Each answer comes with the time that it took.
 
     hello       send this
-    /puzzle     go to another route
+    /puzzle     go to another route (or paste its whole URL)
     location=   from now on, send what is typed as location= instead of message=
     name=ada    from now on, send this along
     quit        the end
@@ -17,7 +17,11 @@ session = requests.Session()
 route, key, along = '/steps', 'message', {}
 print(__doc__)
 
-while (line := input(f'{route}?{key}=').strip()) != 'quit':
+while True:
+    pairs = ''.join(f'{name}={value}&' for name, value in along.items())
+    line = input(f'{route}?{pairs}{key}=').strip()
+    if line == 'quit':
+        break
     setting = re.fullmatch(r'([a-z]+)=(.*)', line)
     if setting and setting[2]:
         along[setting[1]] = setting[2]
@@ -26,10 +30,11 @@ while (line := input(f'{route}?{key}=').strip()) != 'quit':
         key = setting[1]
         along.pop(key, None)
         continue
-    if line.startswith('/'):
-        route, key, line = line, 'message', ''
+    if line.startswith(('/', server)):
+        route, key, line = line.removeprefix(server).partition('?')[0], 'message', ''
+        along = {name: value for name, value in along.items() if name == 'name'}
     start = time.perf_counter()
-    reply = session.get(server + route, params={**along, key: line} if line else along)
+    reply = session.get(server + route, params={**along, key: line} if line else along, timeout=10)
     seconds = time.perf_counter() - start
     print(reply.text)
     print(f'({reply.status_code} after {seconds:.3f} seconds)\n')

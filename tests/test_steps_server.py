@@ -396,11 +396,13 @@ def test_the_first_three_clients(server, tmp_path):
 
 def test_the_dialog_changes_route_and_key_and_tells_the_time(server, tmp_path):
     said = run_client('steps_4.py', server, tmp_path, '\n'.join([
-        'name=ada', 'passport', '/puzzle', 'solution=', 'leaf', '/duck', 'location=', 'destination=50,0', '0,0,180',
-        '/nowhere', 'quit']))
+        'name=ada', 'passport', server.url + '/puzzle?name=ada', 'solution=', 'leaf', '/duck', 'location=',
+        'destination=50,0', '0,0,180', '/nowhere', 'quit']))
+    assert '/steps?name=ada&message=' in said and '/duck?name=ada&destination=50,0&location=' in said
+    assert said.rstrip().endswith('/nowhere?name=ada&message=')
     assert 'next: ' + server.url + '/puzzle?name=ada' in said
     assert 'Leaf! It sounds like leaving' in said
-    assert re.search(r'/duck\?location=1,0,-175\.416338,1\.[0-9a-f]{16}\n\(200 after 0\.\d{3} seconds\)', said)
+    assert re.search(r'&location=1,0,-175\.416338,1\.[0-9a-f]{16}\n\(200 after 0\.\d{3} seconds\)', said)
     assert '(404 after 0.' in said
     assert server('/progress') == 'ada,2'
 
