@@ -112,8 +112,8 @@ def near(number, goal):
     cold(number < 0, 'below zero? Count again.')
     cold(number < goal / 2, 'far too small.')
     cold(number > goal * 2, 'far too big.')
-    hot(abs(number - goal) <= goal / 20 and number < goal, 'a little too small.')
-    hot(abs(number - goal) <= goal / 20 and number > goal, 'a little too big.')
+    hot(0 < goal - number <= goal / 20, 'a little too small.')
+    hot(0 < number - goal <= goal / 20, 'a little too big.')
     warm(number < goal, 'too small.')
     warm(number > goal, 'too big.')
 
@@ -519,23 +519,26 @@ def make_app(folder=None):
 
 def on_home():
     """Where to begin."""
-    words = f'Steps: a ladder of {len(LADDER)} puzzles, climbed with messages.'
+    words = f'A ladder of {len(LADDER)} puzzles, climbed with messages.'
     return (f'{words}\ntry: {url("/steps")}', {'reply': words, 'try': url('/steps')},
             f'<p>{words}<p><a href="/steps">Begin here</a>, or see <a href="/progress">who is where</a>.')
 
 
 def on_progress(board):
     """The class board: name and how many steps, the furthest first. Steps are numbers here: no names are given away."""
-    numbers = {step: number for number, step in enumerate(LADDER, 1)}
-    players = [{'name': name, 'solved': len(steps), 'steps': [numbers[step] for step in steps]}
-               for name, steps in map(board.steps, board.open()['solved'])]
+    players = []
+    for name, steps in board.open()['solved'].items():
+        numbers = [number for number, step in enumerate(LADDER, 1) if step in steps]
+        players.append({'name': name, 'solved': len(numbers), 'steps': numbers})
     players.sort(key=lambda one: (-one['solved'], one['name'].casefold()))
     words = '\n'.join(f'{one["name"]},{one["solved"]}' for one in players)
-    table = '<meta http-equiv="refresh" content="5"><table><tr><th>' + ''.join(f'<th>{n}' for n in numbers.values())
+    rungs = range(1, len(LADDER) + 1)
+    table = '<meta http-equiv="refresh" content="5"><table><tr><th>' + ''.join(f'<th>{rung}' for rung in rungs)
     for one in players:
-        ticks = ''.join('<td>' + '&#10003;' * (number in one['steps']) for number in numbers.values())
+        ticks = ''.join('<td>' + '&#10003;' * (rung in one['steps']) for rung in rungs)
         table += f'<tr><th>{html.escape(one["name"])}{ticks}'
-    return words, {'players': players}, table + '</table>'
+    table += '</table>' if players else '</table><p>Nobody yet: solve a step with &amp;name= and your name in the call.'
+    return words, {'players': players}, table
 
 
 def on_step(board, puzzle, name='', **sent):
@@ -720,8 +723,12 @@ def error_form(status, words, works):
 
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Steps</title>
-<meta name="viewport" content="width=device-width"><style>body { font: 1.2em sans-serif; margin: 2em }
-th, td { padding: .2em .6em; border-bottom: 1px solid silver; text-align: center }</style><h1>Steps</h1>
+<meta name="viewport" content="width=device-width"><style>
+:root { color-scheme: light dark; --ink: #0b2b3a; --sea: #f4fafc; --line: #bcd9e3; --link: #00607f; }
+@media (prefers-color-scheme: dark) { :root { --ink: #dcecf2; --sea: #08202b; --line: #21485a; --link: #7fd4f0; } }
+body { font: 18px/1.5 system-ui, sans-serif; margin: 2em; color: var(--ink); background: var(--sea); }
+a { color: var(--link); } table { border-collapse: collapse; font-size: 1.2em; }
+th, td { padding: .2em .7em; border-bottom: 1px solid var(--line); }</style><h1>Steps</h1>
 """
 
 

@@ -118,10 +118,11 @@ def test_progress_is_kept_by_name(say):
 
 
 def test_the_board_in_a_browser(say):
+    assert '<p>Nobody yet: ' in say('/progress', headers={'Accept': 'text/html'})
     say('/steps?message=passport&name=Zoë')
     page = say('/progress', headers={'Accept': 'text/html,application/xhtml+xml,*/*;q=0.8'})
     assert page.headers['Content-Type'] == 'text/html; charset=utf-8'
-    assert '<th>Zoë<td>&#10003;<td><td>' in page
+    assert '<th>Zoë<td>&#10003;<td><td>' in page and 'Nobody' not in page
 
 
 def test_asking_twice_or_with_head_changes_nothing(say):

@@ -308,6 +308,15 @@ def test_a_sign_holds_for_its_location_its_name_and_its_seconds():
         assert told(steps.duck, where, '50,0', stolen, name=name, key=key).startswith('Cold: that sign belongs to')
 
 
+def test_a_sign_from_the_exchange_is_none_at_the_pond():
+    exchange = Exchange()
+    a, b, sum_sign = exchange.ask('begin', name='ada').split(',')
+    location, _, pond_sign = told(steps.duck, '0,0,180', '50,0', name='ada', key='k').rpartition(',')
+    assert told(steps.duck, location, '', sum_sign, name='ada', key='k').startswith('Cold: that sign belongs to another')
+    for stolen in (pond_sign, pond_sign.replace('.', '.1.')):
+        assert exchange.ask(str(int(a) + int(b)), stolen, 'ada').startswith('Cold: that sign is not mine')
+
+
 def test_numbers_may_come_back_as_python_prints_them():
     location, _, sign = told(steps.duck, '0,0,-0.0', '1e-05,90', name='', key='k').rpartition(',')
     assert location == '0.00001,90,4.583662'
