@@ -554,9 +554,10 @@ def on_step(board, puzzle, name='', **sent):
     if name:
         board.solve(name, this)
     after = [*LADDER, None][list(LADDER).index(this) + 1]
-    way = url(f'/{after}', name=name) if after else ''
-    end = f'next: {way}' if after else 'That was the last step of the ladder. Beyond the pond lies an ocean ...'
-    return f'{prize}\n{end}', {'step': this, 'solved': True, 'reply': prize, 'next': way}
+    if not after:
+        prize += '\nThat was the last step of the ladder. Beyond the pond lies an ocean ...'
+    way = url(f'/{after}', name=name) if after else ocean()
+    return prize + (f'\nnext: {way}' if way else ''), {'step': this, 'solved': True, 'reply': prize, 'next': way}
 
 
 def tell_question(board, puzzle, name):
@@ -565,7 +566,7 @@ def tell_question(board, puzzle, name):
     words, facts = f'{puzzle.question}\ntry: {example}', {'reply': puzzle.question, 'try': example}
     if name:
         name, steps = board.steps(name)
-        way = next((url(f'/{step}', name=name) for step in LADDER if step not in steps), '')
+        way = next((url(f'/{step}', name=name) for step in LADDER if step not in steps), ocean())
         words += f'\n{name} has solved {len(steps)} of {len(LADDER)}: {", ".join(steps) or "none yet"}'
         words += f'\nnext: {way}' if way else ''
         facts.update(name=name, steps=steps, next=way)
@@ -690,6 +691,11 @@ def url(rule, /, **values):
     scheme = 'https' if request.urlparts.scheme == 'https' else 'http'
     values = urlencode({key: value for key, value in values.items() if value}, quote_via=quote, safe=',')
     return f'{scheme}://{host}{rule}' + ('?' if values else '') + values
+
+
+def ocean():
+    """Where the ocean is, when mocean.py serves these routes."""
+    return url('/mocean') if any(route.rule == '/mocean' for route in request.app.routes) else ''
 
 
 def wanted_form():

@@ -58,7 +58,9 @@ def test_the_whole_trail_from_the_first_message_to_the_duck(say):
     here, seen = '/steps', []
     while here:
         seen.append(here)
-        assert say(f'{here}?name=ada').status == 200
+        question = say(f'{here}?name=ada')
+        example = path(re.search(r'^try: (\S+)$', question, re.MULTILINE)[1])
+        assert question.status == say(example).status == 200
         if here == '/exchange':
             prize = trade(say, name='ada')
         elif here == '/duck':
@@ -69,7 +71,8 @@ def test_the_whole_trail_from_the_first_message_to_the_duck(say):
         assert prize.status == 200
         way = re.search(r'^next: (\S+)$', prize, re.MULTILINE)
         here = way and path(way[1]).partition('?')[0]
-    assert len(seen) == 10
+    assert len(seen) == 10 and prize.lines[-1].endswith('Beyond the pond lies an ocean ...')
+    assert say('/steps?name=ada').lines[-1].startswith('ada has solved 10 of 10: steps, puzzle, problem, ')
     assert say('/progress') == 'ada,10'
 
 

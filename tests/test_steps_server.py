@@ -18,7 +18,7 @@ import time
 
 import pytest
 from conftest import ROOT, Server, poll
-from steps_solved import trade
+from steps_solved import cross_the_pond, trade
 
 import steps
 
@@ -362,6 +362,9 @@ def test_steps_rides_along_with_mocean(start):
     assert server('/problem?message=32&name=ada&format=json').json()['next'] == f'{server.url}/begin?name=ada'
     assert server('/progress') == 'ada,1'
     assert trade(server).startswith('A hundred sums')
+    _, landed = cross_the_pond(server)
+    assert landed.lines[-2:] == ['That was the last step of the ladder. Beyond the pond lies an ocean ...',
+                                 f'next: {server.url}/mocean']
     assert server('/steps?mesage=hello').lines == ['steps has no parameter mesage; did you mean message?',
                                                    f'try: {server.url}/steps?message=hello']
     assert server('/puzle').lines[0] == 'there is no /puzle here; did you mean /puzzle?'
