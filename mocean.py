@@ -2274,7 +2274,20 @@ def under_uwsgi(sea):
 class ThreadedServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
     """Bottle's own server, with a thread for each call: a whole class can wait at once."""
     daemon_threads = True
+    allow_reuse_address = os.name != 'nt'       # on Windows it would let two servers share a port
     request_queue_size = 128
+
+    def __init__(self, address, handler):
+        if socket.has_dualstack_ipv6():         # on Windows localhost means IPv6 first, and giving it up takes a while
+            self.address_family, address = socket.AF_INET6, ('::', address[1])
+        super().__init__(address, handler)
+
+    def server_bind(self):
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, False)
+        socketserver.TCPServer.server_bind(self)            # HTTPServer's would look up a name in the network first
+        self.server_name, self.server_port = 'localhost', self.server_address[1]
+        self.setup_environ()
 
 
 def begin(sea):

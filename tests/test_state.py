@@ -1,5 +1,6 @@
 """The memory: nothing that was answered is ever lost, whatever happens to the files, the disk or the process."""
 import contextlib
+import http.client
 import json
 import os
 import random
@@ -569,6 +570,15 @@ def test_a_port_that_is_taken_gets_one_sentence(by_hand):
     second.log_file = by_hand.folder / 'second.log'
     assert refused(second) == (f'Port {by_hand.port} is taken: is Mocean running already? '
                                'Stop it, or choose another: PORT=8081\n')
+
+
+def test_localhost_is_served_whether_it_means_ipv4_or_ipv6(by_hand):
+    """Windows tries IPv6 first, and waits a second or two, at each call, where nobody answers."""
+    by_hand.start()
+    for address in ('127.0.0.1', '::1'):
+        with contextlib.closing(http.client.HTTPConnection(address, by_hand.port, timeout=5)) as line:
+            line.request('GET', '/health')
+            assert line.getresponse().status == 200
 
 
 def test_a_second_one_in_the_same_folder_gets_one_sentence_too(by_hand):
