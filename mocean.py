@@ -96,7 +96,8 @@ MOST_BOATS, MOST_SEEN = 20_000, 10       # boats on the planet; other boats in o
 LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
 NEWS_KEPT, LOG_KEPT, REPLIES_KEPT = 1000, 20, 20
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0   # a fresh state file after so many lines or seconds; sync to disk
-STUCK_S = 10                             # a request that holds the ocean longer than this is a bug: see keep_tending
+STUCK_S = 10                             # a request that holds the ocean longer than this is a bug: see watch
+ENDLESS_S = 20                           # so is one that runs longer, with or without it: the router gives up after 30
 LOG_LINES_PER_S = 100                    # the log is for reading, and journald drops what comes too fast
 
 PORT = int(os.environ.get('PORT', '8080'))
@@ -1517,6 +1518,7 @@ class Sea:
         self.process = None       # the process in which the sea is open
         self.closing = threading.Event()
         self.watched = False      # an endless loop ends the process, and somebody starts a new one
+        self.began = {}           # thread -> when the request began that it is at, in seconds of a clock of its own
         self.ocean = self.journal = self.store = None
         self.calls = collections.defaultdict(Traffic)   # key -> what is remembered of a boat's calls
         self.moved, self.soundings = set(), []              # since the data service was last told
@@ -1738,8 +1740,9 @@ def keep_tending(sea):
 
 
 def watch(sea):
-    """Whoever holds the lock until the time is over is shown in the log, and ended with the worker."""
-    if sea.watched:
+    """Wind up the alarm, unless a request runs for ever. Where nobody has done so for STUCK_S (that needs the lock),
+    it shows in the log where every thread is, and ends the worker."""
+    if sea.watched and time.monotonic() - min([*sea.began.values()], default=math.inf) < ENDLESS_S:
         faulthandler.dump_traceback_later(STUCK_S, exit=True)
 
 
@@ -2221,20 +2224,21 @@ def ride_along(app, sea, name):
 
 def wsgi(app):
     """The WSGI application: the same headers on every answer. uWSGI would throw away the body that comes with exc_info."""
-    threads = set()               # those that have served before
-
     def application(environ, start_response):
         def start(status, headers, exc_info=None):
             return start_response(status, headers + ALWAYS)
-        if threading.get_ident() not in threads:
-            threads.add(threading.get_ident())
+        thread = threading.get_ident()
+        if thread not in app.sea.began:
             hear_crashes()
+        app.sea.began[thread] = time.monotonic()
         try:
             return app(environ, start)
         except SystemExit:        # a sys.exit() in a rule: uWSGI would leave the client and the thread hanging
             log(f'{shown(environ["PATH_INFO"])} met a bug:\n{traceback.format_exc()}')
             start('500 Internal Server Error', [('Content-Type', TEXT)])
             return [b'the server has a bug here; its log says where, tell your teacher']
+        finally:
+            app.sea.began[thread] = math.inf
     return application
 
 
