@@ -56,25 +56,32 @@ _game_reload() {
     echo "$1.py is read anew; the game went on."
 }
 
-_game_ps() {                            # the master and its children, and nothing else
+_game_ps() {                            # the master and its children, and nothing else; who holds the ocean is the largest
     local master; master=$(systemctl show --value --property MainPID "$1")
     if [ "$master" = 0 ]; then echo "$1 is not running; ${1}_start starts it."; return 1; fi
-    ps -o pid,ppid,user,nlwp,rss,etime,args --pid "$master" --ppid "$master"
+    ps -o pid,ppid,user,nlwp,rss,etime --sort -rss --pid "$master" --ppid "$master" | awk -v master="$master" '
+        NR == 1         { print $0 "  WHAT IT IS"; next }
+        $1 == master    { print $0 "  the master: starts the others, and starts them again"; next }
+        { print $0 (others++ ? "  the router: talks to the browsers" : "  the worker: the game itself") }'
+    echo "They were started as: $(tr '\0' ' ' < "/proc/$master/cmdline")"
 }
 
 # ---------------------------------------------------------------- why it halted
 
 _game_why() {
     echo "What stopped or shook $1 lately, oldest first:"
-    sudo journalctl --quiet --no-pager --lines 5000 --unit "$1" | awk -v game="$1" "$_game_why_awk" | tail -n 12
+    sudo journalctl --sync
+    sudo journalctl --quiet --no-pager --lines 50000 --unit "$1" | awk -v game="$1" "$_game_why_awk"
     echo
     _game_oom "$1"
-    if systemctl is-active --quiet "$1"; then
-        echo "Now: $1 is up, since $(systemctl show --value --property ActiveEnterTimestamp "$1")."
-        [ "$1" != mocean ] || echo "The game itself says: $(curl -s -m 5 http://localhost:8080/health)"
-    else
-        echo "Now: $1 is $(systemctl is-active "$1"). ${1}_start starts it; ${1}_journal shows each line of its log."
-    fi
+    case $(systemctl is-active "$1") in
+        active)
+            echo "Now: $1 is up, since $(systemctl show --value --property ActiveEnterTimestamp "$1")."
+            [ "$1" != mocean ] || echo "The game itself says: $(curl -s -m 5 http://localhost:8080/health)";;
+        activating|deactivating)
+            echo "Now: $1 is not up; systemd starts it again each second. ${1}_stop ends that.";;
+        *)  echo "Now: $1 is stopped. ${1}_start starts it.";;
+    esac
 }
 
 _game_oom() {                           # the kernel counts whom it killed for want of memory
@@ -87,27 +94,33 @@ _game_oom() {                           # the kernel counts whom it killed for w
     done
 }
 
-# Reads the journal, and turns what uWSGI and systemd write into sentences. A sentence that comes again is counted.
+# Reads the journal, and turns what uWSGI, systemd and the game write into sentences. A sentence that comes again is
+# counted. Each sign is looked for where a line begins: what a player says stands further right, and fools nobody.
 # shellcheck disable=SC2016
 _game_why_awk='
 function tell(what, remedy) {
-    if (what == told) times++; else { flush(); told = what; todo = remedy; times = 1; first = when }
+    if (what == told && remedy == todo) times++; else { flush(); told = what; todo = remedy; times = 1; first = when }
     last = when
 }
 function flush() {
-    if (told == "") return
-    print first "  " told (times > 1 ? " (" times " times, the last at " last ")" : "")
-    if (todo != "") print "                 " todo
+    if (told != "") entry[++entries] = first "  " told (times > 1 ? " (" times " times, the last at " last ")" : "") \
+                                       (todo == "" ? "" : "\n                 " todo)
+}
+function place(line,    part) {          # File "/home/ubuntu/mocean.py", line 7, in move -> mocean.py, line 7, in move
+    split(line, part, "\"")
+    sub(/.*\//, "", part[2]); sub(/,? in /, ", in ", part[3])
+    return part[2] part[3]
 }
 function worker() {
-    if (loop)  return tell("A request did not end (a loop in a route?): its worker was stopped, a new one took over.",
-                           "The lines before in " game "_journal show where it was.")
+    if (loop)  return tell("A request did not end: its worker was stopped, a new one took over.",
+                           "Look for a loop at " (spot == "" ? "the place that " game "_journal 300 shows" : spot) ".")
+    if (line ~ /signal 9 /)
+        return tell("The worker was killed (kill -9, or out of memory), a new one took over.",
+                    "Nothing is lost. If nobody typed kill: does it say \"Out of memory\" below?")
     if (fatal) return tell("The worker crashed in C code (" fatal "), a new one took over.",
-                           "The lines after that in " game "_journal show which line of Python called it.")
-    if (/signal 9 /) return tell("The worker was killed (kill -9, or out of memory), a new one took over.",
-                                 "Nothing is lost. If nobody typed kill: look below for \"Out of memory\".")
+                           "Nothing is lost. It was called at " spot ".")
     tell("The worker ended by itself (an exit in a route, or a crash), a new one took over.",
-         "The lines before DAMN in " game "_journal say more.")
+         "Nothing is lost. The lines before DAMN in " game "_journal 300 say more.")
 }
 function ended() {
     if (/says success/) return tell("Stopped on purpose: " game "_stop, a restart, or the VM going down.")
@@ -117,35 +130,60 @@ function ended() {
                                      "A route keeps too much, or MemoryMax in the unit is too small.")
     if (/says timeout/)  return tell("It did not start in time (an endless loop in " game ".py?).",
                                      "Mend it; the game then starts by itself.")
-    if (clue == "port")  return tell("Port 8080 was taken by another program.",
-                                     "sudo ss -ltnp sport = :8080 names it. End it; the game then starts by itself.")
+    if (port)  return tell("Port 8080 was taken by another program.",
+                           "sudo ss -ltnp sport = :8080 names it. End it; the game then starts by itself.")
     if (/with 127|with 203/) return tell("There is no uwsgi: the environment is missing.",
                                          "bash ~/mocean/setup_vm.sh makes it anew.")
-    if (/with 22/) return tell(game ".py could not be loaded: " clue " (" place ")",
+    if (/with 22/ && cannot) return tell(game " could not start: " cannot, "Mend that; the game then starts by itself.")
+    if (/with 22/) return tell(game ".py could not be loaded: " clue (spot == "" ? "" : " (" spot ")"),
                                "Mend it; the game then starts by itself, within seconds.")
-    tell("uWSGI ended by itself: a wrong option in the unit, or a crash. " clue, game "_journal says more.")
+    if (crash) return tell("uWSGI itself crashed (" crash "), and was started again.", "Nothing is lost.")
+    tell("uWSGI would not start, or ended by itself" (clue == "" ? "." : ": " clue),
+         "A wrong option in the unit? The lines before \"halted\" in " game "_journal say more.")
 }
-{ when = $1 " " $2 " " $3; line = $0; sub(/^[^:]*:[^:]*:[^:]*: /, "", line) }
-/\*\*\* Starting uWSGI/                        { clue = place = fatal = loop = "" }
-line ~ /^ *File "/                             { place = line; gsub(/^ *File "|"|, in .*/, "", place) }
-/Address already in use/                       { clue = "port" }
-line ~ /^[A-Za-z_.]*(Error|Exception|Exit): /  { clue = line }
-/Fatal Python error/                           { fatal = line }
-/Timeout \(0:|HARAKIRI ON WORKER/             { loop = 1 }
-/status=217\/USER/     { tell("The unit names a user who does not exist (User=).", "sudo systemctl edit " game) }
-/status=200\/CHDIR/    { tell("The unit names a folder that is not there (WorkingDirectory=).",
-                             "sudo systemctl edit " game) }
-/respawned uWSGI http/ { tell("The router, which talks to the browsers, was killed; a new one took over.",
-                              "Nothing is lost.") }
-/met a bug:/           { bug = line; sub(/ and met a bug:/, "", bug); clue = ""; waiting = 1 }
-waiting && clue != ""  { waiting = 0; tell("A request met a bug (" clue "). It was answered, the game went on.",
-                                           bug ": the lines after that in " game "_journal show where.") }
-/cannot be written: |the disk refuses/ { tell("The disk is full or broken: calls that change something were refused.",
-                                           "Nothing is lost. mocean_doctor says how much is free, and what to do.") }
-/ cannot be read \(/   { tell(line, "The last good copy and its journal were used; the broken file is kept.") }
-/DAMN ! worker/        { worker(); loop = fatal = "" }
-/halted: systemd says/ { ended() }
-END { flush() }'
+function frame() {                       # whose line of Python is it? The innermost one that is not Python\047s own
+    here = place(line)
+    if (dump == "") { spot = here; return }                       # a traceback of Python: the last one counts
+    if (top == "" && line !~ /\/lib\/python/) top = here          # a dump of all threads: each has its top
+    if (dump == "fatal" ? current : line ~ / in application$/ && top !~ / in play$/) spot = top
+}
+{ when = $1 " " $2 " " $3; line = $0; sub(/^[^:]*:[^:]*:[^:]*: /, "", line); systemd = $5 ~ /^systemd\[/ }
+line ~ /^\*\*\* Starting uWSGI/                { clue = spot = fatal = loop = port = cannot = crash = dump = "" }
+line ~ /^Fatal Python error: /                 { fatal = line; dump = "fatal"; spot = ""; sub(/^[^:]*: /, "", fatal) }
+line ~ /^Timeout \(0:/                         { loop = 1; dump = "timeout"; spot = "" }
+line ~ /^(Current t|T)hread 0x/                { top = ""; current = line ~ /^C/ }
+line ~ /^Traceback /                           { dump = "" }
+line ~ /^ *File "/                             { frame() }
+line ~ /^[A-Z][a-z][a-z] .*HARAKIRI ON WORKER/ { loop = 1; spot = "" }
+line ~ /^[A-Z][a-z][a-z] .*HARAKIRI \[core/    { spot = line; sub(/.* - [A-Z]* /, "", spot); sub(/[? ].*/, "", spot) }
+line ~ /^bind\(\): Address already in use/     { port = 1 }
+line ~ /^!!! uWSGI process/                    { crash = line; sub(/.* got /, "", crash); sub(/ *!!!$/, "", crash) }
+line ~ /^failed to open python file/           { clue = "there is no such file"; spot = "" }
+line ~ /^uwsgi: .* option /                    { clue = line }
+line ~ /^Mocean cannot start: /                { cannot = line; sub(/^[^:]*: /, "", cannot) }
+line ~ /^([^ ]+ asked for|\047).* met a bug:$|^steps: .* broke:$|^data: unexpected, at/ { bug = 1; dump = "" }
+line ~ /^[A-Za-z_.]+(: |$)/ && line !~ /^(steps|data): / && (bug || line ~ /^[A-Za-z_.]*(Error|Exception|Exit)/) {
+    clue = line
+    if (bug) tell("A request met a bug: " clue " (" spot "). It was answered, the game went on.",
+                  "The lines before that in " game "_journal 300 show how it came there.")
+    bug = ""
+}
+systemd && /status=217\/USER/  { tell("The unit names a user who does not exist (User=).", "sudo systemctl edit " game) }
+systemd && /status=200\/CHDIR/ { tell("The unit names a folder that is not there (WorkingDirectory=).",
+                                      "sudo systemctl edit " game) }
+systemd && /killed by the OOM killer/ { tell("Out of memory: the kernel killed a process that wanted more than MemoryMax.",
+                                             "A route keeps too much; the lines before in " game "_journal say which.") }
+line ~ /^[Rr]espawned uWSGI http/ { tell("The router, which talks to the browsers, was killed; a new one took over.",
+                                         "Nothing is lost.") }
+line ~ /: 503 the disk of the server is full.*; nothing has changed, tell your teacher$/ ||
+line ~ /^the disk refuses: |^no fresh state file could be written: |^data: cannot write |^steps: .* written down: / {
+    tell("The disk is full or broken: calls that change something were refused.",
+         "Nothing is lost. mocean_doctor says how much is free, and what to do.") }
+line ~ /^(steps: )?[a-z.]+ cannot be read \(/ { tell(line, "The last good copy was used; the broken file is kept.") }
+line ~ /^DAMN ! worker/                          { worker(); loop = fatal = dump = "" }
+systemd || line !~ "^" game " halted: systemd says" { next }
+{ ended() }
+END { flush(); if (!entries) print "nothing at all."; for (i = entries > 8 ? entries - 7 : 1; i <= entries; i++) print entry[i] }'
 
 # ---------------------------------------------------------------- the ocean: copy it, bring it back, begin anew
 
@@ -165,6 +203,7 @@ sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))' "$MOCEAN_STAT
 
 _game_restore() {
     [ -r "${1:-}" ] || { echo "Which copy? mocean_restore FILE, with one of:"; ls -d "$MOCEAN_BACKUPS"/*; return 1; }
+    tar -tzf "$1" >/dev/null || { echo "$1 is no whole backup. Nothing has changed."; return 1; }
     sudo systemctl stop mocean steps
     _game_aside "$MOCEAN_STATE/steps.json" && tar -C "$MOCEAN_STATE" -xzf "$1"
     sudo systemctl start mocean && echo "The ocean of $1 is back, and the game is up."
@@ -199,9 +238,10 @@ _game_doctor() {
 }
 
 _doctor_uwsgi() {
-    local uwsgi=~/miniconda/envs/mocean-env/bin/uwsgi version
-    if version=$("$uwsgi" --version 2>&1); then _ok "uWSGI $version is in the environment mocean-env."
-    else _bad "uWSGI cannot be run from mocean-env. Remedy: bash ~/mocean/setup_vm.sh"; fi
+    local path version
+    path=$(systemctl show --value --property Environment mocean | tr ' ' '\n' | sed -n 's/^PATH=//p')
+    if version=$(env PATH="$path" uwsgi --version 2>&1); then _ok "uWSGI $version is there for the services, in ${path%%:*}."
+    else _bad "uWSGI cannot be run from ${path%%:*}. Remedy: bash ~/mocean/setup_vm.sh"; fi
 }
 
 _doctor_units() {

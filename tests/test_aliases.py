@@ -67,7 +67,10 @@ def test_start_stop_restart_and_status(vm):
 def test_ps_shows_the_three_processes_and_not_itself(vm):
     rows = vm.user('mocean_ps').splitlines()
     numbers = {int(row.split()[0]) for row in rows if row.split()[0].isdigit()}
-    assert numbers == {vm.master(), *vm.children()}
+    worker, router = vm.children()
+    assert numbers == {vm.master(), worker, router}
+    for number, what in (vm.master(), 'the master'), (worker, 'the worker'), (router, 'the router'):
+        assert next(row for row in rows if row.split()[0] == str(number)).partition('the ')[2].startswith(what[4:])
     vm.user('mocean_stop')
     assert 'mocean_start starts it' in vm.fails('mocean_ps')
 
@@ -109,6 +112,9 @@ def test_a_backup_brings_back_the_ocean_as_it_was(vm):
     assert 'is kept in' in vm.user(f'mocean_restore {file}')
     assert vm.say(f'/location?id={id}') == here
     assert file in vm.fails('mocean_restore')
+    vm.sh(f'head -c 300 {file} > {file}.part')
+    assert 'Nothing has changed' in vm.fails(f'mocean_restore {file}.part')
+    assert vm.say(f'/location?id={id}') == here
 
 
 @pytest.mark.systemd

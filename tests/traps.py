@@ -1,5 +1,5 @@
-"""The game, and one route more: /trap?kind=... makes a mistake that a curious student could make.
-Lies in the lab as ~/mocean.py."""
+"""The game, and two routes more, for the mistakes that a curious student could make: /trap?kind=... makes one in a
+rule, /page?kind=... in a page, where nobody holds the lock. Lies in the lab as ~/mocean.py."""
 import ctypes
 import functools
 import importlib.util
@@ -56,8 +56,10 @@ def rule_trap(turn, kind, id):
 
 
 KIND = game.Parameter('kind', 'which mistake', game.read_word(*TRAPS), 'fails')
-ROUTE = game.Route('trap', rule_trap, 'a mistake', 'trap', (KIND, game.OLD_ID))
-game.ROUTES.append(ROUTE)
-game.BY_NAME['trap'] = ROUTE
-game.app.route('/trap', 'GET', functools.partial(game.play, game.app.sea, ROUTE), declared=ROUTE)
+TRAP = game.Route('trap', rule_trap, 'a mistake in a rule', 'trap', (KIND, game.OLD_ID))
+PAGE = game.Route('page', None, 'a mistake in a page', 'trap', (KIND,))
+for route, callback in (TRAP, functools.partial(game.play, game.app.sea, TRAP)), (PAGE, lambda values: TRAPS[values['kind']](None)):
+    game.ROUTES.append(route)
+    game.BY_NAME[route.name] = route
+    game.app.route(f'/{route.name}', 'GET', callback, declared=route)
 application = game.application
