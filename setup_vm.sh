@@ -52,17 +52,11 @@ say "4. The words that a teacher types: mocean_start, mocean_why, ..."
 touch ~/.bash_aliases
 grep -qF "$project/bash_aliases" ~/.bash_aliases || echo ". '$project/bash_aliases'" >> ~/.bash_aliases
 
-say "5. The captain's key, in ~/mocean.env: for the teacher alone"
-if [ ! -e ~/mocean.env ]; then
-    key=$("$env/bin/python" -c 'import secrets; print(secrets.token_hex(8))')
-    (umask 077; echo "MOCEAN_CAPTAIN=$key" > ~/mocean.env)
-fi
-
-say "6. The services"
+say "5. The services"
 changed=no
 for name in steps mocean; do
     unit=$(mktemp)
-    sed "s:/home/ubuntu:$HOME:g; s/^User=ubuntu/User=$USER/" "$project/$name.service" > "$unit"
+    sed "s:/home/ubuntu:$HOME:g; s/^User=ubuntu/User=$(id -un)/" "$project/$name.service" > "$unit"
     if ! cmp -s "$unit" "/etc/systemd/system/$name.service"; then
         sudo install -m 644 "$unit" "/etc/systemd/system/$name.service"; changed=yes
     fi
@@ -71,7 +65,7 @@ done
 sudo systemctl daemon-reload
 sudo systemctl enable --quiet mocean
 
-say "7. The game"
+say "6. The game"
 if [ $changed = no ] && systemctl is-active --quiet mocean; then
     sudo systemctl reload mocean
 else

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.systemd
 DOCS = ROOT / 'docs' / 'server.md'
 EMPTY_AGAIN = """
     systemctl disable --quiet --now mocean; systemctl stop steps
-    cd /home/ubuntu; rm -rf miniconda steps.py mocean.py data.py mocean.env .bash_aliases backups
+    cd /home/ubuntu; rm -rf miniconda steps.py mocean.py data.py .bash_aliases backups
     rm -rf /etc/systemd/system/mocean.service /etc/systemd/system/steps.service /var/lib/mocean
     systemctl daemon-reload"""
 
@@ -23,12 +23,12 @@ def place(vm, id):
 
 def test_the_set_up_script_can_run_twice(vm):
     id = join(vm, 'Twice')
-    here, master, key = place(vm, id), vm.master(), vm.sh('cat /home/ubuntu/mocean.env')
+    here, master = place(vm, id), vm.master()
     for _ in range(2):
         assert 'Done' in vm.setup()
-    assert place(vm, id) == here and vm.master() == master and vm.sh('cat /home/ubuntu/mocean.env') == key
+    assert place(vm, id) == here and vm.master() == master
     assert vm.sh('grep -c bash_aliases /home/ubuntu/.bash_aliases') == '1'
-    assert vm.sh('stat -c "%a %U" /home/ubuntu/mocean.env /var/lib/mocean') == '600 ubuntu\n700 ubuntu'
+    assert vm.sh('stat -c "%a %U" /var/lib/mocean') == '700 ubuntu'
 
 
 def test_the_set_up_script_leaves_a_program_of_ones_own_alone(vm):
@@ -52,7 +52,7 @@ def test_the_set_up_script_renews_a_unit_that_is_not_the_projects(vm):
 def test_the_steps_by_hand_lead_to_the_same(vm):
     """Every ```sh block of docs/server.md, typed in order on the machine as it was at first."""
     blocks = re.findall(r'^```sh\n(.*?)^```', DOCS.read_text(), re.M | re.S)
-    assert len(blocks) == 6
+    assert len(blocks) == 5
     vm.sh(EMPTY_AGAIN)
     try:
         said = vm.user('export PIP_NO_INDEX=1 PIP_FIND_LINKS=/srv/wheels; ' + f'python3() {{ {vm.python} "$@"; }}\n'
