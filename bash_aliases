@@ -8,7 +8,7 @@ MOCEAN_BACKUPS=~/backups                # where mocean_backup puts copies of it
 
 # ---------------------------------------------------------------- the services, from the cookbook
 
-mocean_activate() { _game_activate mocean; }                           # the environment: python, pytest, ...
+mocean_activate() { _game_activate mocean; }                           # the environment: python with bottle, requests
 mocean_start()    { _game_up start mocean; }
 mocean_stop()     { sudo systemctl stop mocean; }
 mocean_restart()  { _game_up restart mocean; }
@@ -52,7 +52,7 @@ _game_up() {                            # start or restart, and say where player
 }
 
 _game_reload() {
-    sudo systemctl reload "$1" || { echo "Not reloaded: the old $1.py plays on. ${1}_journal 20 says why."; return 1; }
+    sudo systemctl reload "$1" || { echo "Not reloaded: the old $1.py plays on. ${1}_why says why."; return 1; }
     echo "$1.py is read anew; the game went on."
 }
 
@@ -88,7 +88,7 @@ _game_oom() {                           # the kernel counts whom it killed for w
     local group file count
     group=$(systemctl show --value --property ControlGroup "$1"); [ -n "$group" ] || return 0
     for file in "/sys/fs/cgroup$group/memory.events" "/sys/fs/cgroup/memory$group/memory.oom_control"; do
-        count=$(awk '$1 == "oom_kill" {print $2}' "$file" 2>/dev/null)
+        count=$(awk '$1 == "oom_kill" {print $2}' "$file" 2>/dev/null) || continue
         [ "${count:-0}" = 0 ] || echo "Out of memory: since the last start the kernel killed $count process(es) of $1" \
             "that wanted more than MemoryMax. A route keeps too much; the lines before it in ${1}_journal say which."
     done
@@ -168,6 +168,10 @@ line ~ /^[A-Za-z_.]+(: |$)/ && line !~ /^(steps|data): / && (bug || line ~ /^[A-
                   "The lines before that in " game "_journal 300 show how it came there.")
     bug = ""
 }
+systemd && /[:\]] Reloading /         { clue = spot = dump = "" }
+systemd && /Reload operation timed out/ { clue = "reading it did not end (an endless loop?)" }
+systemd && /Reload failed/     { tell("A reload was refused: " clue (spot == "" ? "" : " (" spot ")") ". The old " game ".py plays on.",
+                                      "Mend it, and then: " game "_reload") }
 systemd && /status=217\/USER/  { tell("The unit names a user who does not exist (User=).", "sudo systemctl edit " game) }
 systemd && /status=200\/CHDIR/ { tell("The unit names a folder that is not there (WorkingDirectory=).",
                                       "sudo systemctl edit " game) }
@@ -253,8 +257,12 @@ _doctor_units() {
             _bad "$unit.service was changed, and systemd has not read it. Remedy: ${unit}_daemon; ${unit}_restart"
         else _ok "$unit.service is installed; it is $(systemctl is-active "$unit")."; fi
     done
-    if systemctl is-enabled --quiet mocean 2>/dev/null; then _ok "mocean starts with the VM."
-    else _bad "mocean does not start with the VM. Remedy: sudo systemctl enable mocean"; fi
+    case "$(systemctl is-enabled mocean 2>/dev/null) $(systemctl is-enabled steps 2>/dev/null)" in
+        'enabled enabled') _bad "Both games start with the VM, for one port. Remedy: sudo systemctl disable steps";;
+        enabled*)          _ok "mocean starts with the VM.";;
+        *' enabled')       _ok "steps starts with the VM.";;
+        *)                 _bad "mocean does not start with the VM. Remedy: sudo systemctl enable mocean";;
+    esac
 }
 
 _doctor_port() {

@@ -63,13 +63,16 @@ for name in steps mocean; do
     rm "$unit"
 done
 sudo systemctl daemon-reload
-sudo systemctl enable --quiet mocean
+# In the weeks of Steps: what starts with the machine, and what runs, stays as it is.
+systemctl is-enabled --quiet steps || sudo systemctl enable --quiet mocean
 
 say "6. The game"
-if [ $changed = no ] && systemctl is-active --quiet mocean; then
-    sudo systemctl reload mocean
+game=mocean page=health
+if systemctl is-active --quiet steps; then game=steps page=steps; fi
+if [ $changed = no ] && systemctl is-active --quiet $game; then
+    sudo systemctl reload $game
 else
-    sudo systemctl restart mocean
+    sudo systemctl restart $game
 fi
-curl -fsS http://localhost:8080/health && echo
+curl -fsS http://localhost:8080/$page && echo
 say "Done. Open a new terminal (or: . ~/.bashrc), and type mocean_doctor."

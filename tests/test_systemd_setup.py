@@ -49,6 +49,18 @@ def test_the_set_up_script_renews_a_unit_that_is_not_the_projects(vm):
     assert place(vm, id) == here
 
 
+def test_the_set_up_script_leaves_steps_on_in_the_weeks_of_steps(vm):
+    vm.sh('systemctl disable --quiet mocean; systemctl enable --quiet steps; systemctl start steps')
+    try:
+        assert 'welcome' in vm.setup()
+        assert vm.state('steps') == 'active' and vm.sh('systemctl is-enabled mocean', check=False) == 'disabled'
+        assert 'steps starts with the VM' in vm.user('mocean_doctor')
+        vm.sh('systemctl enable --quiet mocean')
+        assert 'sudo systemctl disable steps' in vm.user('mocean_doctor')
+    finally:
+        vm.sh('systemctl disable --quiet steps; systemctl enable --quiet mocean; systemctl start mocean')
+
+
 def test_the_steps_by_hand_lead_to_the_same(vm):
     """Every ```sh block of docs/server.md, typed in order on the machine as it was at first."""
     blocks = re.findall(r'^```sh\n(.*?)^```', DOCS.read_text(), re.M | re.S)
