@@ -138,8 +138,8 @@ function ended() {
     if (/with 22/) return tell(game ".py could not be loaded: " clue (spot == "" ? "" : " (" spot ")"),
                                "Mend it; the game then starts by itself, within seconds.")
     if (crash) return tell("uWSGI itself crashed (" crash "), and was started again.", "Nothing is lost.")
-    tell("uWSGI would not start, or ended by itself" (clue == "" ? "." : ": " clue),
-         "A wrong option in the unit? The lines before \"halted\" in " game "_journal say more.")
+    tell("uWSGI would not start, or ended by itself" (clue == "" ? "." : ": " clue "."),
+         "A mistake in the unit? The lines before \"halted\" in " game "_journal say more.")
 }
 function frame() {                       # whose line of Python is it? The innermost one that is not Python\047s own
     here = place(line)
@@ -159,7 +159,7 @@ line ~ /^[A-Z][a-z][a-z] .*HARAKIRI \[core/    { spot = line; sub(/.* - [A-Z]* /
 line ~ /^bind\(\): Address already in use/     { port = 1 }
 line ~ /^!!! uWSGI process/                    { crash = line; sub(/.* got /, "", crash); sub(/ *!!!$/, "", crash) }
 line ~ /^failed to open python file/           { clue = "there is no such file"; spot = "" }
-line ~ /^uwsgi: .* option /                    { clue = line }
+line ~ /^[^ ]*(uwsgi|python[0-9.]*): .*option/ { clue = line; sub(/^[^:]*: /, "", clue) }
 line ~ /^Mocean cannot start: /                { cannot = line; sub(/^[^:]*: /, "", cannot) }
 line ~ /^([^ ]+ asked for|\047).* met a bug:$|^steps: .* broke:$|^data: unexpected, at/ { bug = 1; dump = "" }
 line ~ /^[A-Za-z_.]+(: |$)/ && line !~ /^(steps|data): / && (bug || line ~ /^[A-Za-z_.]*(Error|Exception|Exit)/) {
@@ -186,7 +186,7 @@ line ~ /^the disk refuses: |^no fresh state file could be written: |^data: canno
 line ~ /^(steps: )?[a-z.]+ cannot be read \(/ { tell(line, "The last good copy was used; the broken file is kept.") }
 line ~ /^DAMN ! worker/                          { worker(); loop = fatal = dump = "" }
 systemd || line !~ "^" game " halted: systemd says" { next }
-{ ended() }
+{ ended(); clue = spot = port = cannot = crash = "" }
 END { flush(); if (!entries) print "nothing at all."; for (i = entries > 8 ? entries - 7 : 1; i <= entries; i++) print entry[i] }'
 
 # ---------------------------------------------------------------- the ocean: copy it, bring it back, begin anew

@@ -31,6 +31,15 @@ def test_reading_the_file_changes_nothing_but_words():
     assert bash(f'{before}; {look}; ') == bash(f'{before}; . {FILE}; {look}')
 
 
+def test_why_knows_the_line_that_systemd_writes_where_it_sees_the_kernel_kill():
+    """Only with the memory controller of cgroup v2, as on Ubuntu: the lab may have to do without."""
+    line = 'Nov 25 01:02:03 club systemd[1]: mocean.service: A process of this unit has been killed by the OOM killer.'
+    said = bash(f'. {FILE}; echo "{line}" | awk -v game=mocean "$_game_why_awk"')
+    assert said.startswith('Nov 25 01:02:03  Out of memory: the kernel killed a process that wanted more than MemoryMax.')
+    assert bash(f'. {FILE}; echo "{line.replace("systemd[1]", "mocean[1]")}" | awk -v game=mocean "$_game_why_awk"') == \
+        'nothing at all.'
+
+
 @pytest.mark.skipif(not shutil.which('shellcheck'), reason='there is no shellcheck here')
 @pytest.mark.parametrize('file', ['bash_aliases', 'setup_vm.sh', 'tests/systemd_lab.sh'])
 def test_the_shell_files_have_no_mistake(file):

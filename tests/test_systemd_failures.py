@@ -96,12 +96,14 @@ def test_1_a_killed_worker_is_back_in_two_seconds_with_all_boats(vm):
     assert 'The worker was killed' in vm.user('mocean_why')
 
 
-def test_2_a_killed_master_is_back_in_three_seconds_with_all_boats(vm):
-    boats, master = crew('Master'), vm.master()
-    vm.sh(f'kill -9 {master}')
+@pytest.mark.parametrize('signal, why', [('KILL', 'The master was killed'),
+                                         ('SEGV', 'uWSGI itself crashed (Segmentation Fault)')])
+def test_2_a_killed_master_is_back_in_three_seconds_with_all_boats(vm, signal, why):
+    boats, master = crew(signal), vm.master()
+    vm.sh(f'kill -{signal} {master}')
     poll(lambda: vm.master() not in (master, 0) and vm.answers(), 3)
-    all_there(boats, 'Master')
-    assert 'The master was killed' in vm.user('mocean_why')
+    all_there(boats, signal)
+    assert why in vm.user('mocean_why')
 
 
 def test_3_a_killed_router_is_back_in_two_seconds(vm):
@@ -227,6 +229,22 @@ def test_a_missing_environment_is_named_tried_again_and_the_game_is_up_once_it_i
     finally:
         vm.sh('mv /home/ubuntu/elsewhere /home/ubuntu/miniconda')
     poll(vm.answers, 3)
+
+
+@pytest.mark.parametrize('line, why', [
+    ('User=nobodyhere', 'The unit names a user who does not exist'),
+    ('WorkingDirectory=/nowhere', 'The unit names a folder that is not there'),
+    (r'ExecStart=\nExecStart=/usr/bin/env uwsgi --nonsense', "unrecognized option '--nonsense'.")])
+def test_a_mistake_in_the_unit_is_named(vm, line, why):
+    folder = '/run/systemd/system/mocean.service.d'
+    vm.sh(f'mkdir -p {folder}; printf "[Service]\n{line}\n" > {folder}/mistake.conf')
+    try:
+        vm.user('mocean_daemon')
+        assert 'failed' in vm.fails('mocean_restart')
+        assert why in vm.user('mocean_why')
+    finally:
+        vm.sh(f'rm -r {folder}; systemctl daemon-reload; systemctl restart mocean')
+    assert vm.answers()
 
 
 def test_15_a_second_game_on_the_same_ocean_is_refused_loudly(vm):
