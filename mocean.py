@@ -649,6 +649,13 @@ FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'js
 MASK = '********'
 
 
+def masked(ocean, line):
+    """A line for the server's log: whatever is or holds somebody's id is masked, wherever it came in."""
+    keys = ocean.keys if ocean else ()
+    return re.sub('[0-9A-Za-z]{8,}', lambda word: MASK if any(
+        word[0][at:at + 8].casefold() in keys for at in range(len(word[0]) - 7)) else word[0], line)
+
+
 def told(route, texts):
     """A call as the log shows it: one short printable line, without the id."""
     query = '&'.join([f'{name}={text}' for name, text in texts.items() if name != 'id'])
@@ -1574,7 +1581,7 @@ def play(sea, route, values):
             if turn.key and turn.key not in sea.ocean.boats:
                 sea.calls.pop(turn.key, None)      # who comes next under this name starts anew
     if turn.story and (LOG_MOVES or route.loud):
-        log(turn.story)
+        log(masked(sea.ocean, turn.story))
     if turn.now - sea.tended > 5:      # no thread tends the sea: uWSGI without --enable-threads
         tend(sea)
     if turn.wait:
@@ -1756,7 +1763,7 @@ def begin_run(sea):
     if number:
         run = ocean.runs[str(number)]
         how = run.how or 'ended without a goodbye: killed, crashed, or the power failed; ' \
-            f'the last thing that happened was: {ocean.last or "nothing"}'
+            f'the last thing that happened was: {masked(ocean, ocean.last) or "nothing"}'
         log(f'run {number} began {tell_time(run.began)} and {how}')
         change['runs'] = {str(number): {'how': how}, str(number - 20): None}
     change['runs'] = {**change.get('runs', {}), str(number + 1): {'began': now}}
@@ -2060,7 +2067,8 @@ class Wire:
                 self.note_refused(route, texts, refusal)
                 return self.refuse(refusal, route.name, texts, in_json)
         except Exception:        # the one place: whatever else goes wrong is logged with its request, and answered
-            log(self.masked(f'{self.who(texts)} asked for {told(route.name, texts)} and met a bug:') + '\n' + traceback.format_exc())
+            line = f'{self.who(texts)} asked for {told(route.name, texts)} and met a bug:'
+            log(masked(self.sea.ocean, line) + '\n' + traceback.format_exc())
             return error_form('the server has a bug here; its log says where, tell your teacher',
                               call(base_of(environ), 'health', {}), 500, in_json)
         note_call(self.sea, route, texts, query, 200, body)
@@ -2093,12 +2101,6 @@ class Wire:
         key = caller(self.sea, texts)
         return self.sea.ocean.boats[key].name if key else 'somebody'
 
-    def masked(self, line):
-        """A line for the server's log: whatever is or holds somebody's id is masked, wherever it came in."""
-        keys = self.sea.ocean.keys if self.sea.ocean else ()
-        return re.sub('[0-9A-Za-z]{8,}', lambda word: MASK if any(
-            word[0][at:at + 8].casefold() in keys for at in range(len(word[0]) - 7)) else word[0], line)
-
     def note_refused(self, route, texts, refusal):
         """The refusal goes into the player's own log, and, as far as a person could read along, into the server's."""
         second = int(self.sea.clock())
@@ -2108,7 +2110,7 @@ class Wire:
         self.second = second
         if self.lines <= LOG_LINES_PER_S:
             words = refusal.words.replace(shown(texts.get('id', '')), "'" + MASK + "'")
-            log(self.masked(f'{self.who(texts)} {told(route.name, texts)}: {refusal.status} {words}'))
+            log(masked(self.sea.ocean, f'{self.who(texts)} {told(route.name, texts)}: {refusal.status} {words}'))
 
     def lost(self, error):
         """No such route, or not by GET: the same form as every error."""

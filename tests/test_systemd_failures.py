@@ -424,7 +424,8 @@ def test_16_weird_requests_are_no_error_of_the_server(vm):
 
 def test_ids_never_reach_the_journal(traps):
     id = join('Secret')
-    for path in f'/move?id={id}&heading=nroth', f'/trap?kind=fails&id={id}', f'/nonsense?id={id}', f'/trap?kind=exits&id={id}':
+    for path in (f'/move?id={id}&heading=nroth', f'/trap?kind=fails&id={id}', f'/nonsense?id={id}', f'/join?name={id}',
+                 f'/sendchat?id={id}&name=all&message=I+am+{id}', f'/trap?kind=exits&id={id}'):
         with contextlib.suppress(http.client.HTTPException, OSError):
             get(path)
     with socket.create_connection(('127.0.0.1', 8080)) as connection:       # somebody who does not wait for the reply
@@ -432,7 +433,7 @@ def test_ids_never_reach_the_journal(traps):
     with asking(f'/trap?kind=loops&id={id}'):
         poll(lambda: 'Timeout (0:' in traps.journal(), LIMIT_S + 3)
     poll(traps.answers)
-    assert id not in traps.journal() and 'Secret joined' in traps.journal()
+    assert id not in traps.journal() and 'Secret joined' in traps.journal() and 'Secret says to all' in traps.journal()
 
 
 # ---------------------------------------------------------------- the disk
