@@ -118,7 +118,7 @@ function worker() {
         return tell("The worker was killed (kill -9, or out of memory), a new one took over.",
                     "Nothing is lost. If nobody typed kill: does it say \"Out of memory\" below?")
     if (fatal) return tell("The worker crashed in C code (" fatal "), a new one took over.",
-                           "Nothing is lost. It was called at " spot ".")
+                           "Nothing is lost." (spot == "" ? "" : " It was called at " spot "."))
     tell("The worker ended by itself (an exit in a route, or a crash), a new one took over.",
          "Nothing is lost. The lines before DAMN in " game "_journal 300 say more.")
 }

@@ -1574,8 +1574,7 @@ def play(sea, route, values):
             award(turn, route, facts)
             if number:
                 keep_reply(turn, route, number, facts)
-        if turn.change:
-            sea.journal.write(sea.ocean, turn.change, turn.story or f'{turn.boat.name} called {route.name}')
+        if turn.change and write_down(sea, route, turn):
             merge(sea.ocean, turn.change)
             tell_store(sea, turn)
             if turn.key and turn.key not in sea.ocean.boats:
@@ -1587,6 +1586,18 @@ def play(sea, route, values):
     if turn.wait:
         time.sleep(turn.wait)          # the lock is not held
     return facts
+
+
+def write_down(sea, route, turn):
+    """True once the change is in the journal. Where the disk refuses, who only looks is answered all the same, and
+    what would have come with it (a whale seen, a badge, the way that the sails have made) waits for the next call."""
+    try:
+        sea.journal.write(sea.ocean, turn.change, turn.story or f'{turn.boat.name} called {route.name}')
+    except Refusal:
+        if N in route.parameters or not route.mine:      # a call that changes something has an n
+            raise
+        return False
+    return True
 
 
 def begin_turn(sea, route, id):

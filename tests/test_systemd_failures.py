@@ -472,12 +472,14 @@ def test_a_full_disk_is_said_and_survived(vm):
     vm.sh(f'systemctl stop mocean; mount -t tmpfs -o size=1M,mode=700 full {STATE}')
     try:
         vm.sh('systemctl start mocean')
-        id = join('Full')
+        id, sailor = join('Full'), join('Sailor')
         here = place(id)
+        assert get(f'/accel?id={sailor}&ctrl=w').status == 200
         vm.sh(f'head -c 2M /dev/zero > {STATE}/filler', check=False)
         refused = poll(lambda: [reply for reply in [get(f'/move?id={id}&heading=north')] if reply.status == 503])
         assert 'disk' in refused[0]
         assert place(id)[0] == here[0]
+        assert place(sailor) and get(f'/look?id={sailor}').status == 200      # who only looks is answered, also under sail
         vm.sh(f'rm {STATE}/filler')
         poll(lambda: get(f'/move?id={id}&heading=north').status == 200)
         assert 'The disk is full' in vm.user('mocean_why')
