@@ -191,18 +191,27 @@ END { flush(); if (!entries) print "nothing at all."; for (i = entries > 8 ? ent
 
 # ---------------------------------------------------------------- the ocean: copy it, bring it back, begin anew
 
-_game_backup() {                        # the journal first: a change that is in both is applied once, so none is missed
-    local part file copy
-    file=$MOCEAN_BACKUPS/mocean-$(date +%Y-%m-%d-%H%M%S).tar.gz
+_game_backup() {
+    local file copy failed=0; file=$MOCEAN_BACKUPS/mocean-$(date +%Y-%m-%d-%H%M%S).tar.gz
     copy=$(mktemp -d)
-    cp -p "$MOCEAN_STATE"/*.journal "$copy"; cp -p "$MOCEAN_STATE"/*.json "$copy"
+    mkdir -p "$MOCEAN_BACKUPS"
+    if _game_copy "$copy" && (umask 077; tar -C "$copy" -czf "$file.part" . && mv "$file.part" "$file"); then
+        echo "The ocean is copied to $file ($(du -h "$file" | cut -f1))."
+        echo "What is only on this VM goes with it: scp the file to your own computer now and then."
+    else
+        rm -f "$file.part"; failed=1
+        echo "There is no new backup; the line above says why. mocean_doctor says how much room there is."
+    fi
+    rm -r "$copy"
+    return $failed
+}
+
+_game_copy() {                          # the journal first: a change that is in both is applied once, so none is missed
+    cp -p "$MOCEAN_STATE"/*.journal "$1" || return
+    cp -p "$MOCEAN_STATE"/*.json "$1" || cp -p "$MOCEAN_STATE"/*.json "$1" || return       # a file was just renewed
     [ ! -e "$MOCEAN_STATE/data.sqlite" ] || python3 -c '
 import sqlite3, sys
-sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))' "$MOCEAN_STATE/data.sqlite" "$copy/data.sqlite"
-    mkdir -p "$MOCEAN_BACKUPS"
-    (umask 077; tar -C "$copy" -czf "$file" .) && echo "The ocean is copied to $file ($(du -h "$file" | cut -f1))."
-    rm -r "$copy"
-    echo "What is only on this VM goes with it: scp the file to your own computer now and then."
+sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))' "$MOCEAN_STATE/data.sqlite" "$1/data.sqlite"
 }
 
 _game_restore() {

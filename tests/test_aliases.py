@@ -127,6 +127,17 @@ def test_a_backup_brings_back_the_ocean_as_it_was(vm):
 
 
 @pytest.mark.systemd
+def test_a_backup_that_finds_no_room_is_none(vm):
+    vm.sh('mkdir -p /home/ubuntu/backups; mount -t tmpfs -o size=4k,mode=777 full /home/ubuntu/backups')
+    try:
+        vm.sh('head -c 4k /dev/zero > /home/ubuntu/backups/filler')
+        assert 'There is no new backup' in vm.fails('mocean_backup')
+        assert vm.sh('ls /home/ubuntu/backups') == 'filler'
+    finally:
+        vm.sh('umount /home/ubuntu/backups')
+
+
+@pytest.mark.systemd
 def test_a_new_game_keeps_the_old_one(vm):
     id, *_ = vm.say('/join?name=Newgame').split(',')
     assert 'Nothing has changed' in vm.fails('echo no | mocean_newgame')
