@@ -21,7 +21,6 @@ x grows to the east and y to the north, in km; z and depth grow downward, in m; 
     python data.py        serves the data.sqlite beside this file; PORT=8081 python data.py: on another port
     import data           mocean.py does that and serves these routes too, when this file lies beside it
 """
-import calendar
 import collections
 import csv
 import html
@@ -42,26 +41,30 @@ import threading
 import time
 import traceback
 import urllib.parse
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from wsgiref.simple_server import WSGIServer
 
 from bottle import Bottle, HTTPResponse, request, run
 
 # --- SETTINGS --------------------------------------------------------------------------------------------------------
 
+PORT = int(os.environ.get('PORT', '8080'))      # where `python data.py` listens
 WIDTH_KM, HEIGHT_KM = 600, 400      # the ocean
 SECTOR_KM = 10                      # one cell of the bathymetry grid: 10 km by 10 km
 KEEP_DAYS = 365                     # older rows are pruned; MOCEAN_DATA_DAYS in the environment changes it
 PRUNE_EVERY_SECONDS = 60            # and then at most
 PRUNE_ROWS = 10_000                 # rows of each table at a time, so that writing never takes long
-WAITING_ROWS = 100_000              # rows kept in memory while the disk is full
+LOCK_SECONDS = 0.2                  # while another program locks the file; the next second tries again
+WAITING_ROWS = 100_000              # rows kept in memory while the file cannot be written
+MOST_CONDITIONS = 500               # of one question; each value of a list counts
 MOST_ROWS = 1_000_000               # of one answer
 MOST_SECONDS = 20.0                 # for making one answer: uWSGI's router gives up on one after 30
 HTML_ROWS = 1_000                   # a browser shows the first ones
 BLOCK_ROWS = 500                    # rows between two pauses: a move never waits longer than these take
 PAUSE_SECONDS = 0.0005
-LONG_BLOCKS = 40                    # an answer of more blocks is a long one, and so is one that must be sorted
+QUICK_SECONDS = 0.25                # an answer that takes longer to make is a long one
 LONG_AT_A_TIME = 2                  # so many long answers are made at a time, the next ones wait for their turn,
 LONG_WAITING = 20                   # and more than these are asked to come again: the game needs the threads
 MEMORY_BYTES = 100_000              # a longer answer is spooled to a file without a name
@@ -208,7 +211,7 @@ class Store:
         self.troubles = set()               # what the log has said since all was well
         self.next_prune = 0.0
         self.making = threading.Semaphore(LONG_AT_A_TIME)
-        self.admitted = threading.Semaphore(LONG_AT_A_TIME + LONG_WAITING)
+        self.waiting_room = threading.Semaphore(LONG_AT_A_TIME + LONG_WAITING)
         self.waiting = {id: collections.deque(maxlen=WAITING_ROWS) for id in (TRACKS.id, SOUNDINGS.id)}
 
     def keep(self, tracks=(), soundings=()):
@@ -270,7 +273,7 @@ class Store:
             self.close()
         if not self.db:
             self.days = self.days or days_to_keep()
-            self.db = sqlite3.connect(self.path, timeout=1, check_same_thread=False)
+            self.db = sqlite3.connect(self.path, timeout=LOCK_SECONDS, check_same_thread=False)
             self.db.execute('PRAGMA journal_mode = WAL')
             self.db.execute('PRAGMA synchronous = NORMAL')
             self.db.executescript('BEGIN;' + schema(TRACKS) + schema(SOUNDINGS) + 'COMMIT;')
@@ -307,7 +310,7 @@ class Store:
             self.troubles.add(words)
             log(words)
 
-    def read(self):
+    def connect(self):
         """A new connection that can only read; where there is no file yet, it finds no rows."""
         if self.path.exists():
             db = sqlite3.connect(self.path.absolute().as_uri() + '?mode=ro', uri=True, check_same_thread=False)
@@ -317,29 +320,58 @@ class Store:
         db.executescript(schema(TRACKS) + schema(SOUNDINGS))
         return db
 
-    @contextmanager
-    def turn(self, end):
-        """Wait until one more long answer may be made, but not beyond the end."""
-        busy = Refusal(503, 'Service Unavailable: Many others are asking for much at this moment. Please try again.')
-        if not self.admitted.acquire(blocking=False):
-            raise busy
-        try:
-            if not self.making.acquire(timeout=max(0, end - time.monotonic())):
-                raise busy
-            try:
-                yield
-            finally:
-                self.making.release()
-        finally:
-            self.admitted.release()
-
     def explain(self, error):
         """The refusal for a read that failed; a damaged file is set aside at the next write."""
-        if isinstance(error, sqlite3.OperationalError) and str(error) == 'interrupted':
-            return too_much(f'it took longer than {MOST_SECONDS:g} s')
         self.say_once(f'cannot read {self.path}: {error}')
         self.broken = self.broken or type(error) is sqlite3.DatabaseError
         return Refusal(503, f'Service Unavailable: The data file cannot be read now: {error}')
+
+
+class Reading:
+    """A connection that can only read, for one answer. An answer that takes long waits for its turn, and not for ever."""
+
+    def __init__(self, store):
+        self.store, self.begun = store, time.monotonic()
+        self.refusal = None                 # why the answer cannot go on
+        self.is_long = False
+        self.at_end = ExitStack()
+
+    def __enter__(self):
+        try:
+            self.db = self.at_end.enter_context(closing(self.store.connect()))
+        except sqlite3.Error as error:
+            raise self.store.explain(error) from error
+        self.db.set_progress_handler(self.must_stop, 100_000)       # SQLite asks it every few milliseconds
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.at_end.close()
+        if isinstance(error, sqlite3.Error):
+            raise self.refusal or self.store.explain(error) from error
+
+    def breathe(self):
+        """Between two blocks: let the game take its turns."""
+        time.sleep(PAUSE_SECONDS)
+        if self.must_stop():
+            raise self.refusal
+
+    def must_stop(self):
+        seconds = time.monotonic() - self.begun
+        if seconds > QUICK_SECONDS and not self.is_long:
+            self.is_long = True
+            self.wait_for_turn(MOST_SECONDS - seconds)
+        if seconds > MOST_SECONDS:
+            self.refusal = too_much(f'it took longer than {MOST_SECONDS:g} s')
+        return self.refusal is not None
+
+    def wait_for_turn(self, seconds):
+        """One of a few places for making a long answer; before them, one of some places for waiting."""
+        for places, patience in ((self.store.waiting_room, 0), (self.store.making, seconds)):
+            if not places.acquire(timeout=max(0, patience)):
+                self.refusal = Refusal(503, 'Service Unavailable: Many others are asking for much at this moment. '
+                                            'Please try again.')
+                return
+            self.at_end.callback(places.release)
 
 
 # --- QUERY -----------------------------------------------------------------------------------------------------------
@@ -347,11 +379,12 @@ class Store:
 OPERATORS = ('!=', '=~', '<=', '>=', '=', '<', '>')       # in the order in which they are looked for
 FUNCTIONS = ('distinct', 'orderBy', 'orderByMax', 'orderByMin')
 SECONDS = {'second': 1, 'minute': 60, 'hour': 3_600, 'day': 86_400}
-NUMBER = re.compile(r'[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?', re.ASCII | re.IGNORECASE)
-MOMENT = re.compile(r'(\d{4})-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d(?:\.\d+)?))?)?)?)?'
+# No two parts of these patterns can match the same letters: a pattern that can try many ways takes for ever.
+NUMBER = re.compile(r'[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?', re.ASCII | re.IGNORECASE)
+MOMENT = re.compile(r'(\d{4})-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(\.\d+)?)?)?)?)?'
                     r'(?:Z|(?P<sign>[-+ ])(?P<hours>\d\d):?(?P<minutes>\d\d))?', re.ASCII)
 RELATIVE = re.compile(r'(?:now|(?P<end>min|max)\((?P<name>\w+)\))'
-                      r'\s*(?P<shift>[-+ ]?\s*\d+(?:\.\d+)?)?\s*(?P<unit>[a-z]*)', re.ASCII)
+                      r'(?:(?P<shift>[-+]\d+(?:\.\d+)?)(?P<unit>[a-z]*))?', re.ASCII)
 PATTERN_LETTERS = r'\.*+?^$(){}[]'                       # they make a regular expression more than A|B|C
 
 
@@ -365,11 +398,6 @@ class Query:
     distinct: bool = False
     order: list = field(default_factory=list)       # names of variables
     pick: str = ''                  # 'DESC': of each group the row with the most, 'ASC': with the least
-
-    @property
-    def sorts(self):
-        """True if SQLite must see all the rows before the first one can leave."""
-        return bool(self.order or self.distinct)
 
     def sql(self):
         """The whole question in SQL; its values are in `values`."""
@@ -404,9 +432,9 @@ def sql_column(variable):
 def read_parts(raw):
     """The parts between the &, decoded. erddapy encodes the whole query, & included; people do not."""
     if '&' not in raw:
-        return split_outside_quotes(decode(raw), '&')
+        return split_outside_quotes(decode(raw))
     plain = raw.replace('%22', '"').replace('%5C', '\\').replace('%5c', '\\')     # they decide where a part ends
-    return [decode(part) for part in split_outside_quotes(plain, '&')]
+    return [decode(part) for part in split_outside_quotes(plain)]
 
 
 def decode(text):
@@ -414,18 +442,9 @@ def decode(text):
     return urllib.parse.unquote_to_bytes(text.replace('+', ' ').encode('latin-1', 'replace')).decode('utf-8', 'replace')
 
 
-def split_outside_quotes(text, mark):
-    """Split at the mark, except between double quotes; a backslash takes the meaning from the next letter."""
-    parts, quoted, escaped = [''], False, False
-    for letter in text:
-        if letter == '"' and not escaped:
-            quoted = not quoted
-        escaped = letter == '\\' and not escaped
-        if letter == mark and not quoted:
-            parts.append('')
-        else:
-            parts[-1] += letter
-    return parts
+def split_outside_quotes(text):
+    """Split at each & that is not between double quotes; a backslash takes the meaning from the next letter there."""
+    return re.findall(r'&((?:[^&"]+|"(?:[^"\\]|\\.)*"?)*)', '&' + text, re.DOTALL)
 
 
 def read_query(dataset, raw, now):
@@ -466,11 +485,10 @@ def read_function(query, name, text):
     if name == 'distinct':
         query.distinct = True
         return
-    names = [part.strip() for part in text.strip(' "').split(',')]
-    for each in names:
+    query.order = list(dict.fromkeys(map(str.strip, text.strip(' "').split(','))))      # each once
+    for each in query.order:
         if each not in [variable.name for variable in query.variables]:
             raise query_error(f'orderBy variable={each} isn\'t in the list of results variables.')
-    query.order = names
     query.pick = {'orderByMax': 'DESC', 'orderByMin': 'ASC'}.get(name, '')
 
 
@@ -492,6 +510,8 @@ def read_constraint(query, part, now):
                           f'surrounded by double quotes. Bad constraint: {part}')
     if operator == '=~':
         texts = read_choices(variable, texts[0], part)
+    if len(query.where) + len(query.values) + len(texts) > MOST_CONDITIONS:
+        raise query_error(f'More than {MOST_CONDITIONS} constraints and values are too many for one query.')
     add_constraint(query, variable, operator, [read_value(query.dataset, variable, text, now) for text in texts])
 
 
@@ -544,9 +564,10 @@ def read_value(dataset, variable, text, now):
     text = text.strip()
     if text.lower() == 'nan':
         return '?', [None]
-    if NUMBER.fullmatch(text.replace(' ', '+')):
-        return '?', [float(text.replace(' ', '+'))]
-    relative = RELATIVE.fullmatch(text)
+    plus = text.replace(' ', '+')               # in a URL, + is a space
+    if NUMBER.fullmatch(plus):
+        return '?', [float(plus)]
+    relative = RELATIVE.fullmatch(plus)
     if relative and (relative['end'] or variable.kind == 'time'):
         return read_relative(dataset, variable, text, relative, now)
     if variable.kind == 'number':
@@ -556,30 +577,29 @@ def read_value(dataset, variable, text, now):
 
 def read_relative(dataset, variable, text, relative, now):
     """now-7days, max(time)-10minutes, min(x)+5"""
-    shift, unit = relative['shift'], relative['unit']
-    factor = SECONDS.get(unit.removesuffix('s'), None if unit else 1)
-    if factor is None or (unit and not shift) or (unit and variable.kind != 'time'):
+    unit = relative['unit']
+    factor = SECONDS.get(unit.removesuffix('s')) if unit else 1
+    if not factor or (unit and variable.kind != 'time'):
         raise query_error(f'{variable.name}={text} isn\'t understood. Times are like now-7days or max(time)-10minutes; '
                           f'the units are {", ".join(unit + "s" for unit in SECONDS)}.')
-    offset = float(shift.replace(' ', '')) * factor if shift else 0.0
+    shift = float(relative['shift'] or 0) * factor
     if not relative['end']:
-        return '?', [now + offset]
+        return '?', [now + shift]
     other = dataset.variable(relative['name'])
     if not other or other.kind == 'text':
         raise query_error(f'Unrecognized variable="{relative["name"]}".')
-    return f'(SELECT {relative["end"]}({other.name}) FROM {dataset.id}) + ?', [offset]
+    return f'(SELECT {relative["end"]}({other.name}) FROM {dataset.id}) + ?', [shift]
 
 
 def read_moment(text):
     """Seconds since 1970 from 2026-01-31, 2026-01-31T12:00:00Z or 2026-01-31T14:00:00+02:00."""
     moment = MOMENT.fullmatch(text)
     if moment:
-        year, month, day, hour, minute = (int(moment[i] or least) for i, least in enumerate((0, 1, 1, 0, 0), 1))
-        second = float(moment[6] or 0)
-        if year and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1] and hour < 24 and minute < 60:
-            ahead = 60 * int(moment['hours'] or 0) + int(moment['minutes'] or 0)
-            ahead = -ahead if moment['sign'] == '-' else ahead
-            return calendar.timegm((year, month, day, hour, minute, 0)) + second - 60 * ahead
+        with suppress(ValueError):              # there is no 30th of February
+            numbers = [int(moment[i] or least) for i, least in enumerate((0, 1, 1, 0, 0, 0), 1)]
+            ahead = timedelta(hours=int(moment['hours'] or 0), minutes=int(moment['minutes'] or 0))
+            zone = timezone(-ahead if moment['sign'] == '-' else ahead)
+            return datetime(*numbers, tzinfo=zone).timestamp() + float(moment[7] or 0)
     raise query_error(f'time={text} isn\'t a time. Times are like 2026-01-31T12:00:00Z or now-7days.')
 
 
@@ -590,22 +610,11 @@ def tabledap(store, dataset, raw, html_only):
 
 
 def read_blocks(store, query, html_only):
-    """The rows, some at a time. SQLite works without holding up Python, and the pauses let the game take its turns."""
-    end = time.monotonic() + MOST_SECONDS
-    try:
-        with closing(store.read()) as db, ExitStack() as stack:
-            db.set_progress_handler(lambda: time.monotonic() > end, 100_000)
-            if query.sorts:
-                stack.enter_context(store.turn(end))
-            for number, block in enumerate(ask_database(db, query, html_only)):
-                if number == LONG_BLOCKS and not query.sorts:
-                    stack.enter_context(store.turn(end))
-                if number and time.monotonic() > end:
-                    raise sqlite3.OperationalError('interrupted')
-                yield block
-                time.sleep(PAUSE_SECONDS)
-    except sqlite3.Error as error:
-        raise store.explain(error) from error
+    """The rows, some at a time. SQLite works without holding up Python."""
+    with Reading(store) as reading:
+        for block in ask_database(reading.db, query, html_only):
+            yield block
+            reading.breathe()
 
 
 def ask_database(db, query, html_only):
@@ -626,58 +635,28 @@ def ask_database(db, query, html_only):
 
 # --- GRID ------------------------------------------------------------------------------------------------------------
 
-SIZES = (HEIGHT_KM // SECTOR_KM, WIDTH_KM // SECTOR_KM)       # of y and x
-MIDDLES = tuple(tuple(SECTOR_KM * (i + 0.5) for i in range(size)) for size in SIZES)
+MIDDLES = {axis.name: [SECTOR_KM * (i + 0.5) for i in range(length // SECTOR_KM)]       # of the sectors, in km
+           for axis, length in zip(BATHYMETRY.axes, (HEIGHT_KM, WIDTH_KM), strict=True)}
 BRACKETS = re.compile(r'\[([^\[\]]*)\]')
 
 
-@dataclass
-class Grid:
-    """A griddap question, understood: which variables, and which places along y and x."""
-    variables: list                 # of Variable: either [depth], or one axis or two
-    places: dict                    # axis name: the indexes asked for
-
-    def along(self):
-        """axis name: the km of the places asked for."""
-        return {axis.name: [middles[place] for place in self.places[axis.name]]
-                for axis, middles in zip(BATHYMETRY.axes, MIDDLES, strict=True)}
-
-
 def read_grid(raw):
-    """A griddap query: depth[(lo):step:(hi)][(lo):step:(hi)], or an axis: y[(lo):(hi)]."""
-    names, *constraints = read_parts(raw)
+    """The places along y and x that a griddap query asks for: depth, or depth[(lo):step:(hi)][(lo):step:(hi)]."""
+    text, *constraints = map(str.strip, read_parts(raw))
     if any(part and not part.startswith('.') for part in constraints):
         raise query_error('A grid is asked for with brackets, as in depth[(5):1:(395)][(5):1:(595)].')
-    grid = Grid([], {axis.name: range(size) for axis, size in zip(BATHYMETRY.axes, SIZES, strict=True)})
-    for item in map(str.strip, names.split(',')) if names.strip() else [DEPTH.name]:
-        read_grid_item(grid, item)
-    if len({variable in BATHYMETRY.axes for variable in grid.variables}) > 1:
-        raise query_error('An axis (y, x) and depth can\'t be asked for in the same query; depth brings y and x along.')
-    return grid
-
-
-def read_grid_item(grid, item):
-    """One variable and what stands in its brackets."""
-    name = item.split('[')[0]
-    brackets = BRACKETS.findall(item)
-    variable = next((v for v in (*BATHYMETRY.axes, DEPTH) if v.name == name), None)
-    if not variable:
+    name, brackets = text.split('[')[0], BRACKETS.findall(text)
+    if name not in (DEPTH.name, ''):
         raise query_error(f'Unrecognized variable="{name}".')
-    if variable in grid.variables:
-        raise query_error(f'variable={name} is listed twice in the results variables list.')
-    axes = BATHYMETRY.axes if variable is DEPTH else (variable,)
-    if item != name + ''.join(f'[{text}]' for text in brackets) or (brackets and len(brackets) != len(axes)):
-        raise query_error(f'{name} needs {len(axes)} pair(s) of brackets or none: {name}'
-                          f'{"".join("[(lo):1:(hi)]" for _ in axes)}. It was: {item}')
-    grid.variables.append(variable)
-    for each, text in zip(axes, brackets, strict=False):     # no brackets: all places
-        grid.places[each.name] = read_places(each, text)
+    if text != name + ''.join(f'[{each}]' for each in brackets) or len(brackets) not in (0, 2):
+        raise query_error(f'depth needs two pairs of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: {text}')
+    return [read_places(axis.name, each) for axis, each in zip(BATHYMETRY.axes, brackets or ('', ''), strict=True)]
 
 
 def read_places(axis, text):
     """The indexes between start and stop: [start], [start:stop], [start:step:stop], or [] for all."""
     if not text.strip():
-        return range(SIZES[BATHYMETRY.axes.index(axis)])
+        return range(len(MIDDLES[axis]))
     parts = [part.strip() for part in text.split(':')]
     if len(parts) > 3:
         raise grid_error(axis, text, 'there are too many colons.')
@@ -692,45 +671,32 @@ def read_places(axis, text):
 
 def read_place(axis, text, place):
     """An index: (57.0) is the sector nearest to that km, 5 is the sixth sector, last is the last one."""
-    middles = MIDDLES[BATHYMETRY.axes.index(axis)]
+    first, *_, last = MIDDLES[axis]
+    most = len(MIDDLES[axis]) - 1
     inside = place[1:-1].strip() if place.startswith('(') and place.endswith(')') else ''
     if place in ('last', '(last)'):
-        return len(middles) - 1
-    if NUMBER.fullmatch(inside):
-        index = (float(inside) - middles[0]) / SECTOR_KM
-        if -0.5 <= index <= len(middles) - 0.5:
-            return min(math.floor(index + 0.5), len(middles) - 1)
-    if re.fullmatch('[0-9]{1,4}', place) and int(place) < len(middles):
+        return most
+    if NUMBER.fullmatch(inside) and first - SECTOR_KM / 2 <= float(inside) <= last + SECTOR_KM / 2:
+        return min(int(float(inside) / SECTOR_KM), most)
+    if re.fullmatch('[0-9]{1,4}', place) and int(place) <= most:
         return int(place)
-    raise grid_error(axis, text, f'"{place}" isn\'t on the axis: from ({middles[0]}) to ({middles[-1]}) km, '
-                                 f'or from 0 to {len(middles) - 1} counted in sectors.')
+    raise grid_error(axis, text, f'"{place}" isn\'t on the axis: from ({first}) to ({last}) km, '
+                                 f'or from 0 to {most} counted in sectors.')
 
 
 def grid_error(axis, text, words):
-    return query_error(f'For axis {axis.name}, Constraint="[{text}]": {words}')
+    return query_error(f'For axis {axis}, Constraint="[{text}]": {words}')
 
 
-def read_depths(store):
-    """The mean of the soundings by sector: {(row, column): depth}."""
-    rows, columns = SIZES
-    try:
-        with closing(store.read()) as db:
-            return {(row, column): depth for row, column, depth in db.execute(
-                f'SELECT CAST(y / {SECTOR_KM} AS INTEGER) % {rows}, CAST(x / {SECTOR_KM} AS INTEGER) % {columns}, '
-                'round(avg(depth), 3) FROM soundings GROUP BY 1, 2')}
-    except sqlite3.Error as error:
-        raise store.explain(error) from error
-
-
-def griddap(store, grid):
-    """The grid as a table: a row for each sector, the southernmost first."""
-    if grid.variables != [DEPTH]:
-        along = grid.along()
-        return Table(grid.variables, [list(itertools.zip_longest(*(along[axis.name] for axis in grid.variables)))])
-    depths = read_depths(store)
-    rows = [(MIDDLES[0][row], MIDDLES[1][column], depths.get((row, column)))
-            for row in grid.places['y'] for column in grid.places['x']]
-    return Table([*BATHYMETRY.axes, DEPTH], [rows])
+def griddap(store, raw):
+    """(y, x, depth) of each sector asked for, the southernmost first: the mean of its soundings, or None."""
+    places = read_grid(raw)
+    row, column = (f'CAST({axis} / {SECTOR_KM} AS INTEGER) % {len(MIDDLES[axis])}' for axis in ('y', 'x'))
+    with Reading(store) as reading:
+        rows = reading.db.execute(f'SELECT {row}, {column}, round(avg(depth), 3) FROM soundings GROUP BY 1, 2')
+        depths = {(row, column): depth for row, column, depth in rows}
+    return [(MIDDLES['y'][row], MIDDLES['x'][column], depths.get((row, column)))
+            for row, column in itertools.product(*places)]
 
 
 # --- FORMATS ---------------------------------------------------------------------------------------------------------
@@ -822,8 +788,7 @@ FORMATS = {                         # file type: (media type, writer)
 
 def write_ncml():
     """What erddapy reads before it asks for a grid: dimensions, variables and their attributes, in XML."""
-    dimensions = ''.join(f'  <dimension name="{axis.name}" length="{size}" />\n'
-                         for axis, size in zip(BATHYMETRY.axes, SIZES, strict=True))
+    dimensions = ''.join(f'  <dimension name="{axis}" length="{len(middles)}" />\n' for axis, middles in MIDDLES.items())
     variables = ''.join(ncml_variable(variable) for variable in (*BATHYMETRY.axes, DEPTH))
     return ('<?xml version="1.0" encoding="UTF-8"?>\n'
             '<netcdf xmlns="https://www.unidata.ucar.edu/namespaces/netcdf/ncml-2.2">\n'
@@ -845,42 +810,29 @@ def ncml_attributes(attributes, indent=''):
     return lines
 
 
-def write_nc(grid, depths):
+def write_nc(rows):
     """A NetCDF-3 classic file: a header that says where each variable begins, then the numbers, big end first."""
-    variables = nc_variables(grid, depths)
-    blanks = nc_header(variables, [0] * len(variables))
-    begins = itertools.accumulate((8 * len(values) for _, _, values in variables), initial=len(blanks))
-    numbers = itertools.chain(*(values for _, _, values in variables))
-    return nc_header(variables, begins) + b''.join(struct.pack('>d', number) for number in numbers)
+    y, x, depth = zip(*rows, strict=True)
+    values = [sorted(set(y)), sorted(set(x)), [math.nan if each is None else each for each in depth]]
+    blanks = nc_header(values, [0, 0, 0])
+    begins = itertools.accumulate((8 * len(each) for each in values), initial=len(blanks))
+    return nc_header(values, begins) + b''.join(struct.pack(f'>{len(each)}d', *each) for each in values)
 
 
-def nc_variables(grid, depths):
-    """(variable, its axes, its values) for each; depth comes last, row by row from the south."""
-    along = grid.along()
-    axes = BATHYMETRY.axes if DEPTH in grid.variables else grid.variables
-    variables = [(axis, [axis], along[axis.name]) for axis in axes]
-    if DEPTH in grid.variables:
-        values = [depths.get((row, column), math.nan) for row in grid.places['y'] for column in grid.places['x']]
-        variables.append((DEPTH, list(axes), values))
-    return variables
-
-
-def nc_header(variables, begins):
+def nc_header(values, begins):
     """Three lists: dimensions (tag 10), attributes (tag 12), variables (tag 11)."""
-    axes = [variable for variable, shape, _ in variables if shape == [variable]]
-    dimensions = [nc_text(variable.name) + struct.pack('>i', len(values))
-                  for variable, shape, values in variables if variable in axes]
-    described = [nc_text(variable.name) + struct.pack(f'>i{len(shape)}i', len(shape), *map(axes.index, shape))
-                 + nc_attributes(nc_facts(variable)) + struct.pack('>iii', 6, 8 * len(values), begin)
-                 for (variable, shape, values), begin in zip(variables, begins, strict=False)]
+    dimensions = [nc_text(axis.name) + struct.pack('>i', len(each))
+                  for axis, each in zip(BATHYMETRY.axes, values, strict=False)]       # the depths are no axis
+    variables = [nc_text(variable.name) + struct.pack(f'>i{len(shape)}i', len(shape), *shape)
+                 + nc_attributes({**variable.attributes, 'units': variable.units, **empty})
+                 + struct.pack('>iii', 6, 8 * len(each), begin)
+                 for (variable, shape, empty), each, begin in zip(NC_VARIABLES, values, begins, strict=False)]
     return (b'CDF\x01' + struct.pack('>i', 0) + nc_list(10, dimensions) + nc_attributes(BATHYMETRY.attributes())
-            + nc_list(11, described))
+            + nc_list(11, variables))
 
 
-def nc_facts(variable):
-    """A variable's attributes; _FillValue says how an empty sector of the depths looks."""
-    empty = {'_FillValue': (math.nan,)} if variable is DEPTH else {}
-    return {**variable.attributes, 'units': variable.units, **empty}
+NC_VARIABLES = [                    # variable, the numbers of its dimensions, how an empty sector looks
+    (BATHYMETRY.axes[0], [0], {}), (BATHYMETRY.axes[1], [1], {}), (DEPTH, [0, 1], {'_FillValue': (math.nan,)})]
 
 
 def nc_attributes(attributes):
@@ -1014,10 +966,9 @@ def on_griddap(file, store):
     if kind == 'ncml':
         return send('application/xml', write_ncml())
     if kind == 'nc':
-        grid = read_grid(request.query_string)
-        return send('application/x-netcdf', write_nc(grid, read_depths(store)))
+        return send('application/x-netcdf', write_nc(griddap(store, request.query_string)))
     writer = find_format(kind)
-    return reply(writer, griddap(store, read_grid(request.query_string)), store)
+    return reply(writer, Table([*BATHYMETRY.axes, DEPTH], [griddap(store, request.query_string)]), store)
 
 
 def on_list(file, datasets, store):
@@ -1068,9 +1019,9 @@ def list_table(datasets):
 def info_table(dataset):
     """One row for each variable, and one for each attribute."""
     rows = [('attribute', 'NC_GLOBAL', *info_value(*pair)) for pair in sorted(dataset.attributes().items())]
-    for axis, size in zip(dataset.axes, SIZES, strict=False):        # a table has no axes
+    for axis in dataset.axes:
         rows.append(('dimension', axis.name, '', 'double',
-                     f'nValues={size}, evenlySpaced=true, averageSpacing={float(SECTOR_KM)}'))
+                     f'nValues={len(MIDDLES[axis.name])}, evenlySpaced=true, averageSpacing={float(SECTOR_KM)}'))
         rows += info_attributes(axis)
     for variable in dataset.variables:
         kind = 'String' if variable.kind == 'text' else 'double'
@@ -1163,36 +1114,43 @@ def send(media_type, body, size=None):
 
 def wsgi(app):
     """The app as a server calls it: nothing is cached, nothing is guessed, any web page may read it."""
-    def application(environ, start_response):
+    def answer(environ, start_response):
         def start(status, headers, exc_info=None):
             return start_response(status, [*headers, *ALWAYS])
         return app(environ, start)
-    return application
+    return answer
 
 
 ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'), ('Access-Control-Allow-Origin', '*')]
 
 
 class Threads(socketserver.ThreadingMixIn, WSGIServer):
-    """A thread for each request: somebody's long download holds up nobody."""
+    """Python's own little server, with a thread for each visitor: somebody's long download holds up nobody."""
     daemon_threads = True
+    allow_reuse_address = os.name != 'nt'       # on Windows it would let two servers share a port
+    request_queue_size = 100
 
-    def server_activate(self):
-        super().server_activate()
-        log(f'open http://localhost:{self.server_port}/ in a browser; Ctrl-C ends it')
+    def server_bind(self):
+        port = self.server_address[1]
+        try:
+            super().server_bind()
+        except (OSError, OverflowError) as error:
+            sys.exit(f'Port {port} cannot be used ({error}): is a game running already? It serves this data too. '
+                     'For a port beside it, set the environment variable PORT')
+        log(f'open http://localhost:{port}/ in a browser; Ctrl-C ends it')
+
+
+def leave_with_parent():
+    """Bottle's reloader runs the server in a child process; it must not outlive its parent and keep the port."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
 
 
 application = wsgi(make_lone_app())
 
-
-def main():
-    """python data.py"""
-    port = os.environ.get('PORT', '8080')
-    try:
-        run(application, host='0.0.0.0', port=int(port), server='wsgiref', server_class=Threads, quiet=True)
-    except (OSError, ValueError, OverflowError) as error:
-        sys.exit(f'Cannot listen on port {port} ({error}). Another program may use it: try PORT=8081 python data.py')
-
-
 if __name__ == '__main__':
-    main()
+    if os.environ.get('BOTTLE_CHILD'):
+        threading.Thread(target=leave_with_parent, daemon=True).start()
+    run(app=application, host='0.0.0.0', port=PORT, reloader=True, quiet=True, server_class=Threads)

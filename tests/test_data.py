@@ -1,11 +1,15 @@
 """The data service, asked in its own language: each conversation inside this process and through real uWSGI."""
 import csv
 import json
+import re
 import sqlite3
+import subprocess
+import sys
 import time
 import urllib.parse
 
 import pytest
+from conftest import ROOT
 
 import data
 
@@ -166,9 +170,47 @@ def iso(time):
     return f'2026-01-01T12:{(time - NOON) // 60:02}:{(time - NOON) % 60:02}Z'
 
 
+def test_bytes_that_nobody_encoded_are_understood(server):
+    """As curl sends what is typed: é as two bytes, quotes and < as they are."""
+    asked = 'GET /erddap/tabledap/tracks.csv0?player,x&player="Zoë"&x<5 HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    head, body = server.raw(asked.encode()).split(b'\r\n\r\n')
+    assert head.startswith(b'HTTP/1.1 200 OK')
+    assert body.decode() == 'Zoë,0.0\n'
+
+
 def test_a_plus_is_a_space_and_where_a_plus_is_meant_the_space_will_do(say):
-    assert say('/erddap/tabledap/tracks.csv0?player&time>=2026-01-01T14:01:01+02:00&x=300') == 'bob\n'
-    assert say('/erddap/tabledap/tracks.csv0?player&time<=min(time)+1second&x=58') == 'ada\n'
+    for plus in '+', '%20', '%2B':
+        assert say(f'/erddap/tabledap/tracks.csv0?player&time>=2026-01-01T14:01:01{plus}02:00&x=300') == 'bob\n'
+        assert say(f'/erddap/tabledap/tracks.csv0?player&time<=min(time){plus}1second&x=58') == 'ada\n'
+        assert say(f'/erddap/tabledap/tracks.csv0?x&x=5.8e{plus}1') == '58.0\n'
+
+
+TIMES = [           # as one writes it, seconds since 1970 (None: refused); now is noon on 1 January 2026
+    ('0', 0), ('-1', -1), ('1767268800', NOON), ('1767268800.0', NOON), ('1.7672688e9', NOON), ('99999999999', 99999999999),
+    ('1970-01-01', 0), ('1969-12-31T23:59:59Z', -1), ('2026-01', NOON - 43_200), ('2026-01-01', NOON - 43_200),
+    ('2026-01-01T12', NOON), ('2026-01-01T12:00', NOON), ('2026-01-01T12:00:00', NOON), ('2026-01-01T12:00:00Z', NOON),
+    ('2026-01-01 12:00:00', NOON), ('2026-01-01T12:00:00.5Z', NOON + 0.5), ('2026-01-01T12:00:00+00:00', NOON),
+    ('2026-01-01T12:00:00 00:00', NOON), ('2026-01-01T14:00+02:00', NOON), ('2026-01-01T06:30-0530', NOON),
+    ('2024-02-29', 1709164800), ('2026-02-29', None), ('1900-02-29', None), ('2000-02-29', 951782400),
+    ('0000-01-01', None), ('-0001-01-01', None), ('0001-01-01T00:00:00+23:59', -62135596800 - 86_340),
+    ('9999-12-31T23:59:59-23:59', 253402300799 + 86_340), ('10000-01-01', None), ('2026-13-01', None), ('2026-00-01', None),
+    ('2026-01-00', None), ('2026-04-31', None), ('2026-01-01T24:00', None), ('2026-01-01T12:60', None), ('2016-12-31T23:59:60Z', None),
+    ('2026-01-01T12:00:00+99:00', None), ('2026-1-1', None), ('20260101', 20260101), ('01.01.2026', None), ('yesterday', None),
+    ('', None), ('now', NOON), ('now-7days', NOON - 604_800), ('now-1day', NOON - 86_400), ('now-2hours', NOON - 7_200),
+    ('now-10minutes', NOON - 600), ('now-1second', NOON - 1), ('now-90', NOON - 90), ('now+1hour', NOON + 3_600),
+    ('now 1hour', NOON + 3_600), ('now-1.5hours', NOON - 5_400), ('now-1month', None), ('now-days', None), ('now1day', None),
+    ('now-', None), ('nowdays', None), ('now--1day', None), ('NOW', None), ('NaN', [None]), ('inf', None), ('1_000', None), ('٣', None),
+]
+
+
+@pytest.mark.parametrize(('text', 'seconds'), TIMES)
+def test_a_time_is_written_in_many_ways(text, seconds):
+    if seconds is None:
+        with pytest.raises(data.Refusal, match=f"Query error: time={re.escape(text)} isn't (a time|understood)"):
+            data.read_value(data.TRACKS, data.TIME, text, NOON)
+    else:
+        values = seconds if isinstance(seconds, list) else [seconds]
+        assert data.read_value(data.TRACKS, data.TIME, text, NOON) == ('?', values)
 
 
 def test_the_constrained_variable_need_not_be_asked_for(say):
@@ -230,8 +272,14 @@ REFUSED = [         # path after /erddap/, what the learner reads
         'the units are seconds, minutes, hours, days.')),
     ('tabledap/tracks.csv?x&x>max(player)', query_error('Unrecognized variable="player".')),
     ('tabledap/tracks.csv?x&player=~"(a+)+$"', query_error(
-        'Here =~ takes a list of values only, as in player=~"(ada|bob)". Bad constraint: player=~"(a+)+$"')
-        .replace('+', ' ')),
+        'Here =~ takes a list of values only, as in player=~"(ada|bob)". Bad constraint: player=~"(a+)+$"')),
+    ('tabledap/tracks.csv?x&player=~"a.*"', query_error(
+        'Here =~ takes a list of values only, as in player=~"(ada|bob)". Bad constraint: player=~"a.*"')),
+    ('tabledap/tracks.csv?x' + '&x>1' * 501, query_error('More than 500 constraints and values are too many for one query.')),
+    ('tabledap/tracks.csv?x&player=~"(' + 'a|' * 500 + 'a)"', query_error(
+        'More than 500 constraints and values are too many for one query.')),
+    ('tabledap/tracks.csv?x&time>1|2', query_error(
+        "time=1|2 isn't a time. Times are like 2026-01-31T12:00:00Z or now-7days.")),
     ('tabledap/tracks.csv?x&orderByMax("player,time")', query_error(
         "orderBy variable=player isn't in the list of results variables.")),
     ('tabledap/tracks.csv?time&orderBy("")', query_error("orderBy variable= isn't in the list of results variables.")),
@@ -251,33 +299,32 @@ REFUSED = [         # path after /erddap/, what the learner reads
         404, 'Not Found: There is nothing at /erddap/tabledap/tracks.csv/more; /erddap/index.html lists what there is.')),
     ('info/zz.csv', error(404, 'Not Found: There is nothing at /erddap/info/zz.csv; /erddap/index.html lists what there is.')),
     ('griddap/bathymetry.csv?zz', query_error('Unrecognized variable="zz".')),
-    ('griddap/bathymetry.csv?depth,depth', query_error(
-        'variable=depth is listed twice in the results variables list.')),
+    ('griddap/bathymetry.csv?depth,depth', query_error('Unrecognized variable="depth,depth".')),
     ('griddap/bathymetry.csv?depth[(5):(15)]', query_error(
-        'depth needs 2 pair(s) of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: depth[(5):(15)]')),
+        'depth needs two pairs of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: depth[(5):(15)]')),
     ('griddap/bathymetry.csv?depth[0][0]junk', query_error(
-        'depth needs 2 pair(s) of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: depth[0][0]junk')),
+        'depth needs two pairs of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: depth[0][0]junk')),
     ('griddap/bathymetry.csv?depth[(0):(401)][]', query_error(
         'For axis y, Constraint="[(0):(401)]": "(401)" isn\'t on the axis: from (5.0) to (395.0) km, '
         'or from 0 to 39 counted in sectors.')),
     ('griddap/bathymetry.csv?depth[][60]', query_error(
         'For axis x, Constraint="[60]": "60" isn\'t on the axis: from (5.0) to (595.0) km, '
         'or from 0 to 59 counted in sectors.')),
-    ('griddap/bathymetry.csv?y[5:0:6]', query_error(
+    ('griddap/bathymetry.csv?depth[5:0:6][]', query_error(
         'For axis y, Constraint="[5:0:6]": the step was "0"; it is a whole number from 1.')),
-    ('griddap/bathymetry.csv?y[6:5]', query_error(
+    ('griddap/bathymetry.csv?depth[6:5][]', query_error(
         'For axis y, Constraint="[6:5]": the start "6" is beyond the stop "5".')),
-    ('griddap/bathymetry.csv?y[1:1:1:1]', query_error('For axis y, Constraint="[1:1:1:1]": there are too many colons.')),
-    ('griddap/bathymetry.csv?y,depth', query_error(
-        "An axis (y, x) and depth can't be asked for in the same query; depth brings y and x along.")),
+    ('griddap/bathymetry.csv?depth[1:1:1:1][]', query_error('For axis y, Constraint="[1:1:1:1]": there are too many colons.')),
     ('griddap/bathymetry.csv?depth&depth>5', query_error(
         'A grid is asked for with brackets, as in depth[(5):1:(395)][(5):1:(595)].')),
 ]
 
 
-def test_every_refusal_says_what_is_wrong_in_the_same_form(say):
+@pytest.mark.parametrize('way', [0, 1, 2])
+def test_every_refusal_says_what_is_wrong_in_the_same_form(say, way):
     for path, words in REFUSED:
-        reply = say('/erddap/' + path)
+        place, mark, query = path.partition('?')
+        reply = say(f'/erddap/{place}{mark}{ways(query)[way]}')
         assert reply == words, path
         assert reply.status == int(words.split('code=')[1].split(';')[0]), path
         assert reply.headers['Content-Type'] == 'text/plain; charset=UTF-8', path
@@ -325,6 +372,7 @@ def test_sql_gets_in_nowhere(say, tmp_path):
 HOSTILE = ['&player=~"(((((((a|a|a|a)))))))"', '&player=~"' + '(a|' * 500 + '"', '&player=~"(.*.*.*.*.*)*$"', '&' * 3000,
            '&x>' + '9' * 3000, '&x>1e999', '&x>' + '(' * 3000, '&time>' + '9' * 400, '&time>0001-01-01T00:00:00+23:59',
            '&time>9999-12-31T23:59:59-23:59', '&time>now-' + '9' * 400 + 'days', '&player="' + '\\' * 3001, '%FF%FE&%80>5',
+           '&orderBy', '&orderBy(', '&orderBy()', '&orderBy("x;y")', '&orderByMax(",")',
            '%', '%%%', '&player="%ED%A0%80"', '&player="\x7f"', ',' * 3000, '&distinct()' * 200, '&orderBy("x")&distinct()']
 
 
@@ -333,6 +381,30 @@ def test_hostile_questions_are_answered_and_the_service_is_well_after(say):
         reply = say('/erddap/tabledap/tracks.csv?' + query)
         assert reply.status in (200, 400, 404), (query[:40], reply)
     assert say('/erddap/tabledap/tracks.csv0?x&player="ada"') == '57.0\n58.0\n59.0\n'
+
+
+LONG = 100_000      # letters
+LONG_QUESTIONS = {  # each was slow once, or could be: how often the piece is repeated, and what stands around it
+    'digits': ('&x>', '9', 'z'), 'spaces': ('&time>now', '+', '!'), 'more spaces': ('&x>max(x)', '+', '!'), 'one text': ('&player="', 'a', '"'),
+    'quotes': ('&player=', '"', ''), 'backslashes': ('&player="', '\\', ''), 'names': ('', 'x,', ''), 'parts': ('', '&', ''),
+    'encoded parts': ('', '%26', ''), 'constraints': ('', '&x>1', ''), 'no NaN': ('', '&x!=NaN', ''), 'sub-queries': ('', '&x>=max(x)', ''),
+    'a list': ('&player=~"(', 'a|', 'a)"'), 'numbers': ('&x=~"(', '1|', '1)"'), 'brackets': ('&player=~"', '(', '"'),
+    'depth': ('x&f', '(x', ')'), 'an order': ('x&orderBy("', 'x,', 'x")'), 'the last of each': ('x&orderByMax("', 'x,', 'x")'),
+    'orders': ('x', '&orderBy("x")', ''), 'distinct': ('x', '&distinct()', ''), 'letters': ('', 'é', ''),
+}
+
+
+def test_a_hundred_kilobytes_of_anything_are_answered_at_once(tmp_path, rows):
+    """In a process of its own, which can be stopped: a pattern that tries many ways would take hours."""
+    program = ('import data, json, sys, webtest\nweb = webtest.TestApp(data.make_app(sys.argv[1]))\nfor query in json.load(sys.stdin):\n'
+               '    for place in "tabledap/tracks.csv?", "griddap/bathymetry.csv?", "search/index.csv?searchFor=":\n'
+               '        print(web.get(f"/erddap/{place}{query}", expect_errors=True).status_int)\n')
+    queries = [before + piece * (LONG // len(piece)) + after for before, piece, after in LONG_QUESTIONS.values()]
+    done = subprocess.run([sys.executable, '-c', program, str(tmp_path)], input=json.dumps([urllib.parse.quote(query, safe='%+&=<>"(),~!|')
+                          for query in queries]), capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) == 3 * len(LONG_QUESTIONS)
+    assert set(done.stdout.split()) <= {'200', '400', '404'}
 
 
 # ---- the grid
@@ -353,8 +425,8 @@ def test_places_are_asked_for_in_km_or_counted(say):
     for query in ('depth[(5):1:(5)][(585):1:(595)]', 'depth[(0)][(580.1):(600)]', 'depth[0][58:59]', 'depth[0:0][58:last]',
                   'depth[(5.0)][58:(last)]', 'depth[0][58:1:59]', urllib.parse.quote('depth[(5):1:(5)][(585):1:(595)]', safe='')):
         assert [row[:2] for row in grid(say, query)] == corner, query
-    assert grid(say, 'x[0:25:last]') == [(5.0,), (255.0,), (505.0,)]
-    assert grid(say, 'y[38:39],x[57:59]') == [(385.0, 575.0), (395.0, 585.0), (None, 595.0)]
+    assert [row[1] for row in grid(say, 'depth[last][0:25:last]')] == [5.0, 255.0, 505.0]
+    assert grid(say, '') == grid(say, 'depth[][]') == grid(say, 'depth')
 
 
 def test_an_empty_sector_is_nan_in_csv(say):
@@ -425,5 +497,7 @@ def test_alone_the_root_is_the_first_page(server):
 def test_before_the_first_measurement_there_are_no_rows(say, tmp_path):
     for file in tmp_path.glob('data.sqlite*'):
         file.unlink()
-    assert say('/erddap/tabledap/tracks.csv').status == 404
+    for query in ('', '&time>max(time)-10minutes', '&x>=min(x)', '&distinct()', '&orderByMax("player,time")'):
+        assert say('/erddap/tabledap/tracks.csv?' + query) == error(
+            404, 'Not Found: Your query produced no matching results. (nRows = 0)'), query
     assert json.loads(say('/erddap/griddap/bathymetry.json?depth[0][0]'))['table']['rows'] == [[5.0, 5.0, None]]

@@ -5,10 +5,12 @@ import subprocess
 import time
 
 import erddapy
+import netCDF4
 import numpy
 import pandas
 import pytest
 import requests
+import scipy.io
 import xarray
 from erddapy.multiple_server_search import search_servers
 
@@ -168,16 +170,40 @@ def test_erddapy_asks_for_a_part_of_the_grid(bathymetry):
     assert bathymetry.to_pandas().shape == (12, 3)
 
 
-def test_the_netcdf_file_opens_without_the_netcdf_library(sea, tmp_path):
-    for query, variables in (('', {'x', 'y', 'depth'}), ('?depth[(5)][(5):(95)]', {'x', 'y', 'depth'}), ('?x', {'x'}),
-                             ('?x[0:3],y', {'x', 'y'})):
-        file = tmp_path / 'grid.nc'
-        file.write_bytes(requests.get(f'{sea}/griddap/bathymetry.nc{query}', timeout=10).content)
-        with xarray.open_dataset(file, engine='scipy') as grid:
-            assert set(grid.variables) == variables
-            assert numpy.isfinite(grid['x'].values).all()
+def open_netcdf4(file):
+    with netCDF4.Dataset(file) as grid:
+        grid.set_auto_mask(False)
+        assert grid.data_model == 'NETCDF3_CLASSIC'
+        return ({name: variable[:] for name, variable in grid.variables.items()},
+                {name: variable.units for name, variable in grid.variables.items()}, grid.title)
+
+
+def open_scipy(file):
+    with scipy.io.netcdf_file(file, mmap=False) as grid:
+        return ({name: variable[:].astype(float) for name, variable in grid.variables.items()},
+                {name: variable.units.decode() for name, variable in grid.variables.items()}, grid.title.decode())
+
+
+def open_xarray(file):
     with xarray.open_dataset(file, engine='scipy') as grid:
-        assert grid['x'].values.tolist() == [5, 15, 25, 35]
+        return ({name: variable.values for name, variable in grid.variables.items()},
+                {name: variable.attrs['units'] for name, variable in grid.variables.items()}, grid.attrs['title'])
+
+
+@pytest.mark.parametrize('opened', [open_netcdf4, open_scipy, open_xarray])
+def test_every_library_reads_the_netcdf_file(sea, tmp_path, opened):
+    for query, y, x in (('', range(5, 400, 10), range(5, 600, 10)), ('?depth[(5):3:(45)][last]', [5, 35], [595]),
+                        ('?depth%5B0%5D%5B0%3A2%5D', [5], [5, 15, 25])):
+        file = tmp_path / 'grid.nc'
+        reply = requests.get(f'{sea}/griddap/bathymetry.nc{query}', timeout=10)
+        assert reply.headers['Content-Type'] == 'application/x-netcdf'
+        file.write_bytes(reply.content)
+        values, units, title = opened(file)
+        assert values['y'].tolist() == list(y)
+        assert values['x'].tolist() == list(x)
+        assert (units, title) == ({'y': 'km', 'x': 'km', 'depth': 'm'}, data.BATHYMETRY.title)
+        table = pandas.read_csv(f'{sea}/griddap/bathymetry.csvp{query}')
+        numpy.testing.assert_array_equal(values['depth'], table.pivot(index='y (km)', columns='x (km)', values='depth (m)'))
 
 
 # ---- pandas and curl, by hand

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from conftest import ROOT, poll
@@ -160,6 +159,74 @@ def talk(app):
     return say
 
 
+@pytest.mark.parametrize('ending', ['-wal', '-shm'])
+@pytest.mark.parametrize('running', [True, False])
+def test_a_broken_file_beside_the_database_stops_nothing(tmp_path, ending, running):
+    """What only the -wal had may be gone; all that was in the file itself is there, and writing and reading go on."""
+    store = data.Store(tmp_path, dawn)
+    store.keep([track(second) for second in range(5000)])
+    store.open().execute('PRAGMA wal_checkpoint(PASSIVE)')      # all of these are in the file
+    store.keep([track(5000)])
+    beside = tmp_path / ('data.sqlite' + ending)
+    if running:
+        with open(beside, 'r+b') as file:
+            file.write(os.urandom(beside.stat().st_size))
+    else:
+        copy = tmp_path / 'copy'
+        copy.mkdir()
+        for file in list(tmp_path.glob('data.sqlite*')):
+            (copy / file.name).write_bytes(os.urandom(file.stat().st_size) if file == beside else file.read_bytes())
+        store.close()
+        tmp_path, store = copy, data.Store(copy, dawn)
+    say = talk(data.make_app(store=store))
+    for second in range(6000, 6010):
+        say('/erddap/tabledap/tracks.csv')          # a reader may be the first to notice; the next write mends it
+        store.keep([track(second)])
+        assert say('/erddap/tabledap/tracks.csv').status == 200
+    served = say('/erddap/tabledap/tracks.csv0?time').splitlines()
+    store.close()
+    db = sqlite3.connect(tmp_path / 'data.sqlite')
+    assert db.execute('PRAGMA integrity_check').fetchone() == ('ok',)
+    db.close()
+    kept = [row[1] for row in rows(tmp_path)]
+    assert kept[-9:] == list(range(6001, 6010))
+    assert len(served) == len(kept)
+    assert kept[:5000] == list(range(5000)) or list(tmp_path.glob('data.sqlite.damaged-*Z'))
+
+
+def test_a_file_locked_by_somebody_else_makes_rows_wait_and_readers_not(store, tmp_path, capsys):
+    """As with sqlite3 data.sqlite in another window, and BEGIN IMMEDIATE in it."""
+    store.keep([track(0)])
+    somebody = sqlite3.connect(tmp_path / 'data.sqlite', isolation_level=None)
+    somebody.execute('BEGIN IMMEDIATE')
+    say = talk(data.make_app(store=store))
+    for second in range(1, 4):
+        store.keep([track(second)])
+        assert say('/erddap/tabledap/tracks.csv0?time') == '1970-01-01T00:00:00Z\n'
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert 'database is locked. The game goes on' in said[0]
+    somebody.execute('COMMIT')
+    somebody.close()
+    store.keep([track(4)])
+    assert [row[1] for row in rows(tmp_path)] == list(range(5))
+    assert 'data.sqlite is being written again' in capsys.readouterr().err
+
+
+def test_a_copied_file_is_read_alone_also_where_nothing_can_be_written(store, tmp_path):
+    """A data.sqlite that a teacher took home, without the two files that SQLite keeps beside it."""
+    store.keep([track(5)])
+    store.close()
+    home = tmp_path / 'home'
+    home.mkdir()
+    (home / 'data.sqlite').write_bytes((tmp_path / 'data.sqlite').read_bytes())
+    for mode in (0o700, 0o500):
+        home.chmod(mode)
+        say = talk(data.make_app(home))
+        assert say('/erddap/tabledap/tracks.csv0') == 'ada,1970-01-01T00:00:05Z,1.0,2.0,0.0\n'
+    home.chmod(0o700)
+
+
 def test_a_file_that_somebody_removed_is_begun_anew(store, tmp_path):
     store.keep([track(1)])
     for file in tmp_path.glob('data.sqlite*'):
@@ -219,7 +286,7 @@ def test_the_days_to_keep_come_from_the_environment(tmp_path, monkeypatch, capsy
 
 def test_readers_and_the_writer_do_not_wait_for_each_other(store, tmp_path):
     store.keep([track(second) for second in range(100_000)])
-    reader = store.read()
+    reader = store.connect()
     cursor = reader.execute('SELECT * FROM tracks')
     cursor.fetchone()                                   # a question in the middle of its answer
     store.keep([track(100_000)])
@@ -262,26 +329,49 @@ def test_no_answer_is_spooled_to_a_disk_that_is_nearly_full(tmp_path, monkeypatc
     app.store.close()
 
 
-def test_long_answers_wait_for_their_turn_and_the_threads_of_the_game_stay_free(tmp_path, monkeypatch):
+@pytest.fixture
+def every_answer_is_long(monkeypatch):
+    monkeypatch.setattr(data, 'QUICK_SECONDS', 0.0)
+
+
+LONG_QUESTIONS = ['tabledap/tracks.csv', 'tabledap/tracks.csv?&x>99', 'tabledap/tracks.csv?time&distinct()', 'griddap/bathymetry.nc']
+
+
+@pytest.mark.parametrize('question', LONG_QUESTIONS)
+def test_a_long_answer_waits_for_its_turn_and_a_quick_one_does_not(tmp_path, monkeypatch, every_answer_is_long, question):
+    """Long is what takes long: also a search that finds nothing, and the mean of many soundings."""
     app = data.make_app(store=data.Store(tmp_path, dawn))
-    app.store.keep([track(second) for second in range(60_000)])
+    app.store.keep([track(second) for second in range(60_000)], [track(second) for second in range(60_000)])
     say = talk(app)
-    with app.store.turn(time.monotonic()), app.store.turn(time.monotonic()):        # two are in the making
-        monkeypatch.setattr(data, 'MOST_SECONDS', 0.5)
-        assert say('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=503;')
-        assert say('/erddap/tabledap/tracks.csv?&time<1000').status == 200
-        monkeypatch.undo()
-        answers = []
-        waiting = [threading.Thread(target=lambda: answers.append(talk(app)('/erddap/tabledap/tracks.csv').status))
-                   for _ in range(data.LONG_WAITING)]
-        for thread in waiting:
-            thread.start()
-        poll(lambda: not app.store.admitted.acquire(blocking=False) or app.store.admitted.release())
-        assert say('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=503;')
+    for _ in range(data.LONG_AT_A_TIME):
+        app.store.making.acquire()
+    monkeypatch.setattr(data, 'MOST_SECONDS', 0.3)
+    assert say('/erddap/' + question).startswith('Error {\n    code=503;\n    message="Service Unavailable: Many others')
+    monkeypatch.setattr(data, 'QUICK_SECONDS', 60.0)
+    assert say('/erddap/tabledap/tracks.csv?&time<1000').status == 200
+    assert app.store.waiting_room._value == data.LONG_AT_A_TIME + data.LONG_WAITING      # nobody left a place taken
+    app.store.close()
+
+
+def test_a_few_wait_for_their_turn_and_the_threads_of_the_game_stay_free(tmp_path, every_answer_is_long):
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    app.store.keep([track(second) for second in range(20_000)])
+    for _ in range(data.LONG_AT_A_TIME):
+        app.store.waiting_room.acquire()
+        app.store.making.acquire()
+    answers = []
+    waiting = [threading.Thread(target=lambda: answers.append(talk(app)('/erddap/tabledap/tracks.csv').status))
+               for _ in range(data.LONG_WAITING)]
+    for thread in waiting:
+        thread.start()
+    poll(lambda: not app.store.waiting_room.acquire(blocking=False) or app.store.waiting_room.release())
+    assert talk(app)('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=503;')       # one too many
+    assert answers == []
+    app.store.waiting_room.release(data.LONG_AT_A_TIME)
+    app.store.making.release(data.LONG_AT_A_TIME)
     for thread in waiting:
         thread.join()
     assert answers == [200] * data.LONG_WAITING
-    assert say('/erddap/tabledap/tracks.csv').status == 200
     app.store.close()
 
 
@@ -317,7 +407,7 @@ def test_alone_it_serves_the_file_of_a_game_and_a_taken_port_is_one_sentence(tmp
             assert ask('/erddap/tabledap/tracks.csv0') == 'ada,1970-01-01T00:00:05Z,1.0,2.0,0.0\n'
             second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
             assert second.returncode == 1
-            assert f'Cannot listen on port {port}' in second.stderr
+            assert f'Port {port} cannot be used' in second.stderr
             assert 'Traceback' not in second.stderr
         finally:
             process.terminate()
