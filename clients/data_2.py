@@ -19,15 +19,18 @@ e = ERDDAP(server=SERVER, protocol='tabledap')
 e.dataset_id = DATASET
 e.variables = [WHO, 'time', EAST, NORTH]
 e.constraints = {'time>=': SINCE}
-table = e.to_pandas(response='csv', skiprows=[1])        # line 1 has the units
-print(f'{len(table)} places from {table["time"].min()} to {table["time"].max()}')
+table = e.to_pandas()
+who, time, east, north = table.columns                   # the same names with their units: 'x (km)'
+print(f'{len(table)} places from {table[time].min()} to {table[time].max()}')
 
+pyplot.style.use('petroff10')                            # ten colours that everybody can tell apart
 figure, axes = pyplot.subplots(figsize=(9, 6))
-for name, track in table.groupby(WHO):
-    jump = (track[EAST].diff().abs() > SEAM) | (track[NORTH].diff().abs() > SEAM)
-    track = track.mask(jump)                             # a gap in the line
-    axes.plot(track[EAST], track[NORTH], linewidth=1, label=name)
-axes.set(xlabel=EAST, ylabel=NORTH, title=f'{DATASET} since {SINCE}', aspect='equal')
-axes.legend(fontsize='small', loc='upper left', bbox_to_anchor=(1, 1))
-figure.savefig(PICTURE, bbox_inches='tight')
+for name, track in table.groupby(who):
+    colour = axes.plot([], label=name)[0].get_color()
+    jumps = (track[[east, north]].diff().abs() > SEAM).any(axis='columns')
+    for _, leg in track.groupby(jumps.cumsum()):         # with each jump a new line begins
+        axes.plot(leg[east], leg[north], color=colour, linewidth=1)
+axes.set(xlabel=east, ylabel=north, title=f'{DATASET} since {table[time].min()}', aspect='equal')
+axes.legend(title=who, loc='upper left', bbox_to_anchor=(1, 1))
+figure.savefig(PICTURE, bbox_inches='tight', dpi=140)
 print('drawn:', PICTURE)
