@@ -6,6 +6,7 @@ import collections
 import os
 import re
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import time
 import pandas
 import pytest
 import requests
-from conftest import ROOT, poll
+from conftest import ROOT, Server, poll
 from PIL import Image
 
 import data
@@ -53,7 +54,6 @@ def survey(server, name, lane, until, soundings):
 @pytest.fixture(scope='module')
 def surveyed(tmp_path_factory):
     """A real game in which ten bots have surveyed; the server, and what the bots were told."""
-    from conftest import Server
     server = Server('mocean', tmp_path_factory.mktemp('survey')).start()
     soundings = []
     until = time.monotonic() + SURVEY_S
@@ -147,6 +147,39 @@ def test_riding_along_the_data_keeps_its_own_form_of_refusal(surveyed):
         assert reply.status == status
     assert server.say('/erddap').headers['Cache-Control'] == 'no-store'
     assert server.say('/').status == server.say('/health').status == 200           # and the game keeps its own
+
+
+def test_data_alone_reads_the_same_file_while_the_game_runs(surveyed):
+    server, _ = surveyed
+    alone = Server('data', server.folder).start()
+    try:
+        for path in '/erddap/tabledap/soundings.csv', '/erddap/griddap/bathymetry.nc':
+            answers = [requests.get(each.url + path, timeout=10) for each in (server, alone)]
+            assert answers[0].status_code == 200
+            assert answers[0].content == answers[1].content
+    finally:
+        alone.stop()
+
+
+def test_kill_9_in_the_middle_loses_no_sounding_older_than_a_second(tmp_path):
+    server = Server('mocean', tmp_path).start()
+    id, told = ask(server, 'join', name='ada')['id'], []
+    while len(told) < 2 or told[-1][0] - told[0][0] < 4:
+        depth = ask(server, 'ping', id=id)['depth']
+        told.append((time.monotonic(), depth))
+        time.sleep(0.05)
+    server.kill()
+    killed = time.monotonic()
+    assert len([moment for moment, _ in told if moment < killed - 1.5]) > 20        # half a second to carry them over
+    db = sqlite3.connect(tmp_path / 'data.sqlite')
+    kept = [depth for depth, in db.execute('SELECT depth FROM soundings ORDER BY rowid')]
+    assert db.execute('PRAGMA integrity_check').fetchone() == ('ok',)
+    db.close()
+    assert kept == [depth for _, depth in told][:len(kept)]
+    assert len(kept) >= len([moment for moment, _ in told if moment < killed - 1.5])
+    server.start()
+    assert table(server, 'soundings')['depth (m)'].tolist()[:len(kept)] == kept
+    server.stop()
 
 
 # ---- docs/data.md
