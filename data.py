@@ -212,13 +212,13 @@ class Store:
         self.next_prune = 0.0
         self.making = threading.Semaphore(LONG_AT_A_TIME)
         self.waiting_room = threading.Semaphore(LONG_AT_A_TIME + LONG_WAITING)
-        self.waiting = {id: collections.deque(maxlen=WAITING_ROWS) for id in (TRACKS.id, SOUNDINGS.id)}
+        self.unwritten = {id: collections.deque(maxlen=WAITING_ROWS) for id in (TRACKS.id, SOUNDINGS.id)}
 
     def keep(self, tracks=(), soundings=()):
         """Write a second's rows in one transaction. tracks: (player, time, x, y, z), soundings: (..., x, y, depth)."""
         with self.lock:
-            self.waiting[TRACKS.id].extend(tracks)
-            self.waiting[SOUNDINGS.id].extend(soundings)
+            self.unwritten[TRACKS.id].extend(tracks)
+            self.unwritten[SOUNDINGS.id].extend(soundings)
             try:
                 self.write()
                 self.troubles.clear()
@@ -250,19 +250,19 @@ class Store:
         """One transaction: the new rows in, some old ones out."""
         db = self.open()
         with db:
-            for id, rows in self.waiting.items():
+            for id, rows in self.unwritten.items():
                 db.executemany(insert(DATASETS[id]), list(rows))
             if self.clock() >= self.next_prune:
                 self.prune(db)
         self.forget()
 
     def forget(self):
-        for queue in self.waiting.values():
+        for queue in self.unwritten.values():
             queue.clear()
 
     def prune(self, db):
         oldest = self.clock() - self.days * 86_400
-        for id in self.waiting:
+        for id in self.unwritten:
             db.execute(f'DELETE FROM {id} WHERE rowid IN '
                        f'(SELECT rowid FROM {id} WHERE time < ? ORDER BY time LIMIT {PRUNE_ROWS})', [oldest])
         self.next_prune = self.clock() + PRUNE_EVERY_SECONDS

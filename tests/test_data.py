@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.parse
+import xml.etree.ElementTree
 
 import pytest
 from conftest import ROOT
@@ -471,6 +472,50 @@ def test_the_info_table_has_every_variable_and_its_units(say):
         assert units == {v.name: v.units for v in (*dataset.axes, *dataset.variables) if v.units}
     assert ('dimension', 'y', '', 'double', 'nValues=40, evenlySpaced=true, averageSpacing=10.0') in [
         tuple(row) for row in csv.reader(say('/erddap/info/bathymetry/index.csv').splitlines())]
+
+
+def test_the_info_table_to_the_byte(say):
+    assert say('/erddap/info/soundings/index.csv') == '''\
+Row Type,Variable Name,Attribute Name,Data Type,Value
+attribute,NC_GLOBAL,cdm_data_type,String,Other
+attribute,NC_GLOBAL,institution,String,Mocean club
+attribute,NC_GLOBAL,summary,String,"Each depth of the sea floor that somebody of the club measured with a ping, as measured."
+attribute,NC_GLOBAL,title,String,Soundings of the sea floor
+variable,player,,String,
+attribute,player,long_name,String,Player
+variable,time,,double,
+attribute,time,axis,String,T
+attribute,time,long_name,String,Time
+attribute,time,standard_name,String,time
+attribute,time,time_origin,String,01-JAN-1970 00:00:00
+attribute,time,units,String,seconds since 1970-01-01T00:00:00Z
+variable,x,,double,
+attribute,x,axis,String,X
+attribute,x,long_name,String,Distance to the east
+attribute,x,units,String,km
+variable,y,,double,
+attribute,y,axis,String,Y
+attribute,y,long_name,String,Distance to the north
+attribute,y,units,String,km
+variable,depth,,double,
+attribute,depth,long_name,String,Depth of the sea floor
+attribute,depth,positive,String,down
+attribute,depth,standard_name,String,sea_floor_depth_below_sea_surface
+attribute,depth,units,String,m
+'''
+
+
+def test_the_ncml_names_dimensions_and_their_ranges(say):
+    reply = say('/erddap/griddap/bathymetry.ncml')
+    assert reply.headers['Content-Type'] == 'application/xml'
+    space = '{https://www.unidata.ucar.edu/namespaces/netcdf/ncml-2.2}'
+    root = xml.etree.ElementTree.fromstring(reply)
+    assert root.tag == space + 'netcdf'
+    assert [each.attrib for each in root.findall(space + 'dimension')] == [{'name': 'y', 'length': '40'}, {'name': 'x', 'length': '60'}]
+    variables = {each.get('name'): each for each in root.findall(space + 'variable')}
+    assert {name: each.get('shape') for name, each in variables.items()} == {'y': 'y', 'x': 'x', 'depth': 'y x'}
+    ranges = {name: each.find(f'{space}attribute[@name="actual_range"]') for name, each in variables.items()}
+    assert (ranges['y'].get('value'), ranges['x'].get('value'), ranges['depth']) == ('5.0 395.0', '5.0 595.0', None)
 
 
 def test_an_address_in_an_answer_is_the_one_the_asker_used(server):

@@ -411,6 +411,7 @@ def test_alone_it_serves_the_file_of_a_game_and_a_taken_port_is_one_sentence(tmp
             assert 'Traceback' not in second.stderr
         finally:
             process.terminate()
+    assert poll(lambda: not ask('/'))           # the child of Bottle's reloader goes with its parent
 
 
 def test_the_title_page_is_the_table_of_contents():
