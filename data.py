@@ -44,6 +44,7 @@ import urllib.parse
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from wsgiref.simple_server import WSGIServer
 
 from bottle import Bottle, HTTPResponse, request, run
@@ -328,7 +329,7 @@ class Store:
 
 
 class Reading:
-    """A connection that can only read, for one answer. An answer that takes long waits for its turn, and not for ever."""
+    """A connection that can only read, for one answer. If that takes long, it waits for its turn, and not for ever."""
 
     def __init__(self, store):
         self.store, self.begun = store, time.monotonic()
@@ -788,7 +789,7 @@ FORMATS = {                         # file type: (media type, writer)
 
 def write_ncml():
     """What erddapy reads before it asks for a grid: dimensions, variables and their attributes, in XML."""
-    dimensions = ''.join(f'  <dimension name="{axis}" length="{len(middles)}" />\n' for axis, middles in MIDDLES.items())
+    dimensions = ''.join(f'  <dimension name="{axis}" length="{len(places)}" />\n' for axis, places in MIDDLES.items())
     variables = ''.join(ncml_variable(variable) for variable in (*BATHYMETRY.axes, DEPTH))
     return ('<?xml version="1.0" encoding="UTF-8"?>\n'
             '<netcdf xmlns="https://www.unidata.ucar.edu/namespaces/netcdf/ncml-2.2">\n'
@@ -879,11 +880,10 @@ def make_app(folder=None, store=None):
     app.install(answer_in_our_form)
     for path in ('/erddap', '/erddap/', '/erddap/index.html'):
         app.route(path, callback=on_front_page)
-    app.route('/erddap/info/<file>', callback=lambda file: on_list(file, DATASETS.values(), store))
-    app.route('/erddap/info/<id>/<file>', callback=lambda id, file: on_info(id, file, store))
-    app.route('/erddap/search/<file>', callback=lambda file: on_search(file, store))
-    app.route('/erddap/tabledap/<file>', callback=lambda file: on_tabledap(file, store))
-    app.route('/erddap/griddap/<file>', callback=lambda file: on_griddap(file, store))
+    app.route('/erddap/info/<file>', callback=partial(on_list, store, DATASETS.values()))
+    app.route('/erddap/info/<id>/<file>', callback=partial(on_info, store))
+    app.route('/erddap/search/<file>', callback=partial(on_search, store))
+    app.route('/erddap/<protocol:re:tabledap|griddap>/<file>', callback=partial(on_dataset, store))
     app.route('/erddap/<rest:path>', method='ANY', callback=on_anything_else)
     for path in ('/erddap', '/erddap/'):
         app.route(path, method='ANY', callback=on_anything_else)
@@ -945,43 +945,35 @@ def on_front_page():
                    'ERDDAP, the data server of many ocean institutes.</p>\n')
 
 
-def on_tabledap(file, store):
+def on_dataset(store, protocol, file):
+    """What the question asks of a table or a grid, in the format that the file type names."""
     id, kind = split_file(file)
     if id == 'index':
-        return on_list(file, [dataset for dataset in DATASETS.values() if dataset.protocol == 'tabledap'], store)
-    dataset = find_dataset(id, 'tabledap')
+        return on_list(store, [dataset for dataset in DATASETS.values() if dataset.protocol == protocol], file)
+    dataset, question = find_dataset(id, protocol), request.query_string
     if not kind:
-        return redirect_to_html('tabledap', id)
-    writer = find_format(kind)
-    return reply(writer, tabledap(store, dataset, request.query_string, kind in ('html', 'htmlTable')), store)
-
-
-def on_griddap(file, store):
-    id, kind = split_file(file)
-    if id == 'index':
-        return on_list(file, [BATHYMETRY], store)
-    find_dataset(id, 'griddap')
-    if not kind:
-        return redirect_to_html('griddap', id)
-    if kind == 'ncml':
+        return redirect_to_html(protocol, id)
+    if dataset is BATHYMETRY and kind == 'ncml':
         return send('application/xml', write_ncml())
-    if kind == 'nc':
-        return send('application/x-netcdf', write_nc(griddap(store, request.query_string)))
-    writer = find_format(kind)
-    return reply(writer, Table([*BATHYMETRY.axes, DEPTH], [griddap(store, request.query_string)]), store)
+    if dataset is BATHYMETRY and kind == 'nc':
+        return send('application/x-netcdf', write_nc(griddap(store, question)))
+    format = find_format(kind)
+    if dataset is BATHYMETRY:
+        return reply(store, format, Table([*BATHYMETRY.axes, DEPTH], [griddap(store, question)]))
+    return reply(store, format, tabledap(store, dataset, question, kind in ('html', 'htmlTable')))
 
 
-def on_list(file, datasets, store):
+def on_list(store, datasets, file):
     """The datasets: index.csv, index.json, index.html."""
-    return reply(find_index_format(file), list_table(datasets), store)
+    return reply(store, find_index_format(file), list_table(datasets))
 
 
-def on_info(id, file, store):
+def on_info(store, id, file):
     """The variables and attributes of one dataset."""
-    return reply(find_index_format(file), info_table(find_dataset(id)), store)
+    return reply(store, find_index_format(file), info_table(find_dataset(id)))
 
 
-def on_search(file, store):
+def on_search(store, file):
     """index: all the words, in any order; advanced: with more fields, of which only the protocol matters here."""
     asked = dict(part.partition('=')[::2] for part in read_parts(request.query_string))
     words = asked.get('searchFor', '')
@@ -991,7 +983,7 @@ def on_search(file, store):
     if not found:
         raise Refusal(404, 'Resource not found: Your query produced no matching results. '
                            'Check the spelling of the word(s) you searched for.')
-    return reply(find_index_format(file, ('index', 'advanced')), list_table(found), store)
+    return reply(store, find_index_format(file, ('index', 'advanced')), list_table(found))
 
 
 def matches(dataset, words):
@@ -1079,7 +1071,7 @@ def server_address():
     return f'{"https" if secure else "http"}://{host}'
 
 
-def reply(format, table, store):
+def reply(store, format, table):
     """The whole answer is made before the first byte leaves: an error can still be told, and a slow reader
     holds up nobody, for uWSGI hands him the finished file on the side (--offload-threads)."""
     media_type, write = format
