@@ -32,6 +32,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import socketserver
 import sqlite3
 import struct
@@ -813,7 +814,7 @@ def ncml_attributes(attributes, indent=''):
 
 def write_nc(rows):
     """A NetCDF-3 classic file: a header that says where each variable begins, then the numbers, big end first."""
-    y, x, depth = zip(*rows, strict=True)
+    y, x, depth = zip(*rows, strict=True)       # each y with each x: the axes are what there is of each
     values = [sorted(set(y)), sorted(set(x)), [math.nan if each is None else each for each in depth]]
     blanks = nc_header(values, [0, 0, 0])
     begins = itertools.accumulate((8 * len(each) for each in values), initial=len(blanks))
@@ -884,18 +885,19 @@ def make_app(folder=None, store=None):
     app.route('/erddap/info/<id>/<file>', callback=partial(on_info, store))
     app.route('/erddap/search/<file>', callback=partial(on_search, store))
     app.route('/erddap/<protocol:re:tabledap|griddap>/<file>', callback=partial(on_dataset, store))
-    app.route('/erddap/<rest:path>', method='ANY', callback=on_anything_else)
-    for path in ('/erddap', '/erddap/'):
+    for path in ('/erddap', f'/erddap/{ANYTHING}'):
         app.route(path, method='ANY', callback=on_anything_else)
     return app
+
+
+ANYTHING = '<rest:re:(?s:.*)>'      # nothing, and line breaks, too
 
 
 def make_lone_app(folder=None):
     """The same, with a first page at / and our form for every error: for `python data.py`."""
     app = make_app(folder)
     app.route('/', callback=on_front_page)
-    for path in ('/', '/<rest:path>'):
-        app.route(path, method='ANY', callback=on_anything_else)
+    app.route(f'/{ANYTHING}', method='ANY', callback=on_anything_else)
     return app
 
 
@@ -909,7 +911,7 @@ def answer_in_our_form(callback):
         except Refusal as refusal:
             return error_reply(refusal.status, refusal.words)
         except Exception:
-            log(f'unexpected, at {request.path} ? {request.query_string}\n{traceback.format_exc()}')
+            log(f'unexpected, at {request.path!r} ? {request.query_string!r}\n{traceback.format_exc()}')
             return error_reply(500, 'Internal Server Error: The server made a mistake; its log says which.')
     return answer
 
@@ -1122,17 +1124,28 @@ class Threads(socketserver.ThreadingMixIn, WSGIServer):
     allow_reuse_address = os.name != 'nt'       # on Windows it would let two servers share a port
     request_queue_size = 100
 
+    def __init__(self, address, handler):
+        if socket.has_dualstack_ipv6():         # on Windows localhost means IPv6 first, and giving it up takes a while
+            self.address_family, address = socket.AF_INET6, ('::', address[1])
+        super().__init__(address, handler)
+
     def server_bind(self):
-        port = self.server_address[1]
+        self.server_name, self.server_port = 'localhost', self.server_address[1]
         try:
-            super().server_bind()
+            with socket.socket() as probe:      # macOS lets one server have IPv4, and another one IPv6 on the same port
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, self.allow_reuse_address)
+                probe.bind(('0.0.0.0', self.server_port))
+            if self.address_family == socket.AF_INET6:
+                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, False)
+            socketserver.TCPServer.server_bind(self)        # HTTPServer's would look up a name in the network first
         except (OSError, OverflowError) as error:
-            sys.exit(f'Port {port} cannot be used ({error}): is a game running already? It serves this data too. '
-                     'For a port beside it, set the environment variable PORT')
-        log(f'open http://localhost:{port}/ in a browser; Ctrl-C ends it')
+            sys.exit(f'Port {self.server_port} cannot be used ({error}): is a game running already? It serves this data, '
+                     'too. For another port, set the environment variable PORT')
+        self.setup_environ()
+        log(f'open http://localhost:{self.server_port}/ in a browser; Ctrl-C ends it')
 
 
-def leave_with_parent():
+def end_with_parent():
     """Bottle's reloader runs the server in a child process; it must not outlive its parent and keep the port."""
     parent = os.getppid()
     while os.getppid() == parent:
@@ -1144,5 +1157,5 @@ application = wsgi(make_lone_app())
 
 if __name__ == '__main__':
     if os.environ.get('BOTTLE_CHILD'):
-        threading.Thread(target=leave_with_parent, daemon=True).start()
+        threading.Thread(target=end_with_parent, daemon=True).start()
     run(app=application, host='0.0.0.0', port=PORT, reloader=True, quiet=True, server_class=Threads)

@@ -332,7 +332,9 @@ def test_every_refusal_says_what_is_wrong_in_the_same_form(say, way):
 
 
 def test_other_methods_and_other_places_are_refused_in_the_same_form(say):
-    for path in ('/erddap', '/erddap/tabledap/tracks.csv'):
+    for path in ('/erddap/a%0Ab', '/erddap/tabledap/a%0Ab/c', '/erddap//', '/erddap/%00', '/erddap/tabledap/%22/'):
+        assert say(path).startswith('Error {\n    code=404;\n    message="Not Found: There is nothing at /erddap/'), path
+    for path in ('/erddap', '/erddap/', '/erddap/tabledap/tracks.csv'):
         reply = say(path, method='POST')
         assert reply == error(405, 'Method Not Allowed: Everything here is asked for with GET, not POST.')
         assert reply.status == 405
@@ -536,7 +538,10 @@ def test_the_first_page_leads_on_and_every_example_on_it_works(say, rows):
 
 def test_alone_the_root_is_the_first_page(server):
     assert 'tracks' in server.say('/')
-    assert server.say('/nowhere') == error(404, 'Not Found: There is nothing at /nowhere; /erddap/index.html lists what there is.')
+    for path in '/nowhere', '/no/where', '/erddapp':
+        assert server.say(path) == error(404, f'Not Found: There is nothing at {path}; /erddap/index.html lists what there is.')
+    assert server.say('/a%0Ab').startswith('Error {\n    code=404;')
+    assert server.say('/', method='POST').startswith('Error {\n    code=405;')
 
 
 def test_before_the_first_measurement_there_are_no_rows(say, tmp_path):
