@@ -101,10 +101,14 @@ def test_a_full_disk_is_said_once_and_its_rows_come_later(small_disk, capsys):
         said = capsys.readouterr().err.splitlines()
         assert [line for line in said if 'The game goes on' in line]
         assert len(said) <= 3
+        say = talk(data.make_app(store=store))
+        assert say('/erddap/tabledap/tracks.csv0') == 'ada,1970-01-01T00:00:00Z,1.0,2.0,0.0\n'      # reading goes on
         ballast.write_bytes(b'')
         store.keep([track(200)])
         assert 'data.sqlite is being written again' in capsys.readouterr().err
         assert len(rows(small_disk)) == 1 + 199 * 30 + 1
+        assert say('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=503;\n    message="Service Unavailable: The disk')
+        assert say('/erddap/tabledap/tracks.csv?&time<9').status == 200
 
 
 def test_what_waits_for_the_disk_is_bounded(tmp_path, monkeypatch, capsys):
