@@ -2,7 +2,7 @@
 
     python mocean.py              then open http://localhost:8080/ in a browser
 
-THE WORLD   x grows to the east, 0 to 600; y grows to the north, 0 to 400; both wrap around, so the ocean has no
+THE WORLD   x grows to the east, 0 to 599; y grows to the north, 0 to 399; both wrap around, so the ocean has no
             edge. One cell is one kilometre. z is the depth in metres: 0 at the surface, growing downward.
 
 THE PICTURE How a request travels down this file, and where to look for what:
@@ -78,7 +78,7 @@ SAVED_S = 1.0                            # a boat at rest saves up at most this 
 PATIENCE_S = 0.050                       # a call this much too early waits; an earlier one is refused
 ACCEL_CELLS_PER_S = 2                    # what one `w` or `s` changes
 TURN_RADIANS = math.pi / 8               # what one `a` or `d` changes
-SAIL_S = 600                             # a boat that nobody speaks to drops its sails after this time
+SAIL_S = 60                              # a boat that nobody speaks to drops its sails after this time
 
 FLOOR_M, TRENCH_M, SUMMIT_M = 30, 50, 5  # depth of the plain, of the trench, and of the highest summit
 DIVE_M = 5                               # one `dive`
@@ -225,9 +225,8 @@ class Ocean:
         self.last = ''            # the last call that changed something, as the log would say it
         self.keys = {}            # id -> key of the boat (its name in lower case)
         self.sailing = set()      # keys of the boats under sail
-        self.where = {}           # (column, row) -> keys of the boats that were in that square when last looked
+        self.where = {}           # (column, row) -> keys of the other boats in that square
         self.berths = {}          # key -> (column, row): the same, the other way round
-        self.swept = 0.0          # when the sailing boats were last put into their squares
         self.floor = None         # the sea floor, as soon as there is a planet
 
 
@@ -245,9 +244,10 @@ class Turn:
 
     def put(self, table, key, **fields):
         """Shall be: a new record, written whole, or a record with these fields changed."""
-        if key not in getattr(self.ocean, table):
+        rows = self.change.setdefault(table, {})
+        if key not in rows and key not in getattr(self.ocean, table):
             fields = vars(TABLES[table](**fields))
-        self.change.setdefault(table, {})[key] = fields
+        rows[key] = {**rows[key], **fields} if rows.get(key) else fields
 
     def drop(self, table, key):
         """Shall be gone."""
@@ -256,8 +256,7 @@ class Turn:
     def steer(self, **fields):
         """Shall be: the boat with these fields changed."""
         self.boat = self.boat.but(**fields)
-        boats = self.change.setdefault('boats', {})
-        boats[self.key] = {**boats[self.key], **fields} if self.key in boats else fields
+        self.put('boats', self.key, **fields)
 
     def news(self, text):
         """Shall be known to all; the oldest news make room."""
@@ -323,7 +322,8 @@ def sector_key(x, y):
 
 def velocity(boat):
     """Cells a second eastward and northward."""
-    return boat.speed * math.cos(boat.heading), boat.speed * math.sin(boat.heading)
+    vx, vy = boat.speed * math.cos(boat.heading), boat.speed * math.sin(boat.heading)
+    return round(vx, 9), round(vy, 9)     # due south is due south, and cos(3 / 2 * pi) is not quite 0
 
 
 def place(boat, now):
@@ -335,12 +335,12 @@ def place(boat, now):
     return wrap(boat.x + vx * seconds, WIDTH_CELLS), wrap(boat.y + vy * seconds, HEIGHT_CELLS)
 
 
-def tidy(number):
-    """A number as people write it: two decimals at the most, none where there are none."""
+def tidy(number, size=math.inf):
+    """A number as people write it: two decimals at the most, none where there are none, and never up to the size."""
     if number.__class__ is int:
         return number
     rounded = round(number, 2)
-    return int(rounded) if rounded == int(rounded) else rounded
+    return 0 if rounded >= size else int(rounded) if rounded == int(rounded) else rounded
 
 
 # --- SEAFLOOR --------------------------------------------------------------------------------------------------------
@@ -483,7 +483,7 @@ def choose(text, words, works):
     by_plain = {word.casefold(): word for word in words}
     if plain in by_plain:
         return by_plain[plain]
-    close = difflib.get_close_matches(plain, by_plain, 1, 0.5)
+    close = difflib.get_close_matches(plain, by_plain, 1, 0.6)
     if close:
         raise Fault(f'did you mean {by_plain[close[0]]}?', by_plain[close[0]])
     raise Fault(works)
@@ -536,12 +536,15 @@ def read_seconds(text):
 read_seconds.schema = {'type': 'number', 'minimum': 0}
 
 
+NAME_KINDS = ('Lu', 'Ll', 'Lt', 'Lm', 'Lo', 'Nd', 'Mn', 'Mc', 'Me')         # letters, digits, marks
+INVISIBLE = re.compile('[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]')
+
+
 def read_name(text):
-    """1 to 20 letters or digits of any script; marks may follow a letter."""
+    """1 to 20 letters or digits of any script. A letter may have marks, three at the most; none may be invisible."""
     name = unicodedata.normalize('NFKC', text.strip())
-    kept = ''.join(letter for letter in name if unicodedata.category(letter)[0] in 'LM'
-                   or unicodedata.category(letter) == 'Nd')
-    kept = kept.lstrip(''.join(letter for letter in kept if unicodedata.category(letter)[0] == 'M'))
+    kept = ''.join(letter for letter in INVISIBLE.sub('', name) if unicodedata.category(letter) in NAME_KINDS)
+    kept = re.sub(r'^(\W+)|(?<=\W\W\W)\W+', '', kept)          # of what is kept, only marks are \W
     if name != kept or not 1 <= len(name) <= 20 or key_of(name) == 'all':
         raise Fault('a name is 1 to 20 letters or digits, and not "all"',
                     kept[:20] if kept and key_of(kept) != 'all' else None)
@@ -561,7 +564,7 @@ def read_text(longest):
         if not 1 <= len(line) <= longest:
             raise Fault(f'it is a text of 1 to {longest} characters', line[:longest] or None)
         return line
-    read.schema = {'type': 'string', 'maxLength': longest}
+    read.schema = {'type': 'string', 'minLength': 1, 'maxLength': longest}
     return read
 
 
@@ -669,12 +672,12 @@ def brief(text, most=200):
 
 
 def tell_place(boat):
-    return {'x': tidy(boat.x), 'y': tidy(boat.y), 'z': tidy(boat.z)}
+    return {'x': tidy(boat.x, WIDTH_CELLS), 'y': tidy(boat.y, HEIGHT_CELLS), 'z': tidy(boat.z)}
 
 
 def tell_velocity(boat):
     vx, vy = velocity(boat)
-    return {'vx': tidy(vx), 'vy': tidy(vy), 'heading': round(boat.heading, 4)}
+    return {'vx': tidy(vx), 'vy': tidy(vy), 'heading': round(boat.heading, 4) % 6.2832}
 
 
 def tell_time(seconds):
@@ -694,30 +697,27 @@ def tell_ranks(ocean):
 
 RINGS = [[(c, r) for c in range(-ring, ring + 1) for r in range(-ring, ring + 1) if max(abs(c), abs(r)) == ring]
          for ring in range(BINOCULARS_CELLS // SQUARE_CELLS + 2)]
-SWEEP_S = 0.1                                         # a sailing boat is put into its square this often, when asked
-SWEEP_CELLS = math.ceil(SWEEP_S * HULL_CELLS_PER_S)
 
 
 def rings_of_boats(turn, cells):
     """Ring by ring of squares, outward: the other boats there, as (square of the distance, key), and how many cells
-    from the caller nobody has been missed by now."""
-    ocean, now, me, x, y = turn.ocean, turn.now, turn.key, turn.boat.x, turn.boat.y
+    from the caller nobody has been missed by now. Those under sail are in no square: all of them come first."""
+    ocean, me, x, y = turn.ocean, turn.key, turn.boat.x, turn.boat.y
     half_width, half_height = WIDTH_CELLS // 2, HEIGHT_CELLS // 2
     across, up = WIDTH_CELLS // SQUARE_CELLS, HEIGHT_CELLS // SQUARE_CELLS
     column, row = square(x, y)
-    slack = SWEEP_CELLS if ocean.sailing else 0       # a boat under sail may be so far out of its square
     edge = min(x % SQUARE_CELLS, -x % SQUARE_CELLS, y % SQUARE_CELLS, -y % SQUARE_CELLS)
-    for ring in range(math.ceil((cells + slack - edge) / SQUARE_CELLS) + 1):
+    yield [(distance(x, y, *place(ocean.boats[key], turn.now)) ** 2, key) for key in ocean.sailing if key != me], 0
+    for ring in range(math.ceil((cells - edge) / SQUARE_CELLS) + 1):
         found = []
         for c, r in RINGS[ring]:
             for key in ocean.where.get(((column + c) % across, (row + r) % up), ()):
                 boat = ocean.boats[key]
-                there_x, there_y = place(boat, now) if boat.speed else (boat.x, boat.y)
-                east = (there_x - x + half_width) % WIDTH_CELLS - half_width      # gap, written out: this is the
-                north = (there_y - y + half_height) % HEIGHT_CELLS - half_height  # busiest place of the game
+                east = (boat.x - x + half_width) % WIDTH_CELLS - half_width         # gap, written out: this is the
+                north = (boat.y - y + half_height) % HEIGHT_CELLS - half_height     # busiest place of the game
                 if key != me:
                     found.append((east * east + north * north, key))
-        yield found, max(ring * SQUARE_CELLS + edge - slack, 0)
+        yield found, ring * SQUARE_CELLS + edge
 
 
 def near_boats(turn, cells):
@@ -747,13 +747,13 @@ def near_things(turn, cells):
 
 def tell_near(turn, cells):
     """What lies or swims within so many cells of the boat, nearest first."""
-    return [{'kind': kind, 'name': name, 'x': tidy(x), 'y': tidy(y), 'z': tidy(z), 'distance': tidy(away)}
+    return [{'kind': kind, 'name': name, 'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS), 'z': tidy(z), 'distance': tidy(away)}
             for away, kind, name, x, y, z in sorted((*near_things(turn, cells), *near_boats(turn, cells)))]
 
 
 def anything_near(turn, cells):
-    """True if a thing or another boat is within so many cells."""
-    return any(near_things(turn, cells)) or any(
+    """True if another boat, a whale, or a treasure that one does not have is within so many cells."""
+    return any(name not in turn.boat.items for _, _, name, *_ in near_things(turn, cells)) or any(
         square <= cells * cells for boats, _ in rings_of_boats(turn, cells) for square, _ in boats)
 
 
@@ -780,14 +780,14 @@ def tell_chart(turn, since):
 def chart_boat(boat, now, traffic):
     x, y = place(boat, now)
     boat = boat if now - boat.at < SAIL_S else boat.but(speed=0)
-    return {'name': boat.name, 'x': tidy(x), 'y': tidy(y), 'z': tidy(boat.z), **tell_velocity(boat),
+    return {'name': boat.name, 'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS), 'z': tidy(boat.z), **tell_velocity(boat),
             'score': boat.score, 'badges': boat.badges, 'riding': boat.riding if now < boat.ride_until else '',
             'idle_s': round(now - max(boat.at, traffic.last if traffic else 0), 1)}
 
 
 def chart_whale(ocean, name, whale, now):
     (x, y), rider = whale_place(ocean, whale, now), ridden(ocean, whale, now)
-    return {'name': name, 'x': tidy(x), 'y': tidy(y), 'vx': 0 if rider else whale.vx, 'vy': 0 if rider else whale.vy,
+    return {'name': name, 'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS), 'vx': 0 if rider else whale.vx, 'vy': 0 if rider else whale.vy,
             'rider': rider.name if rider else ''}
 
 
@@ -806,7 +806,8 @@ def as_json(facts, many):
 
 # --- RULES -----------------------------------------------------------------------------------------------------------
 # A rule takes a turn and values, writes on the turn what shall change, and returns the facts to tell, or raises a
-# Refusal. It never alters the ocean, and never asks for the time or for chance except through its turn.
+# Refusal. It never alters the ocean, and never asks for the time or for chance except through its turn. What it has
+# written before it refuses will happen: the way made under sail, the sails taken down. So it asks first, then writes.
 
 def arrive(turn):
     """Before any rule: the sails have carried the boat to where it is now, and a ride on a whale may be over."""
@@ -959,7 +960,9 @@ def rule_name(turn):
 
 def rule_move(turn, heading, steps):
     if turn.boat.speed or turn.boat.x % 1 or turn.boat.y % 1:     # oars: the sails come down, on a whole cell
-        turn.steer(speed=0, x=round(turn.boat.x) % WIDTH_CELLS, y=round(turn.boat.y) % HEIGHT_CELLS)
+        x, y = round(turn.boat.x), round(turn.boat.y)
+        turn.steer(speed=0, x=x % WIDTH_CELLS, y=y % HEIGHT_CELLS,
+                   wrapped=turn.boat.wrapped or x == WIDTH_CELLS or y == HEIGHT_CELLS)
     most = int(speed_limit(turn.boat, turn.now) * SAVED_S)
     if steps > most:
         raise Refusal(f'steps was {steps}; your boat goes at most {most} cells a second now', fix={'steps': str(most)})
@@ -1019,9 +1022,9 @@ def rule_dive(turn, ctrl, direction):
     boat, down = turn.boat, 'down' in ways
     floor = min(turn.ocean.floor(boat.x, boat.y), deepest(boat))
     z = min(boat.z + DIVE_M, floor) if down else max(boat.z - DIVE_M, 0)
+    turn.steer(z=z, paid=pay(turn, 1), at=turn.now)
     if boat.riding and z:
         dismount(turn)
-    turn.steer(z=z, paid=pay(turn, 1), at=turn.now)
     turn.steer(speed=min(boat.speed, speed_limit(turn.boat, turn.now)))
     turn.story = f'{boat.name} is at {tidy(z)} m'
     return tell_place(turn.boat)
@@ -1205,10 +1208,11 @@ def recipient(ocean, name):
     """The key of the player to whom a letter goes."""
     key = key_of(name)
     if key not in ocean.boats:
-        close = difflib.get_close_matches(key, ocean.boats, 1, 0.5)
-        meant = ocean.boats[close[0]].name if close else 'all'
-        raise Refusal(f'nobody here is called {name}' + (f'; did you mean {meant}?' if close else ''),
-                      status=404, fix={'name': meant})
+        close = difflib.get_close_matches(key, [other for other in ocean.boats if other[0] == key[0]], 1, 0.5)
+        if close:
+            meant = ocean.boats[close[0]].name
+            raise Refusal(f'nobody here is called {name}; did you mean {meant}?', status=404, fix={'name': meant})
+        raise Refusal(f'nobody here is called {name}; who tells the names', 'who', 404)
     if len(letters(ocean, key)) >= LETTERS_KEPT:
         raise Refusal(f'the letter box of {ocean.boats[key].name} is full: {LETTERS_KEPT} letters wait to be read',
                       'who', 409)
@@ -1279,12 +1283,12 @@ def note_boat(ocean, key, old, new):
         del ocean.keys[old.id]
     if new and not (old and new.id == old.id):
         ocean.keys[new.id] = key
-    here = square(new.x, new.y) if new else None
+    here = square(new.x, new.y) if new and not new.speed else None
     if ocean.berths.get(key) != here:
         put_boat(ocean, key, here)
     if new and new.speed:
         ocean.sailing.add(key)
-    elif old and old.speed:
+    else:
         ocean.sailing.discard(key)
 
 
@@ -1298,21 +1302,13 @@ def put_boat(ocean, key, here):
         ocean.where.setdefault(here, set()).add(key)
 
 
-def sweep(ocean, now):
-    """Put the boats under sail into the squares in which they are by now."""
-    if ocean.sailing and not 0 <= now - ocean.swept < SWEEP_S:
-        ocean.swept = now
-        for key in ocean.sailing:
-            here = square(*place(ocean.boats[key], now))
-            if ocean.berths[key] != here:
-                put_boat(ocean, key, here)
-
-
 def change_of(document):
-    """The change in a document read from JSON: its tables. Lists become tuples, since records never change."""
+    """The change in a document read from JSON: its tables, and of them the fields that there are (an older or a newer
+    program may have had others). Lists become tuples, since records never change."""
     return {table: {key: fields and {name: tuple(value) if isinstance(value, list) else value
-                                     for name, value in fields.items()} for key, fields in document[table].items()}
-            for table in TABLES if table in document}
+                                     for name, value in fields.items() if name in record.__dataclass_fields__}
+                    for key, fields in document[table].items()}
+            for table, record in TABLES.items() if table in document}
 
 
 def document_of(ocean):
@@ -1335,7 +1331,7 @@ except TypeError:                # Windows
         return os.write(fd, data)
 
 
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)     # what bytes that are no JSON raise
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)   # what bad bytes raise
 
 
 def log(text):
@@ -1363,9 +1359,10 @@ class Journal:
             if path.exists() and self.load_state(ocean, path):
                 break
             ocean = Ocean()
+        since = ocean.number      # not the number of the line before: a damaged one must not hide those after it
         for path in (self.last_path, self.path):
             if path.exists():
-                self.load_lines(ocean, path)
+                self.load_lines(ocean, path, since)
         self.open()
         return ocean
 
@@ -1383,14 +1380,14 @@ class Journal:
             log(f'{path.name} cannot be read ({error}): it is now called {aside.name}')
             return False
 
-    def load_lines(self, ocean, path):
+    def load_lines(self, ocean, path, since):
         """Let the lines of a journal happen again, in order."""
         lines = path.read_bytes().split(b'\n')
         torn, garbage = lines.pop(), 0
         for line in lines:
             try:
                 patch = json.loads(line)
-                if patch['number'] > ocean.number:
+                if patch['number'] > since:
                     merge(ocean, change_of(patch))
                     ocean.number, ocean.last = patch['number'], str(patch['last'])
             except UNREADABLE:
@@ -1516,11 +1513,23 @@ class Traffic:
         self.seen = set()         # names of the treasures and whales that the last `look` showed
 
 
+class Clock:
+    """Seconds since 1970 that never run backward: where the computer's clock is set back, they go on from where they were."""
+
+    def __init__(self):
+        self.now, self.ticks = 0.0, time.monotonic()
+
+    def __call__(self):
+        ticks = time.monotonic()
+        self.now, self.ticks = max(time.time(), self.now + ticks - self.ticks), ticks
+        return self.now
+
+
 class Sea:
     """The running game: one ocean, its journal, its clock and dice, and one lock."""
 
-    def __init__(self, folder, clock=time.time, dice=None):
-        self.folder, self.clock, self.dice = folder, clock, dice or random.SystemRandom()
+    def __init__(self, folder, clock=None, dice=None):
+        self.folder, self.clock, self.dice = folder, clock or Clock(), dice or random.SystemRandom()
         self.lock, self.tending = threading.RLock(), threading.Lock()
         self.process = None       # the process in which the sea is open
         self.closing = threading.Event()
@@ -1539,8 +1548,10 @@ class Sea:
             self.journal = Journal(self.folder)
             try:
                 self.ocean = self.journal.load()
+                if isinstance(self.clock, Clock):
+                    self.clock.now = newest(self.ocean)
                 begin_run(self)
-            except OSError:
+            except BaseException:
                 self.journal.close()      # else this very process would stand in its own way
                 raise
             self.process = os.getpid()
@@ -1561,6 +1572,11 @@ class Sea:
                     self.store.close()
 
 
+def newest(ocean):
+    """The latest moment that the ocean remembers, in seconds since 1970."""
+    return max((row.at for table in (ocean.boats, ocean.news) for row in table.values()), default=0.0)
+
+
 def play(sea, route, values):
     """One turn: the rule decides -> the journal is written -> merge lets it happen. Returns the facts to tell."""
     number, id = values.pop('n', None), values.pop('id') if route.mine else None
@@ -1569,16 +1585,16 @@ def play(sea, route, values):
         stored = number and stored_reply(turn, route, number)
         if stored:
             return json.loads(stored.facts)
-        facts = decide(turn, route, values)
+        try:
+            facts = decide(turn, route, values)
+        except Refusal:
+            commit(sea, route, turn)
+            raise
         if route.mine and turn.change.get('boats', {}).get(turn.key, True):      # not for one that quits
             award(turn, route, facts)
             if number:
                 keep_reply(turn, route, number, facts)
-        if turn.change and write_down(sea, route, turn):
-            merge(sea.ocean, turn.change)
-            tell_store(sea, turn)
-            if turn.key and turn.key not in sea.ocean.boats:
-                sea.calls.pop(turn.key, None)      # who comes next under this name starts anew
+        commit(sea, route, turn)
     if turn.story and (LOG_MOVES or route.loud):
         log(masked(sea.ocean, turn.story))
     if turn.now - sea.tended > 5:      # no thread tends the sea: uWSGI without --enable-threads
@@ -1588,16 +1604,21 @@ def play(sea, route, values):
     return facts
 
 
-def write_down(sea, route, turn):
-    """True once the change is in the journal. Where the disk refuses, who only looks is answered all the same, and
-    what would have come with it (a whale seen, a badge, the way that the sails have made) waits for the next call."""
+def commit(sea, route, turn):
+    """Write the change into the journal, then let it happen. Where the disk refuses, who only looks is answered all the
+    same; what would have come with it (a whale seen, a badge, the way made under sail) waits for the next call."""
+    if not turn.change:
+        return
     try:
-        sea.journal.write(sea.ocean, turn.change, turn.story or f'{turn.boat.name} called {route.name}')
+        sea.journal.write(sea.ocean, turn.change, f'{turn.boat.name} called {route.name}')
     except Refusal:
         if N in route.parameters or not route.mine:      # a call that changes something has an n
             raise
-        return False
-    return True
+        return
+    merge(sea.ocean, turn.change)
+    tell_store(sea, turn)
+    if turn.key and turn.key not in sea.ocean.boats:
+        sea.calls.pop(turn.key, None)      # who comes next under this name starts anew
 
 
 def begin_turn(sea, route, id):
@@ -1609,7 +1630,6 @@ def begin_turn(sea, route, id):
 
 def decide(turn, route, values):
     """The rule writes its sheet and tells the facts, or refuses."""
-    sweep(turn.ocean, turn.now)
     if route.mine:
         arrive(turn)
     return route.rule(turn, **values)
@@ -1627,9 +1647,17 @@ def rehearse(sea, route, texts):
 def aboard(ocean, id):
     """The key of the boat with this id."""
     key = ocean.keys.get(id) or ocean.keys.get(id.casefold())
+    if not key and (inside := id_inside(ocean, id)):
+        raise Refusal(f'id was {shown(id)}; only 8 of these letters and digits are your id', fix={'id': inside})
     if not key:
         raise Refusal(f'nobody aboard has the id {shown(id)}; {NO_ID}', 'join', 404)
     return key
+
+
+def id_inside(ocean, text):
+    """The id that is part of a text, or None: somebody has copied more than the id."""
+    text = text[:100].casefold()
+    return next((text[at:at + 8] for at in range(len(text) - 7) if text[at:at + 8] in ocean.keys), None)
 
 
 def caller(sea, texts):
@@ -1769,7 +1797,7 @@ def watch(sea):
 def begin_run(sea):
     """Begin a game where there is none; say how the last run ended; note that a new one begins."""
     ocean, now = sea.ocean, sea.clock()
-    change = {} if ocean.planet else new_planet(sea.dice.randrange(1_000_000), now)
+    change = {} if ocean.planet else new_planet(sea.dice.getrandbits(64), now)
     number = next_key(ocean.runs) - 1
     if number:
         run = ocean.runs[str(number)]
@@ -1853,13 +1881,13 @@ CLIENT = Parameter('client', 'browser: HTML with links', read_word('browser', 't
 LEVEL = Parameter('level', 'how much the program can do: 1, 2 or 3', read_whole(1, 3), '1', required=False, default=1)
 
 ROUTES = [
-    Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, MY_ID)),
     Route('join', rule_join, 'come aboard: you get a boat and its secret id', 'id,name,x,y,z', (NAME, OLD_ID), loud=True),
     Route('quit', rule_quit, 'leave the game: your boat is gone, your name is free', 'farewell', (ID, N), loud=True),
-    Route('who', rule_who, 'all players and their scores, best first', 'name,score', (), 'players'),
+    Route('who', rule_who, 'all players and their scores, best first', 'name,score', (), many='players'),
     Route('name', rule_name, 'the name that belongs to your id', 'name', (ID,)),
     Route('move', rule_move, 'row so many cells towards a heading', 'x,y,z', (ID, HEADING, STEPS, N)),
-    Route('look', rule_look, 'what you can see, nearest first', 'kind,name,x,y,z,distance', (ID,), 'things'),
+    Route('look', rule_look, 'what you can see, nearest first; x grows to the east, y to the north, z downward',
+          'kind,name,x,y,z,distance', (ID,), many='things'),
     Route('location', rule_location, 'where you are; have you crossed the edge of the chart, is there a message, is '
           'something within reach (0 or 1)', 'x,y,z,wrapped,message,nearby', (ID,)),
     Route('velocity', rule_velocity, 'cells a second east and north; heading in radians, 0 is east, counter-clockwise',
@@ -1868,17 +1896,18 @@ ROUTES = [
           'x,y,z,vx,vy,heading', (ID, CTRL_SAIL, N)),
     Route('stop', rule_stop, 'take the sails down', 'x,y,z,vx,vy,heading', (ID, N)),
     Route('dive', rule_dive, f'{DIVE_M} metres down or up; the sea floor stops you', 'x,y,z', (ID, CTRL_DIVE, DIRECTION, N)),
-    Route('ping', rule_ping, 'sound the depth of the sea floor below you, in metres', 'depth', (ID, N), 'depths'),
+    Route('ping', rule_ping, 'sound the depth of the sea floor below you, in metres', 'depth', (ID, N), many='depths'),
     Route('get', rule_get, 'take the nearest treasure, or ride the nearest whale', 'got,points', (ID, CATCH, N), loud=True),
-    Route('inventory', rule_inventory, 'what you have', 'kind,name', (ID,), 'things'),
-    Route('use', rule_use, 'use a treasure', 'used', (ID, ITEM, N), 'things', loud=True),
+    Route('inventory', rule_inventory, 'what you have', 'kind,name', (ID,), many='things'),
+    Route('use', rule_use, 'use a treasure', 'used', (ID, ITEM, N), many='things', loud=True),
     Route('teleport', rule_teleport, 'leap to any place; needs the teleport crystal', 'x,y,z', (ID, X, Y, N), loud=True),
     Route('sendchat', rule_sendchat, 'send a message to a player, or to all', 'sent', (ID, TO, MESSAGE, N), loud=True),
     Route('popchat', rule_popchat, 'your oldest unread message, or nothing', 'name,message', (ID, N)),
-    Route('score', rule_score, 'the ranking', 'rank,name,score', (WHO,), 'players'),
-    Route('news', rule_news, 'who found, charted, rode, joined', 'number,time,text', (SINCE,), 'news'),
-    Route('log', rule_log, f'your last {LOG_KEPT} calls as the server saw them', 'time,status,request,answer', (ID,), 'calls'),
+    Route('score', rule_score, 'the ranking', 'rank,name,score', (WHO,), many='players'),
+    Route('news', rule_news, 'who found, charted, rode, joined', 'number,time,text', (SINCE,), many='news'),
+    Route('log', rule_log, f'your last {LOG_KEPT} calls as the server saw them', 'time,status,request,answer', (ID,), many='calls'),
     Route('map', None, 'the live map', 'HTML'),
+    Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, MY_ID)),
     Route('chart', rule_chart, 'what the live map needs', 'JSON', (SINCE_TIME,), json=True),
     Route('client.py', None, 'a program to start with, with your server and id filled in', 'Python', (MY_ID, LEVEL)),
     Route('health', rule_health, 'is the game well, how many seconds is it up, why did it halt last',
@@ -1891,9 +1920,11 @@ BY_NAME = {route.name: route for route in ROUTES}
 # --- HELP ------------------------------------------------------------------------------------------------------------
 
 WORLD = f"""Mocean is an ocean planet in the shape of a torus.
-x grows to the east, 0 to {WIDTH_CELLS}; y grows to the north, 0 to {HEIGHT_CELLS}; both wrap around, so the ocean has no edge.
+x grows to the east, 0 to {WIDTH_CELLS - 1}; y grows to the north, 0 to {HEIGHT_CELLS - 1}; both wrap around, so the ocean has no edge.
 One cell is one kilometre. z is your depth in metres: 0 at the surface, growing downward.
 You row at most {HULL_CELLS_PER_S} cells a second, {SUBMERGED_CELLS_PER_S} under water, {WHALE_CELLS_PER_S} on a whale."""
+GOAL = f"""Explore it! {SECTOR_POINTS} point for each square of {SECTOR_CELLS} by {SECTOR_CELLS} cells that nobody has entered before, {SOUNDING_POINTS} for being the first to
+sound its depth, {TREASURE_POINTS} for a treasure, {WHALE_POINTS} for a ride on a whale, {ROUND_POINTS} for going all the way round the planet."""
 
 
 def example(route, base, id):
@@ -1909,24 +1940,27 @@ def call(base, name, texts):
     return f'{base}/{name}' + ('?' + query if query else '')
 
 
-START = ('It answers with your secret id; every other call needs it. Add format=json to any call for JSON. '
-         'Where it says n: give your own number, and the same call with the same n is done once, however often it is sent.')
-ALSO = {'steps': 'the game of puzzles', 'erddap': 'what the players measured, for data programs'}
+START = 'It answers with your secret id. Every call about your boat needs it:'
+FIRST = ('look', 'move', 'dive')                       # what to try first, and so the first links on the page
+EXTRA = ('Add format=json to a call of the game for JSON. A call that does something also takes n=, a number of your own: '
+         f'the same n again (of the last {REPLIES_KEPT}) is answered again, and not done twice.')
+ALSO = {'map': 'the live map', 'steps': 'the game of puzzles', 'erddap': 'what the players measured, for data programs'}
 
 
-def help_brief(base, id, also):
-    return '\n'.join([f'/{route.name} {" ".join(parameter.name for parameter in told_parameters(route))}'.rstrip()
-                      for route in ROUTES] + [f'/{name}' for name in also])
+def help_brief(also):
+    return '\n'.join([f'/{route.name} {" ".join(parameter.name for parameter in route.parameters if parameter is not FORMAT)}'
+                      .rstrip() for route in ROUTES] + [f'/{name}' for name in also if name not in BY_NAME])
 
 
 def told_parameters(route):
-    """The parameters of a route, less the one that every route has."""
-    return [parameter for parameter in route.parameters if parameter is not FORMAT]
+    """The parameters of a route, less those that the page has explained for all."""
+    return [parameter for parameter in route.parameters if parameter not in (FORMAT, N)]
 
 
 def help_text(base, id, also):
-    parts = [WORLD, f'Start: {call(base, "join", {"name": "ada"})}\n{START}']
-    parts += [f'Also here: {base}/{name}, {ALSO[name]}' for name in also]
+    parts = [WORLD, GOAL, f'Start: {call(base, "join", {"name": "ada"})}\n{START}',
+             '\n'.join(example(BY_NAME[name], base, id) for name in FIRST), EXTRA,
+             '\n'.join(f'Also here: {base}/{name}, {ALSO[name]}' for name in also)]
     for route in ROUTES:
         known = ''.join(f'    {parameter.name}{"" if parameter.required else " (optional)"}: {parameter.meaning}\n'
                         for parameter in told_parameters(route))
@@ -1951,8 +1985,10 @@ code {{ font-family: ui-monospace, monospace; }} dl {{ margin: .3em 0; }} dt {{ 
 def help_html(base, id, also):
     def link(address, words=''):
         return f'<a href="{html.escape(address)}">{html.escape(words or address)}</a>'
-    parts = [f'<p>{html.escape(line)}</p>' for line in WORLD.split('\n')]
+    parts = [f'<p>{html.escape(line)}</p>' for line in (*WORLD.split('\n'), GOAL)]
     parts.append(f'<p>Start: {link(call(base, "join", {"name": "ada"}))} (with your own name). {html.escape(START)}</p>')
+    parts += [f'<p>{link(example(BY_NAME[name], base, id))}</p>' for name in FIRST]
+    parts.append(f'<p>{html.escape(EXTRA)}</p>')
     parts += [f'<p>Also here: {link(f"{base}/{name}")}, {html.escape(ALSO[name])}</p>' for name in also]
     for route in ROUTES:
         known = ''.join(f'<dt><code>{parameter.name}</code></dt><dd>{html.escape(parameter.meaning)}'
@@ -1964,9 +2000,10 @@ def help_html(base, id, also):
 
 def openapi(base):
     """The interface as OpenAPI 3.1 describes it."""
-    error = {'description': 'a sentence that teaches, and a call that works', 'content': {'application/json': {'schema': {
-        'type': 'object', 'required': ['error', 'try', 'status'], 'properties': {
-            'error': {'type': 'string'}, 'try': {'type': 'string'}, 'status': {'type': 'integer'}}}}}}
+    error = {'description': 'a sentence that teaches, and a call that works', 'content': {
+        'text/plain': {'schema': {'type': 'string'}}, 'application/json': {'schema': {
+            'type': 'object', 'required': ['error', 'try', 'status'], 'properties': {
+                'error': {'type': 'string'}, 'try': {'type': 'string'}, 'status': {'type': 'integer'}}}}}}
     return {'openapi': '3.1.0', 'info': {'title': 'Mocean', 'version': VERSION, 'description': WORLD},
             'servers': [{'url': base}],
             'paths': {f'/{route.name}': {'get': {
@@ -1992,6 +2029,7 @@ def media(route):
 # --- WIRE ------------------------------------------------------------------------------------------------------------
 
 VERSION = '1.0'
+BUG = 'the server has a bug here; its log says where, tell your teacher'
 ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'), ('Access-Control-Allow-Origin', '*')]
 TEXT, JSON, HTML = 'text/plain; charset=utf-8', 'application/json; charset=utf-8', 'text/html; charset=utf-8'
 HOST = re.compile(r'(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?')
@@ -2006,23 +2044,15 @@ def base_of(environ):
     return f'{"https" if secure else "http"}://{host}'
 
 
-def prefers(accept, kind, other):
-    """True if an Accept header names `kind` with a higher weight than `other`."""
-    weights = {}
-    for part in accept.split(','):
-        name, *options = part.split(';')
-        weight = next((option.partition('=')[2] for option in options if option.strip().startswith('q=')), '1')
-        weights[name.strip()] = float(weight) if re.fullmatch(r'[01](\.[0-9]{0,3})?', weight.strip()) else 0
-    return weights.get(kind, 0) > weights.get(other, 0)
-
-
 def wants_json(environ, texts):
-    """format= decides; without it, the Accept header."""
+    """format= decides; without it, what the Accept header likes best."""
     if 'format' in texts:
         return texts['format'].strip().casefold() == 'json'
-    accept = environ.get('HTTP_ACCEPT', '')
-    return 'json' in accept and prefers(accept, 'application/json', 'text/plain') and prefers(
-        accept, 'application/json', 'text/html')
+    accept, liking = environ.get('HTTP_ACCEPT', '').casefold(), {}
+    for part in accept.split(',') if 'json' in accept else ():
+        kind, _, weight = part.replace(' ', '').partition(';q=')
+        liking[kind.partition(';')[0]] = float(weight or 1) if re.fullmatch(r'([01](\.[0-9]*)?)?', weight) else 0
+    return liking.get('application/json', 0) > max(liking.get(kind, 0) for kind in ('text/plain', 'text/html', '*/*'))
 
 
 def answer(body, kind=TEXT, status=200, **headers):
@@ -2080,8 +2110,7 @@ class Wire:
         except Exception:        # the one place: whatever else goes wrong is logged with its request, and answered
             line = f'{self.who(texts)} asked for {told(route.name, texts)} and met a bug:'
             log(masked(self.sea.ocean, line) + '\n' + traceback.format_exc())
-            return error_form('the server has a bug here; its log says where, tell your teacher',
-                              call(base_of(environ), 'health', {}), 500, in_json)
+            return error_form(BUG, call(base_of(environ), 'health', {}), 500, in_json)
         note_call(self.sea, route, texts, query, 200, body)
         bottle.response.set_header('Content-Type', JSON if in_json else TEXT)
         return body.encode()
@@ -2143,6 +2172,8 @@ class Wire:
         """The route that a misspelt path means, or nothing."""
         rules = [rule.rule.strip('/') for rule in bottle.request.app.routes if '<' not in rule.rule]
         plain = path.casefold().strip(' /')
+        if plain in ('help', 'usage'):
+            return 'mocean'
         return plain if plain in rules else next(iter(difflib.get_close_matches(plain, rules, 1, 0.6)), '')
 
 
@@ -2154,7 +2185,7 @@ def page_of(sea, values):
     base, id = base_of(environ), values['id'] if sea.ocean and values['id'] in sea.ocean.keys else 'your-id'
     also = [name for name in ALSO if any(rule.rule.startswith(f'/{name}') for rule in bottle.request.app.routes)]
     if values['usage'] == 'brief':
-        return answer(help_brief(base, id, also))
+        return answer(help_brief(also))
     if values['client'] == 'browser' or not values['client'] and 'text/html' in environ.get('HTTP_ACCEPT', ''):
         return answer(help_html(base, id, also), HTML,
                       **{'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'"})
@@ -2202,7 +2233,7 @@ def openapi_of(sea, values):
 PAGES = {'mocean': page_of, 'map': map_of, 'client.py': client_of, 'openapi.json': openapi_of}
 
 
-def make_app(folder=None, clock=time.time, dice=None):
+def make_app(folder=None, clock=None, dice=None):
     """A Bottle app on the ocean in a folder. It opens the ocean with the first request, or with app.sea.open()."""
     sea = Sea(folder or os.environ.get('STATE_DIRECTORY') or HERE, clock, dice)
     app, wire = bottle.Bottle(), Wire(sea)
@@ -2249,7 +2280,7 @@ def wsgi(app):
         except SystemExit:        # a sys.exit() in a rule: uWSGI would leave the client and the thread hanging
             log(f'{shown(environ["PATH_INFO"])} met a bug:\n{traceback.format_exc()}')
             start('500 Internal Server Error', [('Content-Type', TEXT)])
-            return [b'the server has a bug here; its log says where, tell your teacher']
+            return [f'{BUG}\ntry: {base_of(environ)}/health'.encode()]
         finally:
             app.sea.began[thread] = math.inf
     return application

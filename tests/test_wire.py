@@ -295,7 +295,8 @@ def test_text_is_values_separated_by_commas(say):
 @pytest.mark.parametrize('accept, kind', [
     ('application/json', 'json'), ('application/json, text/plain;q=0.5', 'json'), ('text/html,application/json;q=0.9', 'plain'),
     ('*/*', 'plain'), ('text/plain, application/json;q=0.1', 'plain'), ('application/json;q=0', 'plain'), (';;q=,,', 'plain'),
-    ('application/json;q=nan', 'plain'), ('', 'plain')])
+    ('application/json;q=nan', 'plain'), ('', 'plain'), ('application/json, */*;q=0.8', 'json'),
+    ('application/json;q=0.3, */*;q=0.8', 'plain'), ('Application/JSON;charset=utf-8', 'json')])
 def test_accept_chooses_the_form(say, accept, kind):
     for path in ('/health', '/mvoe', '/move'):
         reply = say(path, headers={'Accept': accept})
@@ -398,7 +399,7 @@ def test_an_id_is_told_to_its_owner_only(server):
             server.say(path)
     told = server.log() + server.say('/chart') + server.say('/who') + server.say('/news') + server.say('/score') + server.say(
         f'/look?id={ids["bob"]}') + server.say(f'/log?id={ids["bob"]}')
-    assert 'ada' in told and "nobody aboard has the id '********'" in told
+    assert 'ada' in told and "id was '********'; only 8 of these letters and digits are your id" in told
     assert ids['ada'] not in told.casefold()
     assert ids['bob'] not in server.log().casefold()
 
