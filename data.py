@@ -1066,10 +1066,10 @@ def redirect_to_html(protocol, id):
 
 def server_address():
     """The server as the asker reached it; a Host that is no host name is not repeated."""
-    host = request.get_header('Host', '')
+    host = request.environ.get('HTTP_HOST', '')
     if not re.fullmatch(r'[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?', host):
         host = f'{request.environ["SERVER_NAME"]}:{request.environ["SERVER_PORT"]}'
-    secure = 'https' in (request.get_header('X-Forwarded-Proto'), request.environ['wsgi.url_scheme'])
+    secure = 'https' in (request.environ.get('HTTP_X_FORWARDED_PROTO'), request.environ['wsgi.url_scheme'])
     return f'{"https" if secure else "http"}://{host}'
 
 

@@ -2164,7 +2164,8 @@ class Wire:
             name, headers = self.meant(path), {}
             refusal = Refusal(f'there is no /{shown(path)[1:-1]} here' + (
                 f'; did you mean /{name}?' if name else '; the usage page lists what there is'), status=404)
-        reply = self.refuse(refusal, name or 'mocean', texts if name else {}, wants_json(environ, texts))
+        known = texts if name in BY_NAME else {}      # what a neighbour's route takes is not known here
+        reply = self.refuse(refusal, name or 'mocean', known, wants_json(environ, texts))
         reply.headers.update(headers)
         return reply
 

@@ -625,7 +625,7 @@ def read_values(rule, takes):
     def refuse(status, words):
         raise Refusal(status, words, corrected(rule, takes))
 
-    if any('pre' in request.get_header(each, '') for each in ('Sec-Purpose', 'Purpose', 'X-Moz')):
+    if any('pre' in header(each) for each in ('Sec-Purpose', 'Purpose', 'X-Moz')):
         refuse(503, 'this was your browser guessing ahead; type the call yourself and it counts')
     values = read_query()
     for key in values:
@@ -683,9 +683,14 @@ def shown(text):
     return one_line(text if len(text) <= 40 else text[:40] + '...')
 
 
+def header(name):
+    """A header as it came: Bottle would stumble over bytes that are no text."""
+    return request.environ.get('HTTP_' + name.upper().replace('-', '_'), '')
+
+
 def url(rule, /, **values):
     """A whole URL on this server, as the asker reached it. A Host header that is not one is not repeated."""
-    host = request.get_header('Host', '')
+    host = header('Host')
     if not re.fullmatch(r'([a-zA-Z0-9._-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?', host, re.ASCII):
         host = f'localhost:{PORT}'
     scheme = 'https' if request.urlparts.scheme == 'https' else 'http'
@@ -704,7 +709,7 @@ def wanted_form():
     if asked in ('text', 'json'):
         return asked
     forms = {'text/plain': 'text', 'text/html': 'html', 'application/json': 'json'}
-    accept = re.findall(r'([a-z]+/[a-z+*.-]+)\s*(?:;\s*q=([01](?:\.\d+)?))?', request.get_header('Accept', '').lower())
+    accept = re.findall(r'([a-z]+/[a-z+*.-]+)\s*(?:;\s*q=([01](?:\.\d+)?))?', header('Accept').lower())
     liking = {kind: float(weight or 1) for kind, weight in accept}
     return forms[max(forms, key=lambda kind: liking.get(kind, 0))]
 

@@ -125,6 +125,13 @@ def test_a_saved_file_is_loaded_again(laptop):
     poll(improved)
 
 
+@pytest.mark.parametrize('header', ['Accept', 'Purpose', 'Host', 'X-Forwarded-Proto'])
+def test_a_header_that_is_no_text_gets_an_answer(server, header):
+    reply = server.raw(f'GET /steps HTTP/1.1\r\n{header}: \xff\r\n\r\n'.encode('latin-1'))
+    assert reply.startswith(b'HTTP/1.1 200 ') and b'welcome to the rudimentary steps game' in reply
+    assert 'DAMN' not in server.log()
+
+
 def test_localhost_is_reached_at_once_also_where_it_means_ipv6(laptop):
     if not socket.has_dualstack_ipv6():
         pytest.skip('no IPv6 here')
