@@ -277,6 +277,53 @@ def test_sails_never_give_a_boat_more_than_its_speed(game, ada):
     assert ada('/move?heading=north').status == 200
 
 
+@pytest.mark.parametrize('steps', [3, 5, 40])
+def test_who_sails_and_waits_as_told_may_row(game, ada, steps):
+    """A refused move has taken the sails down already: the way made is made, and from then on the boat rests."""
+    ada('/accel?ctrl=w')
+    game.wait(5)
+    path = f'/move?heading=east&steps={steps}'
+    refused = ada(path + '&format=json')
+    assert refused.status == 429 and ada.numbers('/velocity')[:2] == [0, 0]
+    x, y, _ = ada.place()
+    game.wait(refused.json()['wait_s'])
+    assert ada.numbers(path) == [(x + steps) % WIDTH, y, 0]
+
+
+def test_a_refused_call_takes_nobody_off_the_whale(game, ada, whale):
+    ada.put(items=('iron dust',))
+    ada('/use?item=iron dust')
+    ada('/get?item=whale')
+    ada.put(paid=game.now + 1)
+    assert ada('/dive?ctrl=f').status == 429
+    assert ada.boat.riding == 'Quincy' and ada.boat.z == 0
+
+
+def test_due_south_is_due_south(game, ada):
+    ada.put(x=0, y=300, heading=1.5 * math.pi, speed=40, at=game.now)
+    game.wait(10)
+    x, y, _, wrapped, *_ = ada.numbers('/location')
+    assert (x, y, wrapped) == (0, (300 - 40 * 10) % HEIGHT, 1)
+    assert {key for key, first in game.ocean.sectors.items() if first.name == 'ada'} <= {f'0,{row}' for row in range(mocean.ROWS)} | {
+        mocean.sector_key(*game.plain())}
+
+
+@pytest.mark.parametrize('x, told', [(WIDTH - 0.003, 0), (WIDTH - 0.02, WIDTH - 0.02)])
+def test_no_place_is_told_that_does_not_exist(game, ada, bob, x, told):
+    """What would be rounded up to the width is the other side of the seam."""
+    ada.put(x=x)
+    bob.put(x=5, y=ada.boat.y)
+    assert ada.numbers('/location')[0] == told
+    assert float(bob('/look').lines[0].split(',')[2]) == told
+    assert [boat['x'] for boat in game.say('/chart').json()['boats'] if boat['name'] == 'ada'] == [told]
+
+
+def test_sails_down_at_the_seam_is_over_the_seam(game, ada):
+    ada.put(x=WIDTH - 0.3, speed=1, at=game.now)
+    assert ada.numbers('/move?heading=north')[0] == 0
+    assert ada.numbers('/location')[3] == 1
+
+
 def test_under_water_sails_are_slower(ada):
     for _ in range(20):
         ada('/accel?ctrl=w')
@@ -706,6 +753,10 @@ def bloom(game, ada):
     return ada('/use?item=iron dust')
 
 
+def test_nobody_finds_the_seed_by_trying(game):
+    assert game.ocean.planet['mocean'].seed > 2 ** 48
+
+
 def test_seventeen_whales_swim_by_themselves(tmp_path):
     game = Game(tmp_path)
     whales = game.ocean.whales
@@ -838,6 +889,13 @@ def test_a_letter_to_all(game, ada, bob, everybody):
     assert ada(f'/sendchat?name={everybody}&message=hi') == 'sent to 2 players'
     assert bob('/popchat') == eve('/popchat') == 'ada,hi'
     assert ada('/popchat') == ''
+
+
+def test_a_letter_stays_private(game, ada, bob):
+    ada('/sendchat?name=bob&message=meet me at the trench')
+    game.crash()
+    public = game.say('/health') + game.say('/news') + game.say('/chart')
+    assert 'trench' not in public and 'ada called sendchat' in public
 
 
 def test_letters_come_oldest_first(game, ada, bob):

@@ -282,6 +282,66 @@ def test_an_empty_or_missing_journal_is_an_empty_journal(lived, journal):
     goes_on(folder, id, place)
 
 
+@pytest.mark.parametrize('file', ['mocean.json', 'mocean.journal'])
+def test_a_field_that_this_program_does_not_know_is_no_harm(lived, file):
+    """Somebody has tried out a new field, and taken it out again."""
+    folder, id, place = lived
+    text = (folder / file).read_text(encoding='utf-8')
+    assert '"paid":' in text
+    (folder / file).write_text(text.replace('"paid":', '"hat":"top","paid":'), encoding='utf-8')
+    goes_on(folder, id, place)
+
+
+def test_a_damaged_number_hides_no_line_after_it(tmp_path):
+    with woken(tmp_path / 'live') as say:
+        id = join(say)
+        mocean.save(say.app.sea)
+        say(f'/move?id={id}&heading=s&steps=2')
+        say(f'/move?id={id}&heading=w&steps=3')
+        place, killed = place_of(say, id), as_killed(say, tmp_path / 'killed')
+    journal = killed / 'mocean.journal'
+    assert journal.read_bytes().count(b'{"number":2,') == 1
+    journal.write_bytes(journal.read_bytes().replace(b'{"number":2,', b'{"number":92,'))
+    goes_on(killed, id, place)
+
+
+@pytest.mark.parametrize('value', [b'1e999', b'-1e999', b'NaN', b'[]', b'"x"'])
+def test_a_damaged_value_costs_one_line(lived, value):
+    folder, id, _ = lived
+    with open(folder / 'mocean.journal', 'ab') as journal:
+        journal.write(b'{"number":9999,"last":"","boats":{"bob":{"x":' + value + b'}}}\n')
+    place = place_of_killed(folder, id)
+    goes_on(folder, id, place)
+
+
+def place_of_killed(folder, id):
+    """Where a boat is, read from a copy."""
+    copy = folder.with_name('copy')
+    shutil.copytree(folder, copy)
+    with woken(copy) as say:
+        return place_of(say, id)
+
+
+def test_a_clock_that_was_set_back_freezes_nobody(tmp_path):
+    """The ocean was an hour ahead of the computer's clock; its own clock goes on from there."""
+    ahead = time.time() + 3600
+    with woken(tmp_path / 'ahead', clock=lambda: ahead) as say:
+        id = join(say)
+        assert say(f'/move?id={id}&heading=n&steps=40').status == 200
+        killed = as_killed(say, tmp_path / 'killed')
+    with woken(killed) as say:
+        assert int(say('/health').split(',')[1]) >= 0
+        poll(lambda: say(f'/move?id={id}&heading=n&steps=40').status == 200, 3)
+
+
+def test_the_clock_of_the_game_never_runs_backward():
+    clock = mocean.Clock()
+    clock.now = time.time() + 3600
+    times = [clock() for _ in range(1000)]
+    assert times == sorted(times) and times[-1] - times[0] < 1
+    assert times[-1] > times[0] > time.time() + 3590
+
+
 def test_where_no_state_can_be_read_a_new_game_begins_and_the_old_files_are_kept(lived):
     folder, id, _ = lived
     for name in ('mocean.json', 'mocean.last.json'):
