@@ -11,12 +11,13 @@ THE PICTURE How a request travels down this file, and where to look for what:
       SETTINGS        all the numbers that one may change, on one screen
       TYPES           the records: a boat, a whale, a sector, ... (they never change; new ones replace them)
       TORUS           distances and directions in a world without an edge
-      SEAFLOOR        how deep it is, made from a seed
       THINGS          treasures, whales, badges
+      SEAFLOOR        how deep it is, made from a seed
   PART 2  A TURN      what happens, in the order in which a request meets it
       READ            text from the web -> values, or a Refusal that teaches
       TELL            what a player may know: ocean -> facts
       RULES           what a player may do: a rule writes on its turn what shall change, or raises a Refusal
+      BADGES          what a program earns, seen only from its calls
       CHANGE          merge, the only function that alters the ocean; records <-> JSON
       JOURNAL         the only part that touches the disk
       PLAY            the keystone: rule decides -> journal is written -> merge lets it happen
@@ -25,7 +26,9 @@ THE PICTURE How a request travels down this file, and where to look for what:
       ROUTES          every route, declared once
       HELP            the usage page and openapi.json, written from ROUTES
       WIRE            a request in, an answer out: text or JSON, one form for every error
+      PAGES           the usage page, the live map, a program to start with
       START           from an empty folder to a running ocean
+      SERVERS         uWSGI on the VM, Python's own server on a laptop
 """
 import atexit
 import collections
@@ -96,7 +99,7 @@ MOST_BOATS, MOST_SEEN = 20_000, 10       # boats on the planet; other boats in o
 LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
 NEWS_KEPT, LOG_KEPT, REPLIES_KEPT = 1000, 20, 20
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0   # a fresh state file after so many lines or seconds; sync to disk
-STUCK_S = 10                             # a request that holds the ocean longer than this is a bug: see watch
+STUCK_S = 10                             # a request that holds the ocean longer than this is a bug: see keep_watch
 ENDLESS_S = 20                           # so is one that runs longer, with or without it: the router gives up after 30
 LOG_LINES_PER_S = 100                    # the log is for reading, and journald drops what comes too fast
 
@@ -343,57 +346,14 @@ def tidy(number, size=math.inf):
     return 0 if rounded >= size else int(rounded) if rounded == int(rounded) else rounded
 
 
-# --- SEAFLOOR --------------------------------------------------------------------------------------------------------
+# --- THINGS ----------------------------------------------------------------------------------------------------------
 
 SEAMOUNT_NAMES = ('Old Molar', 'Grumble', 'The Thimble', 'Kettle Top', 'Sleeping Giant', 'Snowdrop', 'Barnacle Hill',
                   'Twelve Bells', 'The Anvil', 'Lantern Peak', 'Whisker', 'Duchess')
-
-
 EVERGREEN = ('crash alert', 'iron dust')          # these stay available; every other treasure has one owner
 TREASURES = ('crash alert', 'iron dust', 'iron dust', 'fishing net', 'ROV', 'submarine', 'imaging sonar',
              'teleport crystal', 'infundibulum', 'binoculars', 'sandwich', 'boat hook')   # one on each seamount
 HOMES = 3                                         # new boats start near one of the first three: a reward is in sight
-
-
-class Seamount(NamedTuple):
-    name: str
-    x: int                    # of the summit, cells east
-    y: int                    # cells north
-    sigma: float              # width of the bell, cells
-    height: float             # above the plain, metres
-
-
-class Seafloor:
-    """A plain with one winding trench and twelve seamounts, all of them periodic. Call it for the depth in metres."""
-
-    def __init__(self, seed):
-        dice = random.Random(f'seafloor {seed}')
-        self.trench_y = dice.uniform(0, HEIGHT_CELLS)
-        self.waves = [(wave, dice.uniform(10, 40) / wave, dice.uniform(0, 2 * math.pi)) for wave in (1, 2, 3)]
-        self.seamounts = []
-        while len(self.seamounts) < len(SEAMOUNT_NAMES):
-            x, y = dice.randrange(WIDTH_CELLS), dice.randrange(HEIGHT_CELLS)
-            if self.off_trench(x, y) > 25 and all(distance(x, y, other.x, other.y) > 85 for other in self.seamounts):
-                name = SEAMOUNT_NAMES[len(self.seamounts)]
-                self.seamounts.append(Seamount(name, x, y, dice.uniform(10, 30), dice.uniform(10, 25)))
-        self.treasures = [(name, hill.x, hill.y, self(hill.x, hill.y))       # name, x, y, z
-                          for name, hill in zip(TREASURES, self.seamounts, strict=True)]
-
-    def off_trench(self, x, y):
-        """Cells from the middle line of the trench, measured along y."""
-        turn = 2 * math.pi * x / WIDTH_CELLS
-        middle = self.trench_y + sum(width * math.sin(wave * turn + phase) for wave, width, phase in self.waves)
-        return abs(gap(middle, y, HEIGHT_CELLS))
-
-    def __call__(self, x, y):
-        cut = math.exp(-(self.off_trench(x, y) / 6) ** 4)      # 1 in the middle of the trench, which cuts through hills
-        hills = sum([hill.height * math.exp(-(gap(hill.x, x, WIDTH_CELLS) ** 2 + gap(hill.y, y, HEIGHT_CELLS) ** 2)
-                                            / (2 * hill.sigma ** 2)) for hill in self.seamounts])
-        return round(max(FLOOR_M + (TRENCH_M - FLOOR_M) * cut - hills * (1 - cut), SUMMIT_M), 1)
-
-
-# --- THINGS ----------------------------------------------------------------------------------------------------------
-
 WHALE_NAMES = ('Ambrose', 'Bubbles', 'Clementine', 'Dumpling', 'Esmeralda', 'Fitz', 'Gulliver', 'Hiccup', 'Isolde',
                'Jellybean', 'Krakatoa', 'Lullaby', 'Mumbles', 'Nettle', 'Odysseus', 'Pudding', 'Quincy')
 BADGES = {'Looper': 'ten evenly spaced moves', 'Phoenix': 'an error, then the corrected call',
@@ -456,6 +416,45 @@ def speed_limit(boat, now):
     else:
         limit = SUBMERGED_CELLS_PER_S if boat.z and 'submarine' not in boat.items else HULL_CELLS_PER_S
     return limit * 2 if now < boat.fast_until else limit
+
+
+# --- SEAFLOOR --------------------------------------------------------------------------------------------------------
+
+class Seamount(NamedTuple):
+    name: str
+    x: int                    # of the summit, cells east
+    y: int                    # cells north
+    sigma: float              # width of the bell, cells
+    height: float             # above the plain, metres
+
+
+class Seafloor:
+    """A plain with one winding trench and twelve seamounts, all of them periodic. Call it for the depth in metres."""
+
+    def __init__(self, seed):
+        dice = random.Random(f'seafloor {seed}')
+        self.trench_y = dice.uniform(0, HEIGHT_CELLS)
+        self.waves = [(wave, dice.uniform(10, 40) / wave, dice.uniform(0, 2 * math.pi)) for wave in (1, 2, 3)]
+        self.seamounts = []
+        while len(self.seamounts) < len(SEAMOUNT_NAMES):
+            x, y = dice.randrange(WIDTH_CELLS), dice.randrange(HEIGHT_CELLS)
+            if self.off_trench(x, y) > 25 and all(distance(x, y, other.x, other.y) > 85 for other in self.seamounts):
+                name = SEAMOUNT_NAMES[len(self.seamounts)]
+                self.seamounts.append(Seamount(name, x, y, dice.uniform(10, 30), dice.uniform(10, 25)))
+        self.treasures = [(name, hill.x, hill.y, self(hill.x, hill.y))       # name, x, y, z
+                          for name, hill in zip(TREASURES, self.seamounts, strict=True)]
+
+    def off_trench(self, x, y):
+        """Cells from the middle line of the trench, measured along y."""
+        turn = 2 * math.pi * x / WIDTH_CELLS
+        middle = self.trench_y + sum(width * math.sin(wave * turn + phase) for wave, width, phase in self.waves)
+        return abs(gap(middle, y, HEIGHT_CELLS))
+
+    def __call__(self, x, y):
+        cut = math.exp(-(self.off_trench(x, y) / 6) ** 4)      # 1 in the middle of the trench, which cuts through hills
+        hills = sum([hill.height * math.exp(-(gap(hill.x, x, WIDTH_CELLS) ** 2 + gap(hill.y, y, HEIGHT_CELLS) ** 2)
+                                            / (2 * hill.sigma ** 2)) for hill in self.seamounts])
+        return round(max(FLOOR_M + (TRENCH_M - FLOOR_M) * cut - hills * (1 - cut), SUMMIT_M), 1)
 
 
 # =====================================================================================================================
@@ -1258,6 +1257,59 @@ def rule_health(turn):
             'halt': runs[-2].how if len(runs) > 1 else 'this is the first run'}
 
 
+# --- BADGES ----------------------------------------------------------------------------------------------------------
+
+class Traffic:
+    """What is remembered of one boat's calls, until the server stops: for `log` and the badges."""
+
+    def __init__(self):
+        self.calls = collections.deque(maxlen=LOG_KEPT)    # (time, status, route, query, answer)
+        self.moves = collections.deque(maxlen=10)          # when the last ten moves came
+        self.last = 0.0           # the latest call, seconds since 1970
+        self.failed = ''          # the route of the last call, if it was refused
+        self.calm = 0             # calls in a row that were not too early
+        self.seen = set()         # names of the treasures and whales that the last `look` showed
+
+
+def award(turn, route, facts):
+    """The badges that this call has earned; the boat's traffic is noted."""
+    boat, traffic = turn.boat, turn.calls[turn.key]
+    traffic.calm = 0 if turn.wait else traffic.calm + 1
+    if route.name == 'move':
+        traffic.moves.append(turn.now + turn.wait)
+    if len(boat.badges) < len(BADGES):
+        for name in earned(route.name, boat, traffic, facts):
+            if name not in boat.badges:
+                turn.steer(badges=(*turn.boat.badges, name))
+                turn.news(f'{boat.name} earned the badge {name}: {BADGES[name]}')
+    traffic.failed = ''
+    if route.name == 'look':
+        traffic.seen = {thing['name'] for thing in facts if thing['kind'] != 'player'}
+
+
+def earned(route, boat, traffic, facts):
+    """The badges that a boat deserves with this call, whether it has them or not."""
+    if route == 'move' and len(traffic.moves) == 10 and 'Looper' not in boat.badges and evenly(traffic.moves):
+        yield 'Looper'
+    if traffic.failed == route:
+        yield 'Phoenix'
+    if traffic.calm >= 50:
+        yield 'Patient'
+    if boat.pings >= 50:
+        yield 'Cartographer'
+    if 'east-west' in boat.finds and 'north-south' in boat.finds:
+        yield 'Magellan'
+    if route == 'get' and any(name in facts['got'] for name in traffic.seen):
+        yield 'Reader'
+
+
+def evenly(times):
+    """Ten times whose gaps differ by less than a third from their mean."""
+    gaps = [later - earlier for earlier, later in zip(times, list(times)[1:], strict=False)]
+    mean = sum(gaps) / len(gaps)
+    return mean > 0 and all(abs(gap - mean) < mean / 3 + 0.005 for gap in gaps)
+
+
 # --- CHANGE ----------------------------------------------------------------------------------------------------------
 
 def merge(ocean, change):
@@ -1501,18 +1553,6 @@ def hold(path):
 
 # --- PLAY ------------------------------------------------------------------------------------------------------------
 
-class Traffic:
-    """What is remembered of one boat's calls, until the server stops: for `log` and the badges."""
-
-    def __init__(self):
-        self.calls = collections.deque(maxlen=LOG_KEPT)    # (time, status, route, query, answer)
-        self.moves = collections.deque(maxlen=10)          # when the last ten moves came
-        self.last = 0.0           # the latest call, seconds since 1970
-        self.failed = ''          # the route of the last call, if it was refused
-        self.calm = 0             # calls in a row that were not too early
-        self.seen = set()         # names of the treasures and whales that the last `look` showed
-
-
 class Clock:
     """Seconds since 1970 that never run backward: where the computer's clock is set back, they go on from where they were."""
 
@@ -1556,7 +1596,8 @@ class Sea:
                 raise
             self.process = os.getpid()
             atexit.register(self.close)
-            threading.Thread(target=keep_tending, args=(self,), daemon=True).start()
+            for keep in (keep_tending, keep_watch) if self.watched else (keep_tending,):
+                threading.Thread(target=keep, args=(self,), daemon=True).start()
 
     def close(self):
         """An orderly end: a bonus, never relied upon."""
@@ -1678,45 +1719,6 @@ def keep_reply(turn, route, number, facts):
     turn.steer(replies=turn.boat.replies + 1)
 
 
-def award(turn, route, facts):
-    """The badges that this call has earned; the boat's traffic is noted."""
-    boat, traffic = turn.boat, turn.calls[turn.key]
-    traffic.calm = 0 if turn.wait else traffic.calm + 1
-    if route.name == 'move':
-        traffic.moves.append(turn.now + turn.wait)
-    if len(boat.badges) < len(BADGES):
-        for name in earned(route.name, boat, traffic, facts):
-            if name not in boat.badges:
-                turn.steer(badges=(*turn.boat.badges, name))
-                turn.news(f'{boat.name} earned the badge {name}: {BADGES[name]}')
-    traffic.failed = ''
-    if route.name == 'look':
-        traffic.seen = {thing['name'] for thing in facts if thing['kind'] != 'player'}
-
-
-def earned(route, boat, traffic, facts):
-    """The badges that a boat deserves with this call, whether it has them or not."""
-    if route == 'move' and len(traffic.moves) == 10 and 'Looper' not in boat.badges and evenly(traffic.moves):
-        yield 'Looper'
-    if traffic.failed == route:
-        yield 'Phoenix'
-    if traffic.calm >= 50:
-        yield 'Patient'
-    if boat.pings >= 50:
-        yield 'Cartographer'
-    if 'east-west' in boat.finds and 'north-south' in boat.finds:
-        yield 'Magellan'
-    if route == 'get' and any(name in facts['got'] for name in traffic.seen):
-        yield 'Reader'
-
-
-def evenly(times):
-    """Ten times whose gaps differ by less than a third from their mean."""
-    gaps = [later - earlier for earlier, later in zip(times, list(times)[1:], strict=False)]
-    mean = sum(gaps) / len(gaps)
-    return mean > 0 and all(abs(gap - mean) < mean / 3 + 0.005 for gap in gaps)
-
-
 def note_call(sea, route, texts, query, status, answer):
     """Remember a call for the player's `log`; a refused one may become a Phoenix."""
     key = caller(sea, texts)
@@ -1775,24 +1777,24 @@ def save(sea):
 
 
 def keep_tending(sea):
-    watch(sea)                   # before anybody can hold the lock for ever
     while not sea.closing.wait(SYNC_S):
         try:
-            with sea.lock:
-                watch(sea)
             tend(sea)
         except Exception:        # the sea must be tended as long as the game runs; what went wrong is in the log
             log('tending the sea failed:\n' + traceback.format_exc())
 
 
-def watch(sea):
-    """Wind up the alarm, unless a request runs for ever. Where nobody has done so for STUCK_S (that needs the lock),
-    it shows in the log where every thread is, and ends the worker."""
-    if sea.watched and time.monotonic() - min([*sea.began.values()], default=math.inf) < ENDLESS_S:
-        faulthandler.dump_traceback_later(STUCK_S, exit=True)
+def keep_watch(sea):
+    """Wind up an alarm again and again, unless somebody holds the lock, or a request runs, for ever: then the alarm goes
+    off after STUCK_S, shows in the log where every thread is, and ends the worker."""
+    while not sea.closing.wait(SYNC_S):
+        with sea.lock:
+            pass
+        if time.monotonic() - min([*sea.began.values()], default=math.inf) < ENDLESS_S:
+            faulthandler.dump_traceback_later(STUCK_S, exit=True)
 
 
-# --- RUNS --------------------------------------------------------------------------------------------------------------
+# --- RUNS ------------------------------------------------------------------------------------------------------------
 
 def begin_run(sea):
     """Begin a game where there is none; say how the last run ended; note that a new one begins."""
@@ -2178,7 +2180,7 @@ class Wire:
         return plain if plain in rules else next(iter(difflib.get_close_matches(plain, rules, 1, 0.6)), '')
 
 
-# --- START -----------------------------------------------------------------------------------------------------------
+# --- PAGES -----------------------------------------------------------------------------------------------------------
 
 def page_of(sea, values):
     """The usage page, in the three forms that people ask for."""
@@ -2234,6 +2236,8 @@ def openapi_of(sea, values):
 PAGES = {'mocean': page_of, 'map': map_of, 'client.py': client_of, 'openapi.json': openapi_of}
 
 
+# --- START -----------------------------------------------------------------------------------------------------------
+
 def make_app(folder=None, clock=None, dice=None):
     """A Bottle app on the ocean in a folder. It opens the ocean with the first request, or with app.sea.open()."""
     sea = Sea(folder or os.environ.get('STATE_DIRECTORY') or HERE, clock, dice)
@@ -2286,6 +2290,8 @@ def wsgi(app):
             app.sea.began[thread] = math.inf
     return application
 
+
+# --- SERVERS ---------------------------------------------------------------------------------------------------------
 
 def hear_crashes():
     """uWSGI's threads block all signals: a crash in C code would pass without the traceback of faulthandler."""

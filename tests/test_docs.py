@@ -12,7 +12,7 @@ def blocks(page):
 def test_the_route_that_the_page_adds_works_as_the_page_says(tmp_path, monkeypatch):
     rule, line, test = blocks('docs/routes.md')
     source = (ROOT / 'mocean.py').read_text(encoding='utf-8')
-    source = source.replace('# --- CHANGE', rule + '\n\n# --- CHANGE').replace('\nROUTES = [\n', '\nROUTES = [\n' + line)
+    source = source.replace('# --- BADGES', rule + '\n\n# --- BADGES').replace('\nROUTES = [\n', '\nROUTES = [\n' + line)
     program = tmp_path / 'mocean_with_shout.py'
     program.write_text(source, encoding='utf-8')
     monkeypatch.syspath_prepend(str(tmp_path))
