@@ -41,6 +41,7 @@ import faulthandler
 import functools
 import html
 import importlib
+import itertools
 import json
 import math
 import os
@@ -1304,10 +1305,9 @@ def earned(route, boat, traffic, facts):
 
 
 def evenly(times):
-    """Ten times whose gaps differ by less than a third from their mean."""
-    gaps = [later - earlier for earlier, later in zip(times, list(times)[1:], strict=False)]
-    mean = sum(gaps) / len(gaps)
-    return mean > 0 and all(abs(gap - mean) < mean / 3 + 0.005 for gap in gaps)
+    """Times whose gaps differ by less than a third from their mean."""
+    mean = (times[-1] - times[0]) / (len(times) - 1)
+    return mean > 0 and all(abs(later - earlier - mean) < mean / 3 + 0.005 for earlier, later in itertools.pairwise(times))
 
 
 # --- CHANGE ----------------------------------------------------------------------------------------------------------
