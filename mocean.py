@@ -771,7 +771,7 @@ def tell_chart(turn, since):
         'sectors': [[column, row, first.name, first.at] for column, row, first in fresh(ocean.sectors)],
         'depths': [[column, row, round(depth.total / depth.count, 1), depth.at]
                    for column, row, depth in fresh(ocean.depths)],
-        'treasures': [{'name': name, **lies[name], 'owner': first.name} for name, first in ocean.finds.items()],
+        'treasures': [{'name': name, **lies[name], 'owner': first.name, 'at': first.at} for name, first in ocean.finds.items()],
         'whales': [chart_whale(ocean, name, whale, now) for name, whale in ocean.whales.items() if whale.seen],
         'blooms': [vars(bloom) for bloom in ocean.blooms.values() if bloom.until > now],
         'news': [[int(number), news.at, news.text] for number, news in ocean.news.items() if news.at >= since]}
