@@ -1,9 +1,11 @@
 """The live map in a real Chromium, on a real server: what a classroom sees."""
 import datetime
+import itertools
 import json
 import re
 import threading
 
+import bots
 import pytest
 from browser import chromium, open_map
 from conftest import ROOT, Server, poll
@@ -27,6 +29,14 @@ def sea(tmp_path_factory):
 
 
 @pytest.fixture
+def empty_sea(tmp_path):
+    """A server of one's own."""
+    server = Server('mocean', tmp_path)
+    yield server.start()
+    server.kill()
+
+
+@pytest.fixture
 def complaints():
     """What the browser found wrong: nothing, at the end of each test."""
     found = []
@@ -36,11 +46,11 @@ def complaints():
 
 @pytest.fixture
 def wall(browser, sea, complaints):
-    """wall('#view=planet'): the map of the common server, in a fresh window."""
+    """wall('#view=planet'): the map of the common server, or of another, in a fresh window."""
     pages = []
 
-    def open(query='', **options):
-        pages.append(open_map(browser, f'{sea.url}/map{query}', complaints, **options))
+    def open(query='', server=sea, **options):
+        pages.append(open_map(browser, f'{server.url}/map{query}', complaints, **options))
         until(pages[-1], 'mocean.ocean.loaded')
         return pages[-1]
     yield open
@@ -196,6 +206,30 @@ def test_keys_move_zoom_and_change_the_view(wall, sea):
     page.get_by_role('dialog').wait_for(state='hidden')
 
 
+def test_the_mouse_drags_and_zooms_the_chart_and_turns_the_planet(wall):
+    page = wall()
+    sea = page.locator('#sea').bounding_box()
+    x, y = sea['x'] + sea['width'] * 0.7, sea['y'] + sea['height'] * 0.4
+    under = 'point => { const cell = mocean.chart.cell(...point); return [cell.x, cell.y]; }'
+    before = page.evaluate(under, [x - sea['x'], y - sea['y']])
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, -400)
+    until(page, 'mocean.chart.zoom > 2')
+    assert page.evaluate(under, [x - sea['x'], y - sea['y']]) == pytest.approx(before, abs=1)   # what is under the mouse stays there
+    page.get_by_text(f'x {int(before[0])}, y {int(before[1])}').wait_for()
+    page.mouse.down()
+    page.mouse.move(x - 90, y + 50, steps=3)
+    page.mouse.up()
+    assert page.evaluate(under, [x - 90 - sea['x'], y + 50 - sea['y']]) == pytest.approx(before, abs=1)
+    page.get_by_role('button', name='Planet').click()
+    spin, tilt = page.evaluate('[mocean.planet.spin, mocean.planet.tilt]')
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 30, steps=3)
+    page.mouse.up()
+    assert page.evaluate('([spin, tilt]) => mocean.planet.spin > spin && mocean.planet.tilt > tilt', [spin, tilt])
+
+
 def test_a_click_on_a_name_follows_the_boat(wall, sea):
     join(sea, 'yuki')
     page = wall()
@@ -257,12 +291,88 @@ def test_it_says_when_the_server_is_away_and_recovers_by_itself(browser, tmp_pat
     assert [words for words in complaints if 'ERR_' not in words] == []      # failed requests, and nothing else
 
 
-def test_the_time_bar_shows_what_was_known_earlier(wall, sea):
-    id = join(sea, 'mei')
-    page = wall()
+def test_a_treasure_and_a_whale_appear_as_soon_as_somebody_has_found_them(wall, empty_sea):
+    page = wall(server=empty_sea)
+    id = join(empty_sea, 'jules')
+    page.get_by_text('jules joined').wait_for()
+    chart = empty_sea('/chart').json()
+    assert chart['treasures'] == chart['whales'] == [] and '0 treasures' in page.locator('#summary').inner_text()
+    names = [line.split(',')[1] for line in empty_sea(f'/look?id={id}').lines if line.startswith('treasure,')]
+    assert not set(names) & set(re.findall(r'[\w ]+', json.dumps(chart)))   # he has seen it; the wall has not
+    while empty_sea(f'/get?id={id}&item=treasure').status != 200:
+        assert empty_sea(f'/dive?id={id}&direction=down').status == 200
+    found = empty_sea('/chart').json()['treasures'][0]
+    assert found['owner'] == 'jules'
+    until(page, 'name => mocean.plates().some(plate => plate.text === name)', found['name'])
+    page.get_by_text('1 treasure', exact=True).wait_for()
+    page.get_by_text(f'jules found the {found["name"]}').wait_for()
+
+
+def test_a_new_game_clears_the_wall(wall, empty_sea, complaints):
+    id = join(empty_sea, 'jules')
+    row(empty_sea, id, 'north', 20)
+    page = wall(server=empty_sea)
+    page.get_by_role('row', name='jules').wait_for()
+    empty_sea.stop()
+    for file in empty_sea.folder.glob('mocean*'):
+        file.unlink()
+    empty_sea.start()
+    page.get_by_role('row', name='jules').wait_for(state='detached')
+    until(page, 'mocean.ocean.entered.every(time => time === Infinity)')
+    join(empty_sea, 'verne')
+    page.get_by_role('row', name='verne').get_by_text('new', exact=True).wait_for()
+    complaints[:] = [words for words in complaints if 'ERR_' not in words]   # the server was away for a moment
+
+
+CLASS = [*bots.NAMES, *(f'boat{number}' for number in range(18))]
+BOXES = '''() => [...document.querySelectorAll('#board tbody tr')].map(line => {
+    const box = line.getBoundingClientRect(), board = document.querySelector('#board').getBoundingClientRect();
+    return {inside: box.top >= board.top && box.bottom <= board.bottom && box.right <= board.right, size: parseFloat(getComputedStyle(line).fontSize)};
+})'''
+
+
+@pytest.mark.parametrize('wide, high', [(1024, 768), (1280, 720), (1920, 1080)])
+def test_a_class_of_thirty_is_on_the_wall_whole_and_no_name_covers_another(wall, empty_sea, wide, high):
+    for name in CLASS:
+        join(empty_sea, name)
+    page = wall(server=empty_sea, viewport={'width': wide, 'height': high})
+    until(page, f'mocean.places.size === {len(CLASS)}')
+    lines = page.evaluate(BOXES)
+    assert len(lines) == len(CLASS) and all(line['inside'] for line in lines)
+    assert min(line['size'] for line in lines) >= 11
+    plates = page.evaluate('mocean.plates()')
+    assert len({plate['text'] for plate in plates} & set(CLASS)) >= 25      # a crowd in a corner of the chart may be too dense
+    for a, b in itertools.combinations(plates, 2):
+        assert a['left'] + a['width'] <= b['left'] or b['left'] + b['width'] <= a['left'] or \
+               a['top'] + a['height'] <= b['top'] or b['top'] + b['height'] <= a['top'], (a, b)
+
+
+@pytest.mark.parametrize('theme', ['dark', 'light'])
+def test_words_stand_out_and_depth_shows_without_colour(wall, theme):
+    """As WCAG measures it: 4.5 between words and ground; and whoever sees no colours sees deep water darker."""
+    page = wall(f'#theme={theme}')
+    colours = page.evaluate('''() => { const style = getComputedStyle(document.documentElement);
+        return Object.fromEntries(['ground', 'panel', 'raised', 'ink', 'soft', 'accent', 'on-accent'].map(name => [name, style.getPropertyValue('--' + name).trim()])); }''')
+    for words, ground in [('ink', 'ground'), ('ink', 'panel'), ('ink', 'raised'), ('soft', 'ground'), ('soft', 'panel'), ('accent', 'panel'), ('on-accent', 'accent')]:
+        bright, dim = sorted((brightness(colours[words]), brightness(colours[ground])), reverse=True)
+        assert (bright + 0.05) / (dim + 0.05) >= 4.5, (words, ground)
+    ramp = [brightness(colour) for _, colour in page.evaluate('DEPTHS')]
+    assert all(deep < shallow * 0.8 for shallow, deep in itertools.pairwise(ramp))
+
+
+def brightness(colour):
+    """Of #rrggbb, from 0 (black) to 1 (white), as WCAG defines relative luminance."""
+    parts = [int(colour[at:at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_time_bar_shows_what_was_known_earlier(wall, empty_sea):
+    id = join(empty_sea, 'mei')
+    page = wall(server=empty_sea)
     until(page, "mocean.places.has('mei')")
     charted = 'mocean.ocean.charter.filter(name => name === "mei").length'
-    row(sea, id, 'south', 30)
+    row(empty_sea, id, 'south', 30)
     until(page, f'{charted} >= 3')
     times = page.evaluate('[...mocean.ocean.entered].filter((time, i) => mocean.ocean.charter[i] === "mei").sort()')
     until(page, 'at => mocean.ocean.since > at + 2', times[0])          # the map itself is a moment behind
@@ -277,6 +387,10 @@ def test_the_time_bar_shows_what_was_known_earlier(wall, sea):
     page.keyboard.press('l')
     page.get_by_role('button', name='Live', pressed=True).wait_for()
     poll(lambda: int(row_of_mei.locator('.score').inner_text()) >= 3)
+    page.get_by_role('combobox').select_option('×10')
+    page.keyboard.press('p')                                            # from the beginning, until it has caught up
+    page.get_by_role('button', name='Pause').wait_for()
+    page.get_by_role('button', name='Live', pressed=True).wait_for()
 
 
 def test_a_replay_shows_where_the_boats_were_before_the_page_was_opened(wall, sea):
