@@ -4,9 +4,12 @@ import sys
 import requests
 
 SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+NAME = 'ada'             # write your own name here
+ID = ''                  # after the first run: write your id here, and you come back to your own boat
 
-reply = requests.get(f'{SERVER}/join', params={'name': 'ada'}, timeout=10)
+reply = requests.get(f'{SERVER}/join', params={'name': NAME, 'id': ID}, timeout=10)
 print('joined:', reply.text)
-my_id = reply.text.split(',')[0]
-reply = requests.get(f'{SERVER}/move', params={'id': my_id, 'heading': 'north'}, timeout=10)
-print('moved to:', reply.text)
+if reply.ok:
+    my_id = reply.text.split(',')[0]
+    reply = requests.get(f'{SERVER}/move', params={'id': my_id, 'heading': 'north'}, timeout=10)
+    print('moved to:', reply.text)

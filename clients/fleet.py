@@ -9,7 +9,7 @@ import time
 import requests
 
 SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
-FLEET = {'castor': 'east', 'pollux': 'north'}        # the boats, and where each is going
+FLEET = {'castor': 'east', 'pollux': 'north'}        # write names of your own here; and where each boat is going
 MEASURES = 10                                        # soundings of each boat
 
 soundings = []

@@ -8,7 +8,7 @@ import time
 import requests
 
 SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
-NAME = 'ada'
+NAME = 'ada'             # write your own name here
 ID = ''                  # after the first run: write your id here, and you come back to your own boat
 WIDTH, HEIGHT = 600, 400
 HEADINGS = {(0, 1): 'n', (1, 1): 'ne', (1, 0): 'e', (1, -1): 'se', (0, -1): 's', (-1, -1): 'sw', (-1, 0): 'w', (-1, 1): 'nw'}

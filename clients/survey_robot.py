@@ -1,6 +1,6 @@
 """A robot that measures how deep the ocean is, one row of the chart. New here: patience, and work left for you.
 
-It runs as it is. Three steps make it better; they are numbered below.
+It runs as it is. Three things are left to do, TODO 1 to 3, and each makes it better.
 """
 import sys
 import time
@@ -8,7 +8,7 @@ import time
 import requests
 
 SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
-NAME = 'ada'
+NAME = 'ada'             # write your own name here
 ID = ''                  # after the first run: write your id here, and you come back to your own boat
 SECTOR = 10              # the chart is made of squares of ten by ten cells
 MEASURES = 20            # how many soundings to take
@@ -36,14 +36,14 @@ for number in range(MEASURES):
     soundings.append((boat['x'], boat['y'], depth))
     print(f'{number + 1}: at {boat["x"]},{boat["y"]} the sea is {depth} metres deep', '=' * round(depth))
 
-    # STEP 1. This robot goes round and round on the same row. After sixty sectors it should go one sector north
-    #         instead, so that it surveys the whole ocean. Hint: number % 60 == 59
+    # TODO 1. With more MEASURES this robot would go round and round on the same row. After every sixty sectors it
+    #         should go one sector north instead, and survey the whole ocean. Hint: number % 60 == 59
 
-    # STEP 2. A sounding in a sector that has one already earns nothing. /chart tells which are done:
-    #         requests.get(f'{SERVER}/chart').json()['depths'], each with column and row. Skip those.
+    # TODO 2. A sounding in a sector that has one already earns nothing. The chart tells which are done:
+    #         for column, row, depth, when in ask('chart')['depths']. Skip those. Hint: column is x // SECTOR
 
     boat.update(ask('move', id=boat['id'], heading='east', steps=SECTOR))
 
-# STEP 3. Write the soundings into a file, one line each: x,y,depth. Open it in a spreadsheet and draw it.
+# TODO 3. Write the soundings into a file, one line each: x,y,depth. Open it in a spreadsheet and draw it.
 shallowest = min(soundings, key=lambda sounding: sounding[2])
 print(f'The shallowest place was at {shallowest[0]},{shallowest[1]}: {shallowest[2]} metres. A seamount?')
