@@ -3,6 +3,8 @@ import datetime
 import itertools
 import json
 import re
+import subprocess
+import sys
 import threading
 
 import bots
@@ -102,6 +104,25 @@ def test_a_visitor_sees_who_is_there_and_how_to_join(wall, sea):
     page.get_by_role('log').get_by_text('hedy joined').wait_for()
     assert re.search(r'\d+ boats? · 0 % charted', page.locator('#summary').inner_text())
     assert 'boat' in page.get_by_role('img').get_attribute('aria-label')
+    told = page.context.new_cdp_session(page).send('Accessibility.getFullAXTree')['nodes']       # what a screen reader is given
+    spoken = {(node['role']['value'], node.get('name', {}).get('value')) for node in told if not node['ignored']}
+    assert spoken >= {('table', 'Score'), ('rowheader', 'hedy'), ('slider', 'Time shown on the map'), ('button', 'Replay'), ('region', 'How to join')}
+
+
+def test_a_newcomer_gets_from_the_wall_and_the_readme_to_a_moving_boat(wall, empty_sea, tmp_path):
+    """The address on the wall, typed into a browser; then the program of the README with the id that came back."""
+    page = wall(server=empty_sea)
+    tab = page.context.new_page()
+    tab.goto(page.locator('#join code').inner_text().replace('you', 'nia'))
+    id, name, x, *_ = tab.locator('body').inner_text().split(',')
+    tab.close()
+    program = re.search(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(encoding='utf-8'), re.S)[1]
+    (tmp_path / 'mine.py').write_text(program.replace('http://localhost:8080', empty_sea.url).replace('k7p2m3qx', id), encoding='utf-8')
+    said = subprocess.run([sys.executable, tmp_path / 'mine.py'], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert len(said.splitlines()) == 100
+    there = (int(x) + 100) % 600
+    until(page, 'x => Math.abs(mocean.places.get("nia")?.x - mocean.chart.place(x, 0).x) < 1', there)
+    assert page.get_by_role('row', name='nia').locator('.score').inner_text() != '0'
 
 
 def test_a_boat_moves_on_the_map_and_glides_between_two_answers(wall, sea):
