@@ -1,0 +1,113 @@
+"""What the wall costs the players: `/move` with and without thirty screens that poll `/chart`.
+
+    python benchmarks/chart.py [--rounds 5] [--seconds 3]        needs wrk, and a machine with nothing else to do
+
+Bursts of wrk on one server alternate: nobody watches, then thirty screens do, each asking once a second as the live
+map does. The whole ocean is charted and sounded, and a record of all of it is what a screen fetches when it opens; the
+bursts begin after that. Printed are the medians of the rounds. The processor time is the worker's, screens included,
+for one move: the screens cost the game whatever the ratio is above 1.
+"""
+import argparse
+import contextlib
+import io
+import pathlib
+import re
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+
+import wire
+from wire import Server, mocean
+
+SCREENS, POLL_S = 30, 1
+NOW = re.compile(r'{"now": ([\d.]+)')
+UNITS = {'us': 0.001, 'ms': 1, 's': 1000}
+
+
+def settle(folder, players):
+    """A state folder with so many boats, and everything charted."""
+    wire.settle(folder, players)
+    sea = mocean.make_app(folder).sea
+    with contextlib.redirect_stderr(io.StringIO()):              # the log
+        sea.open()
+        keys = [f'{column},{row}' for column in range(mocean.COLUMNS) for row in range(mocean.ROWS)]
+        first, depth = {'name': 'ada0', 'at': sea.clock() - 60}, {'total': 30.0, 'count': 1, 'name': 'ada0', 'at': sea.clock() - 60}
+        change = {'sectors': dict.fromkeys(keys, first), 'depths': dict.fromkeys(keys, depth)}
+        sea.journal.write(sea.ocean, change, 'ada0 charted everything')
+        mocean.merge(sea.ocean, change)
+        sea.close()
+
+
+@contextlib.contextmanager
+def screens(server, count):
+    """So many walls, one after the other in each second; yields the sizes of what they were told."""
+    sizes, done, since = [], threading.Event(), server('/chart').json()['now']
+
+    def watch(number, since):
+        done.wait(number * POLL_S / count)
+        while not done.is_set():
+            reply = server(f'/chart?since={since}')
+            sizes.append(len(reply))
+            since = float(NOW.match(reply)[1]) - 1               # as the map does: a second twice rather than never
+            done.wait(POLL_S)
+    watchers = [threading.Thread(target=watch, args=(number, since)) for number in range(count)]
+    for watcher in watchers:
+        watcher.start()
+    try:
+        yield sizes
+    finally:
+        done.set()
+        for watcher in watchers:
+            watcher.join()
+
+
+def burst(server, seconds, watching):
+    """Moves a second, microseconds of the worker for one, milliseconds until 99 of 100 were answered, bytes of a chart."""
+    with screens(server, watching) as sizes:
+        before = wire.worker_s(server)
+        told = subprocess.run(['wrk', '-t1', '-c16', f'-d{seconds}s', '--latency', *wire.script(server, '/move'), server.url],
+                              capture_output=True, text=True, check=True).stdout
+        spent = wire.worker_s(server) - before
+    early = re.search(r'Non-2xx or 3xx responses: (\d+)', told)     # thirty boats at full speed: once in a while one is too early
+    assert not early or int(early[1]) < 50, told
+    number, unit = re.search(r'99% +([\d.]+)(us|ms|s)', told).groups()
+    return (float(re.search(r'Requests/sec: +([\d.]+)', told)[1]), spent / int(re.search(r'(\d+) requests in', told)[1]) * 1e6,
+            float(number) * UNITS[unit], statistics.median(sizes) if sizes else 0)
+
+
+def measure(players, rounds, seconds):
+    """Two lists of bursts: unwatched, watched."""
+    with tempfile.TemporaryDirectory() as folder:
+        settle(pathlib.Path(folder), players)
+        server = Server('mocean', folder).start()
+        try:
+            burst(server, 1, 0)                                  # warms up
+            pairs = [(burst(server, seconds, 0), burst(server, seconds, SCREENS)) for _ in range(rounds)]
+            opening = time.perf_counter()
+            size = len(server('/chart'))
+            print(f'{players} boats: opening a screen takes {size / 1000:.0f} kB and {1000 * (time.perf_counter() - opening):.0f} ms')
+        finally:
+            server.kill()
+    return zip(*pairs, strict=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--seconds', type=int, default=3)
+    arguments = parser.parse_args()
+    for players in (30, 300, 1000):
+        both = list(measure(players, arguments.rounds, arguments.seconds))
+        for words, bursts in zip(('nobody watches', f'{SCREENS} screens watch'), both, strict=True):
+            rate, cpu, late, size = (statistics.median(column) for column in zip(*bursts, strict=True))
+            print(f'  {words:18} {rate:6.0f} moves/s  {cpu:6.0f} us CPU a move  99 % within {late:5.1f} ms' +
+                  (f'  {size / 1000:.1f} kB a poll' if size else ''))
+        alone, watched = both
+        ratios = [statistics.median(w[at] / a[at] for a, w in zip(alone, watched, strict=True)) for at in (0, 1)]
+        print(f'  ratio: {ratios[0]:.2f} of the moves, {ratios[1]:.2f} times the CPU of a move')
+
+
+if __name__ == '__main__':
+    main()
