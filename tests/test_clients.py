@@ -344,3 +344,14 @@ def test_the_fields_of_the_chart_are_explained(sea):
     chart = sea('/chart').json()
     for field in [*chart, *chart['boats'][0]]:
         assert f'`{field}`' in text, field
+
+
+def test_the_chart_tells_only_what_is_new(sea):
+    id = sea('/join?name=ada').split(',')[0]
+    sea(f'/move?id={id}&heading=north')
+    sea(f'/ping?id={id}')
+    whole = sea('/chart').json()
+    assert whole['sectors'] and whole['depths'] and whole['news']
+    later = sea(f'/chart?since={whole["now"]}').json()
+    assert later['sectors'] == later['depths'] == later['news'] == []
+    assert [boat['name'] for boat in later['boats']] == ['ada']          # boats are told always
