@@ -9,7 +9,7 @@ import threading
 
 import bots
 import pytest
-from browser import chromium, open_map
+from browser import CHROMIUM, SWITCHES, chromium, open_map
 from conftest import ROOT, Server, poll
 
 pytestmark = pytest.mark.browser
@@ -109,20 +109,37 @@ def test_a_visitor_sees_who_is_there_and_how_to_join(wall, sea):
     assert spoken >= {('table', 'Score'), ('rowheader', 'hedy'), ('slider', 'Time shown on the map'), ('button', 'Replay'), ('region', 'How to join')}
 
 
-def test_a_newcomer_gets_from_the_wall_and_the_readme_to_a_moving_boat(wall, empty_sea, tmp_path):
-    """The address on the wall, typed into a browser; then the program of the README with the id that came back."""
+def arrives(page, name, x, y):
+    """The boat is drawn on the wall at this cell."""
+    until(page, """([name, x, y]) => { const boat = mocean.places.get(name), cell = boat && mocean.chart.place(x, y);
+                   return boat && Math.hypot(boat.x - cell.x, boat.y - cell.y) < 1; }""", [name, x, y])
+
+
+def ran(folder, program):
+    """What a program says, saved and run as a student does it."""
+    (folder / 'mine.py').write_text(program, encoding='utf-8')
+    return subprocess.run([sys.executable, folder / 'mine.py'], capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def test_a_newcomer_gets_from_the_wall_to_a_moving_boat(wall, empty_sea, tmp_path):
+    """The address on the wall, typed into a browser; then the README's program; then clients/README.md, word by word."""
     page = wall(server=empty_sea)
     tab = page.context.new_page()
     tab.goto(page.locator('#join code').inner_text().replace('you', 'nia'))
-    id, name, x, *_ = tab.locator('body').inner_text().split(',')
+    id, name, x, y, _ = tab.locator('body').inner_text().split(',')
+    tab.goto(f'{empty_sea.url}/client.py?id={id}&level=1')
+    starter = tab.locator('body').inner_text()
     tab.close()
-    program = re.search(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(encoding='utf-8'), re.S)[1]
-    (tmp_path / 'mine.py').write_text(program.replace('http://localhost:8080', empty_sea.url).replace('k7p2m3qx', id), encoding='utf-8')
-    said = subprocess.run([sys.executable, tmp_path / 'mine.py'], capture_output=True, text=True, timeout=60, check=True).stdout
-    assert len(said.splitlines()) == 100
-    there = (int(x) + 100) % 600
-    until(page, 'x => Math.abs(mocean.places.get("nia")?.x - mocean.chart.place(x, 0).x) < 1', there)
-    assert page.get_by_role('row', name='nia').locator('.score').inner_text() != '0'
+    example = re.search(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(encoding='utf-8'), re.S)[1]
+    said = ran(tmp_path, example.replace('http://localhost:8080', empty_sea.url).replace('k7p2m3qx', id))
+    x = (int(x) + 100) % 600
+    assert said.splitlines()[99] == f'{x},{y},0'
+    arrives(page, 'nia', x, int(y))
+    change = r"Change `(.+?)` into `(.+?)`"
+    before, after = re.search(change, (ROOT / 'clients' / 'README.md').read_text(encoding='utf-8')).groups()
+    assert before in starter
+    ran(tmp_path, starter.replace(before, after))
+    arrives(page, 'nia', x, (int(y) + 40) % 400)
 
 
 def test_a_boat_moves_on_the_map_and_glides_between_two_answers(wall, sea):
@@ -428,6 +445,32 @@ def test_a_replay_shows_where_the_boats_were_before_the_page_was_opened(wall, se
     show(page, then + 0.01)
     until(page, '([x, y]) => { const want = mocean.chart.place(x, y), boat = mocean.places.get("kepler");'
                 '              return boat && Math.hypot(boat.x - want.x, boat.y - want.y) < 2; }', [x, y])
+
+
+def test_a_replay_goes_on_when_the_server_was_away_meanwhile(wall, empty_sea, complaints):
+    id = join(empty_sea, 'kepler')
+    x, y, _ = row(empty_sea, id, 'east', 30)
+    tracks = f'/erddap/tabledap/tracks.csv0?time&player="kepler"&x={x}'
+    poll(lambda: empty_sea(tracks).status == 200)
+    then = datetime.datetime.fromisoformat(empty_sea(tracks).strip().replace('Z', '+00:00')).timestamp()
+    row(empty_sea, id, 'west', 60)
+    page = wall(server=empty_sea)
+    empty_sea.stop()
+    page.get_by_role('status').get_by_text('The server is away').wait_for()
+    show(page, then + 0.01)
+    until(page, "!mocean.places.has('kepler')")                         # his way is not known yet
+    empty_sea.start()
+    until(page, "mocean.places.has('kepler')")
+    complaints[:] = [words for words in complaints if 'ERR_' not in words]
+
+
+def test_without_webgl_there_is_the_chart(browser, sea, complaints):
+    plain = browser.browser_type.launch(executable_path=CHROMIUM, args=[*SWITCHES, '--disable-3d-apis'])
+    page = open_map(plain, f'{sea.url}/map#view=planet', complaints)
+    page.get_by_role('button', name='Chart', pressed=True).wait_for()
+    assert page.get_by_role('button', name='Planet').is_disabled()
+    plain.close()
+    complaints[:] = [words for words in complaints if 'WebGL' not in words]     # Chromium says why there is none
 
 
 def test_it_works_as_a_file_too(browser, sea, complaints):
