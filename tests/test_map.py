@@ -121,7 +121,7 @@ def ran(folder, program):
     return subprocess.run([sys.executable, folder / 'mine.py'], capture_output=True, text=True, timeout=60, check=True).stdout
 
 
-def test_a_newcomer_gets_from_the_wall_to_a_moving_boat(wall, empty_sea, tmp_path):
+def test_a_newcomer_gets_from_the_wall_to_a_moving_boat(empty_sea, wall, tmp_path):
     """The address on the wall, typed into a browser; then the README's program; then clients/README.md, word by word."""
     page = wall(server=empty_sea)
     tab = page.context.new_page()
@@ -329,7 +329,7 @@ def test_it_says_when_the_server_is_away_and_recovers_by_itself(browser, tmp_pat
     assert [words for words in complaints if 'ERR_' not in words] == []      # failed requests, and nothing else
 
 
-def test_a_treasure_and_a_whale_appear_as_soon_as_somebody_has_found_them(wall, empty_sea):
+def test_a_treasure_and_a_whale_appear_as_soon_as_somebody_has_found_them(empty_sea, wall):
     page = wall(server=empty_sea)
     id = join(empty_sea, 'jules')
     page.get_by_text('jules joined').wait_for()
@@ -346,7 +346,7 @@ def test_a_treasure_and_a_whale_appear_as_soon_as_somebody_has_found_them(wall, 
     page.get_by_text(f'jules found the {found["name"]}').wait_for()
 
 
-def test_a_new_game_clears_the_wall(wall, empty_sea, complaints):
+def test_a_new_game_clears_the_wall(empty_sea, wall, complaints):
     id = join(empty_sea, 'jules')
     row(empty_sea, id, 'north', 20)
     page = wall(server=empty_sea)
@@ -370,7 +370,7 @@ BOXES = '''() => [...document.querySelectorAll('#board tbody tr')].map(line => {
 
 
 @pytest.mark.parametrize('wide, high', [(1024, 768), (1280, 720), (1920, 1080)])
-def test_a_class_of_thirty_is_on_the_wall_whole_and_no_name_covers_another(wall, empty_sea, wide, high):
+def test_a_class_of_thirty_is_on_the_wall_whole_and_no_name_covers_another(empty_sea, wall, wide, high):
     for name in CLASS:
         join(empty_sea, name)
     page = wall(server=empty_sea, viewport={'width': wide, 'height': high})
@@ -405,7 +405,7 @@ def brightness(colour):
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_the_time_bar_shows_what_was_known_earlier(wall, empty_sea):
+def test_the_time_bar_shows_what_was_known_earlier(empty_sea, wall):
     id = join(empty_sea, 'mei')
     page = wall(server=empty_sea)
     until(page, "mocean.places.has('mei')")
@@ -447,7 +447,7 @@ def test_a_replay_shows_where_the_boats_were_before_the_page_was_opened(wall, se
                 '              return boat && Math.hypot(boat.x - want.x, boat.y - want.y) < 2; }', [x, y])
 
 
-def test_a_replay_goes_on_when_the_server_was_away_meanwhile(wall, empty_sea, complaints):
+def test_a_replay_goes_on_when_the_server_was_away_meanwhile(empty_sea, wall, complaints):
     id = join(empty_sea, 'kepler')
     x, y, _ = row(empty_sea, id, 'east', 30)
     tracks = f'/erddap/tabledap/tracks.csv0?time&player="kepler"&x={x}'
