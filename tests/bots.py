@@ -5,6 +5,7 @@ import threading
 
 NAMES = ['ada', 'grace', 'linus', 'hedy', 'kofi', 'mei', 'tomás', 'noor', 'björk', 'ravi', 'lena', 'omar']
 WIDTH, HEIGHT = 600, 400
+PAUSE_S = 5                # between two calls of somebody who reads the answers
 HEADINGS = {(0, 1): 'n', (1, 1): 'ne', (1, 0): 'e', (1, -1): 'se', (0, -1): 's', (-1, -1): 'sw', (-1, 0): 'w', (-1, 1): 'nw'}
 
 
@@ -40,14 +41,14 @@ class Bot(threading.Thread):
         play()
 
     def survey(self):
-        """Row after row of soundings, at the pace of a person who watches."""
+        """Row after row of soundings."""
         along = ['e', 'w'][self.number // 4 % 2]
         for number in itertools.count(1):
             if self.stop.is_set():
                 return
             self.ask('ping')
             self.move('n' if number % 60 == 0 else along, 10)
-            self.stop.wait(1.6)
+            self.stop.wait(PAUSE_S)
 
     def seek(self):
         """From place to place; what is seen on the way is taken."""
@@ -59,7 +60,7 @@ class Bot(threading.Thread):
                 for thing in (self.ask('look') or {'things': []})['things']:
                     if thing['kind'] == 'treasure':
                         self.take(thing)
-                self.stop.wait(1.5)
+                self.stop.wait(PAUSE_S)
 
     def near(self, x, y):
         return abs(shortest(x - self.x, WIDTH)) < 5 and abs(shortest(y - self.y, HEIGHT)) < 5
@@ -91,15 +92,15 @@ class Bot(threading.Thread):
             self.move(list(HEADINGS.values())[heading % 8], 8)
             if self.dice.random() < 0.7:
                 self.ask('ping')
-            self.stop.wait(1.5)
+            self.stop.wait(PAUSE_S)
 
     def sail(self):
-        for _ in range(3 + self.number // 4):
+        for _ in range(1 + self.number // 4):
             self.ask('accel', ctrl='w')
         while not self.stop.is_set():
-            self.ask('accel', ctrl=self.dice.choice('adwd' if self.number < 8 else 'adwa'))
+            self.ask('accel', ctrl=self.dice.choice('adws'))
             for _ in range(8):
-                self.stop.wait(1)
+                self.stop.wait(PAUSE_S / 2)
                 self.ask('ping')
 
 
