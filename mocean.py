@@ -2354,11 +2354,20 @@ def begin(sea):
                 probe.bind(('0.0.0.0', PORT))
             except OSError:
                 sys.exit(f'Port {PORT} is taken: is Mocean running already? Stop it, or choose another: PORT=8081')
-        log(f'Mocean: open http://localhost:{PORT}/ in a browser. Ctrl-C stops the game, and it is kept.')
+        log(f'Mocean: open http://localhost:{PORT}/ in a browser, on other computers here http://{own_address()}:{PORT}/. '
+            'Ctrl-C stops the game, and it is kept.')
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
     open_now(sea)
+
+
+def own_address():
+    """This computer's address in its network. To ask for the way to some other place sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect(('192.0.2.1', 9))
+        return probe.getsockname()[0]
+    return 'localhost'
 
 
 def end_with_parent(parent):

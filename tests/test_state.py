@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import pytest
 from conftest import ROOT, UWSGI_OPTIONS, Inside, Server, poll
@@ -630,6 +632,15 @@ def test_a_port_that_is_taken_gets_one_sentence(by_hand):
     second.log_file = by_hand.folder / 'second.log'
     assert refused(second) == (f'Port {by_hand.port} is taken: is Mocean running already? '
                                'Stop it, or choose another: PORT=8081\n')
+
+
+def test_the_first_line_says_where_the_game_is_for_this_computer_and_for_others(by_hand):
+    by_hand.start()
+    here, others = re.findall(r'http://[^ /]+/', by_hand.log().split('\n')[0])
+    assert here == f'http://localhost:{by_hand.port}/'
+    for address in (here, others):
+        with urllib.request.urlopen(address + 'health', timeout=5) as reply:
+            assert reply.status == 200
 
 
 def test_localhost_is_served_whether_it_means_ipv4_or_ipv6(by_hand):
