@@ -140,6 +140,17 @@ class Server:
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+            poll(self.gone)
+
+    def gone(self):
+        """True when the last of the killed ones has let go of the port: the master may be gone before its children."""
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)      # old connections do not count
+            try:
+                probe.bind(('127.0.0.1', self.port))
+            except OSError:
+                return False
+            return True
 
     def stop(self):
         """The polite way; kill where it is not heard."""

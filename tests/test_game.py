@@ -1,8 +1,9 @@
-"""The rules of Mocean, with the clock in the hand: sails, treasures, whales, talk, score, badges, restarts."""
+"""The rules of Mocean, with the clock in the hand: oars, sails, treasures, whales, talk, score, badges, restarts."""
 import json
 import math
 import random
 import shutil
+import threading
 
 import pytest
 from conftest import ROOT, Inside
@@ -14,7 +15,7 @@ NOON = 1_800_000_000.0                                     # some noon, seconds 
 
 
 class Game:
-    """One ocean of a known seed. Time passes only when `wait` says so."""
+    """One ocean of a known seed. Time passes only when `wait` says so, and nobody tends the sea but the test."""
 
     def __init__(self, folder):
         self.now = NOON
@@ -106,7 +107,8 @@ class Player:
 
 
 @pytest.fixture
-def game(tmp_path):
+def game(tmp_path, monkeypatch):
+    monkeypatch.setattr(mocean, 'SYNC_S', 1e6)
     game = Game(tmp_path / 'ocean')
     yield game
     game.say.close()
@@ -173,6 +175,21 @@ def test_only_one_second_of_rest_is_saved(game, ada):
     game.wait(3600)
     assert ada('/move?heading=east&steps=40').status == 200
     assert ada('/move?heading=east&steps=40').status == 429
+
+
+def test_a_call_that_waits_lets_the_others_play(game, ada, bob, monkeypatch):
+    """While ada's answer is held back, bob asks and is answered."""
+    ada('/move?heading=east&steps=40')
+    asking, answers = threading.Thread(target=lambda: answers.append(bob('/name')), daemon=True), []
+
+    def sleep(seconds):
+        answers.append(round(seconds, 3))
+        asking.start()
+        asking.join(5)
+        answers.append(asking.is_alive())
+    monkeypatch.setattr(mocean.time, 'sleep', sleep)
+    answers.append(ada('/move?heading=east').status)
+    assert answers == [1 / 40, 'bob', False, 200]
 
 
 @pytest.mark.parametrize('fields, cells', [
@@ -380,6 +397,17 @@ def test_a_boat_that_is_spoken_to_sails_on(game, ada):
     assert ada.place()[1] == pytest.approx((y + 0.1 * mocean.SAIL_S * 2) % HEIGHT)
 
 
+def test_the_track_of_a_boat_that_nobody_speaks_to_ends_where_its_sails_drop(game, ada):
+    game.sea.store.clock = game.sea.clock
+    ada('/accel?ctrl=w')
+    x, y, _ = ada.place()
+    for seconds in (0, mocean.SAIL_S, 1, 1000):
+        game.wait(seconds)
+        mocean.tend(game.sea)
+    places = [line.split(',') for line in game.say('/erddap/tabledap/tracks.csv0?x,y&player="ada"').lines if line]
+    assert [tuple(map(float, place)) for place in places] == [(x, y), (x, (y + 2 * mocean.SAIL_S) % HEIGHT)]
+
+
 # --- location and its flags ------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('start, heading', [((599, 10), 'east'), ((0, 10), 'west'), ((10, 399), 'north'), ((10, 0), 's')])
@@ -444,6 +472,20 @@ def test_the_sea_floor_stops_a_dive(game, ada):
     assert ada.place() == (x, y, summit)
 
 
+def test_dives_take_time(ada):
+    """As long as a cell: a little too early waits, more is refused."""
+    ada('/move?heading=east&steps=40')
+    assert [ada('/dive?ctrl=f').status for _ in range(2)] == [200, 429]
+    assert ada.place()[2] == 5
+
+
+def test_no_summit_is_higher_than_five_metres_below_the_surface(game, ada):
+    game.happen(planet={'mocean': {'seed': 70}})            # two hills stand on each other's feet there
+    x, y, summit = game.hill('iron dust')
+    ada.put(x=x, y=y)
+    assert summit == 5 and ada('/ping') == '5'
+
+
 @pytest.mark.parametrize('z, cells', [(0, 20), (10, 15), (20, 10), (30, 5)])
 def test_sight_shrinks_with_depth(ada, bob, z, cells):
     x, y, _ = ada.place()
@@ -468,8 +510,21 @@ def test_one_sees_across_the_seams(game, ada, bob, here):
         for north in (-8, 0, 8):
             there = off(here, east, north)
             bob.put(x=there[0], y=there[1])
-            line = '{},{},{},{},0,{}'.format('player', 'bob', *there, mocean.tidy(math.hypot(east, north)))
-            assert line in ada('/look').lines
+            game.happen(whales={'Quincy': {'x': there[0], 'y': there[1]}})
+            for who in ('player,bob', 'whale,Quincy'):
+                line = '{},{},{},0,{}'.format(who, *there, mocean.tidy(math.hypot(east, north)))
+                assert line in ada('/look').lines
+
+
+@pytest.mark.parametrize('east, north', [(90, 0), (-90, 0), (0, 90), (0, -90)])
+def test_treasures_are_seen_across_the_seams(game, ada, east, north):
+    beyond = [(name, x, y, z) for name, x, y, z in game.ocean.floor.treasures
+              if off((x, y), east, north) != (x + east, y + north)]
+    assert beyond
+    for name, x, y, z in beyond:
+        there = off((x, y), east, north)
+        ada.put(x=there[0], y=there[1], items=('binoculars',))
+        assert f'treasure,{name},{x},{y},{z:g},90' in ada('/look').lines
 
 
 def test_a_crowd_hides_no_treasure(game, ada):
@@ -610,10 +665,12 @@ def test_crash_alert(game, ada):
         assert ada('/use?item=crash alert') == f'{hill.name},30,west'
 
 
-def test_rov(game, ada):
+def test_rov(game, ada, bob):
     """Looks at the sea floor up to 50 cells away: treasures only."""
     x, y, z = game.hill('sandwich')
     ada.put(x=x, y=(y + 50) % HEIGHT, items=('ROV',))
+    bob.put(x=x, y=(y + 45) % HEIGHT)
+    game.happen(whales={'Quincy': {'x': x, 'y': (y + 45) % HEIGHT}})
     assert ada('/use?item=ROV') == f'treasure,sandwich,{x},{y},{z:g},50'
     assert 'sandwich' not in ada.sees()
     ada.put(x=(x + 1) % WIDTH)
@@ -846,10 +903,57 @@ def test_a_whale_left_by_a_silent_rider_swims_on(game, ada, bob, whale):
     assert f'whale,Quincy,{x:g},{y + 10:g},0,0' in bob('/look').lines
     bloom(game, bob)
     assert bob('/get?item=whale') == 'a ride on Quincy,10'
-    bob('/move?heading=south&steps=30')
+    bob('/move?heading=south&steps=10')
     assert ada('/look').status == 200
+    bob('/move?heading=south&steps=20')
     assert ada.items('whale') == [] and bob.items('whale') == ['Quincy']
     assert f'whale,Quincy,{x:g},{y - 20:g},0,0' in bob('/look').lines
+
+
+@pytest.mark.parametrize('cells, status', [(30, 200), (31, 409)])
+def test_a_bloom_is_thirty_cells_wide(game, ada, whale, cells, status):
+    bloom(game, ada)
+    ada.put(x=ada.boat.x + cells)
+    game.happen(whales={'Quincy': {'x': ada.boat.x}})
+    assert ada('/get?item=whale').status == status
+
+
+def test_a_ride_lasts_as_long_as_the_last_of_the_blooms(game, ada, bob, whale):
+    bob.put(x=ada.boat.x, y=ada.boat.y)
+    bloom(game, ada)
+    game.wait(8)
+    bloom(game, bob)
+    assert ada('/get?item=whale').status == 200
+    assert len(game.say('/chart').json()['blooms']) == 2
+    game.wait(599)
+    assert ada.items('whale') == ['Quincy']
+    game.wait(1)
+    assert ada.items('whale') == []
+
+
+def test_a_new_bloom_clears_the_old_ones_away(game, ada):
+    for _ in range(3):
+        bloom(game, ada)
+        game.wait(600)
+    assert len(game.ocean.blooms) == 1
+
+
+def test_a_ride_begins_with_the_sails_down(game, ada, whale):
+    bloom(game, ada)
+    ada('/accel?ctrl=w')
+    ada('/get?item=whale')
+    here = ada.place()
+    game.wait(5)
+    assert ada.place() == here and ada.numbers('/velocity')[:2] == [0, 0]
+
+
+def test_the_chart_shows_who_rides_a_whale_and_it_does_not_drift_ahead(game, ada, whale):
+    bloom(game, ada)
+    ada('/get?item=whale')
+    for seconds, rider, velocity in ((0, 'ada', (0, 0)), (600, '', (0, 0.25))):
+        game.wait(seconds)
+        quincy, = game.say('/chart').json()['whales']
+        assert (quincy['rider'], (quincy['vx'], quincy['vy'])) == (rider, velocity)
 
 
 @pytest.mark.parametrize('call', ['/dive?ctrl=f', '/teleport?x=3&y=4'])
@@ -998,6 +1102,34 @@ def test_the_first_sounding_in_a_sector_counts(game, ada, bob):
     assert (ada.score(), bob.score()) == (1, 0)
 
 
+def test_the_chart_tells_the_mean_of_all_soundings_in_a_sector(game, ada):
+    x, y, z = game.hill('ROV')
+    key = f'{x // 10},{y // 10}'
+    game.happen(depths={key: None}, sectors={key: None})
+    depths = []
+    for there_x, there_y in ((x, y), (x // 10 * 10, y // 10 * 10), (x // 10 * 10 + 9, y // 10 * 10)):
+        ada.put(x=there_x, y=there_y)
+        depths.append(float(ada('/ping')))
+    assert len(set(depths)) == 3
+    row = next(row for row in game.say('/chart').json()['depths'] if row[:2] == [x // 10, y // 10])
+    assert row == [x // 10, y // 10, round(sum(depths) / 3, 1), game.now]
+
+
+def test_the_chart_since_a_time_leaves_out_what_is_older(game, ada):
+    game.happen(sectors={'5,6': None}, depths={'5,6': None})
+    game.wait(1)
+    ada.put(x=54, y=65)
+    ada('/move?heading=east')
+    ada('/ping')
+    game.join('eve')
+    for since, some in ((game.now, True), (game.now + 0.1, False)):
+        chart = game.say(f'/chart?since={since}').json()
+        assert [row[:2] for row in chart['depths']] == [[5, 6]] * some
+        assert ([5, 6, 'ada', game.now] in chart['sectors']) == some
+        assert [text for _, _, text in chart['news'][-1:]] == ['eve joined'] * some
+        assert len(chart['boats']) == 2                     # boats come always
+
+
 def test_ranks(game, ada, bob):
     eve, zoe = game.join('eve'), game.join('zoe')
     for player, score in ((ada, 7), (bob, 9), (eve, 7), (zoe, 0)):
@@ -1016,6 +1148,15 @@ def test_news_since(game, ada):
     assert [line.split(',')[0] for line in lines] == ['1', '2', '3', '4']
     assert game.say('/news?since=3').lines == lines[3:]
     assert lines[0] == '1,2027-01-15T08:00:00Z,ada joined'
+
+
+def test_two_news_of_one_call_are_two_news(game, ada):
+    x, y, z = game.hill('ROV')
+    ada.put(x=x, y=y, z=z)
+    ada('/look')
+    ada('/get?item=treasure')
+    assert [line.split(',')[0] for line in game.say('/news').lines] == ['1', '2', '3']
+    assert game.news()[1:] == ['ada found the ROV', 'ada earned the badge Reader: look, then get what was seen']
 
 
 def test_old_news_make_room(game, ada, monkeypatch):
@@ -1123,6 +1264,20 @@ def test_phoenix(ada):
     assert ada.items('badge') == ['Phoenix']
 
 
+def test_too_early_is_no_error_to_rise_from(game, ada):
+    """Nor does it hide one: the corrected call may come too early, and once more."""
+    ada('/move?heading=east&steps=40')
+    assert ada('/move?heading=east&steps=40').status == 429
+    game.wait(1)
+    ada('/move?heading=east&steps=40')
+    assert ada.items('badge') == []
+    assert ada('/move?heading=eats&steps=40').status == 400
+    assert ada('/move?heading=east&steps=40').status == 429
+    game.wait(1)
+    ada('/move?heading=east&steps=40')
+    assert ada.items('badge') == ['Phoenix']
+
+
 def test_no_phoenix_from_another_call(ada):
     ada('/move?heading=nroth')
     ada('/look')
@@ -1143,6 +1298,16 @@ def test_patient(game, ada):
     assert ada.items('badge') == []
     ada('/look')
     assert ada.items('badge') == ['Patient']
+
+
+def test_who_is_made_to_wait_is_not_patient(game, ada):
+    game.wait(1)
+    ada('/move?heading=east&steps=40')
+    for _ in range(48):
+        ada('/look')
+    ada('/move?heading=east')                               # answered, after a moment
+    ada('/look')
+    assert ada.items('badge') == []
 
 
 def test_cartographer(ada):
@@ -1172,6 +1337,13 @@ def test_reader(game, ada):
     assert ada.items('badge') == ['Reader']
 
 
+def test_a_whale_can_be_read_too(game, ada, whale):
+    bloom(game, ada)
+    ada('/look')
+    ada('/get?item=whale')
+    assert ada.items('badge') == ['Reader']
+
+
 def test_who_does_not_look_is_no_reader(game, ada, bob):
     bob.put(x=ada.boat.x, y=ada.boat.y)
     eve = game.join('r')                                    # a player whose name is part of many words
@@ -1193,6 +1365,23 @@ def test_every_beginner_sees_a_treasure_at_once(tmp_path, seed):
     say.close()
 
 
+def test_a_boat_is_found_again_where_it_has_sailed_to_and_its_id_may_be_shouted(game, ada):
+    ada('/accel?ctrl=w')
+    x, y, _ = ada.place()
+    game.wait(3)
+    assert game.say(f'/join?name=ADA&id={ada.id.upper()}') == f'{ada.id},ada,{x:g},{(y + 6) % HEIGHT:g},0'
+
+
+def test_a_full_ocean_takes_no_more_boats(game, ada, bob, monkeypatch):
+    monkeypatch.setattr(mocean, 'MOST_BOATS', 2)
+    full = game.say('/join?name=eve')
+    assert (full.status, full.lines) == (503, ['the ocean is full: 2 boats', 'try: http://localhost:80/who'])
+    assert game.say('/who').lines == ['ada,0', 'bob,0']
+    assert game.say(f'/join?name=ada&id={ada.id}').status == 200          # one's own boat is there
+    bob('/quit')
+    assert game.say('/join?name=eve').status == 200
+
+
 def test_quit_gives_the_treasures_back(game, ada, bob):
     for treasure in ('ROV', 'crash alert', 'boat hook'):
         fetch(game, ada, treasure)
@@ -1211,6 +1400,14 @@ def test_a_name_is_free_again_and_starts_anew(game, ada, bob):
     ada = game.join('ada')
     assert (ada('/popchat'), ada.items(), ada.items('badge'), ada.boat.finds) == ('', [], [], ())
     assert [line.split(',')[2] for line in ada('/log').lines] == ['/popchat', '/inventory', '/inventory']
+
+
+def test_a_name_that_is_free_again_has_no_old_replies(game, ada):
+    ada('/move?heading=north&n=1')
+    ada('/quit')
+    ada = game.join('ada')
+    x, y, _ = ada.place()
+    assert ada('/move?heading=north&n=1') == f'{x:g},{(y + 1) % HEIGHT:g},0'
 
 
 def test_quit_leaves_the_whale_where_it_is(game, ada, bob, whale):

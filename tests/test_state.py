@@ -150,6 +150,76 @@ def test_the_state_file_can_be_read_by_people(tmp_path):
     assert any(line.startswith('  "李雷": {') for line in lines)
 
 
+@pytest.fixture
+def by_clock(tmp_path, monkeypatch):
+    """A game with the clock in the hand, and nobody tends the sea but the test."""
+    monkeypatch.setattr(mocean, 'SYNC_S', 1e6)
+    with woken(tmp_path / 'ocean', clock=Clock()) as say:
+        say.clock, say.sea = say.app.sea.clock, say.app.sea
+        say('/health')
+        yield say
+
+
+def written(say):
+    """Tend the sea; True if that wrote a fresh state file."""
+    before = (say.folder / 'mocean.json').stat().st_ino
+    mocean.tend(say.sea)
+    return (say.folder / 'mocean.json').stat().st_ino != before
+
+
+def test_a_fresh_state_file_is_written_each_minute(by_clock):
+    for name in ('ada', 'bob', 'eve'):
+        join(by_clock, name)
+        by_clock.clock.now += 59.9
+        assert not written(by_clock)
+        by_clock.clock.now += 0.1
+        assert written(by_clock) and not written(by_clock)
+        assert name in json.loads((by_clock.folder / 'mocean.json').read_bytes())['boats']
+    by_clock.clock.now += 60
+    assert not written(by_clock)                    # nothing has happened since
+
+
+def test_a_fresh_state_file_is_written_after_so_many_lines(by_clock, monkeypatch):
+    monkeypatch.setattr(mocean, 'JOURNAL_LINES', 5)
+    id = join(by_clock)
+    mocean.save(by_clock.sea)
+    mocean.save(by_clock.sea)                       # a new page has been begun
+    for _ in range(2):
+        for number in range(5):
+            assert not written(by_clock), number
+            assert by_clock(f'/ping?id={id}').status == 200
+        assert written(by_clock) and not written(by_clock)
+        assert json.loads((by_clock.folder / 'mocean.json').read_bytes())['number'] == by_clock.sea.ocean.number
+
+
+def calls_of(work):
+    """What the work asks of the disk, in order: the real calls, overheard."""
+    heard = []
+
+    def hear(frame, event, function):
+        if event == 'c_call' and function in (os.fsync, os.fdatasync, os.replace):
+            heard.append(function.__name__)
+    sys.setprofile(hear)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return heard
+
+
+def test_the_journal_is_brought_to_the_disk_once_where_something_was_written(by_clock):
+    join(by_clock)
+    assert calls_of(lambda: mocean.tend(by_clock.sea)) == ['fdatasync']
+    assert calls_of(lambda: mocean.tend(by_clock.sea)) == []
+    join(by_clock, 'bob')
+    assert calls_of(by_clock.sea.close) == ['fdatasync']
+
+
+def test_a_state_file_is_on_the_disk_before_it_takes_its_name(by_clock):
+    document = mocean.document_of(by_clock.sea.ocean)
+    assert calls_of(lambda: by_clock.sea.journal.write_state(document)) == ['fsync', 'replace', 'replace']
+
+
 # --- a restart -------------------------------------------------------------------------------------------------------------
 
 def test_a_restart_changes_nothing(tmp_path):
@@ -157,6 +227,7 @@ def test_a_restart_changes_nothing(tmp_path):
         id = join(say)
         say(f'/move?id={id}&heading=ne&steps=7')
         say(f'/sendchat?id={join(say, "bob")}&name=ada&message=ahoy')
+        say(f'/location?id={id}')                    # perhaps over the seam: that is told once
         before = [say(path) for path in (f'/location?id={id}', '/who', '/score', '/news')]
         seed = say.app.sea.ocean.planet['mocean'].seed
     for _ in range(3):
@@ -165,6 +236,21 @@ def test_a_restart_changes_nothing(tmp_path):
             assert say.app.sea.ocean.planet['mocean'].seed == seed
     with woken(tmp_path) as say:
         assert say(f'/popchat?id={id}') == 'bob,ahoy'
+
+
+def test_the_next_run_tells_how_the_last_one_ended(tmp_path):
+    clock = Clock()
+    with woken(tmp_path / 'live', clock=clock) as say:
+        assert say('/health') == 'ok,0,0,this is the first run'
+        clock.now += 7
+        assert say('/health').startswith('ok,7,0,')
+    with woken(tmp_path / 'live', clock=clock) as say:
+        assert say('/health') == 'ok,0,0,ended in good order at 1970-01-12T13:46:47Z'
+        say(f'/move?id={join(say)}&heading=n')
+        killed = as_killed(say, tmp_path / 'killed')
+    with woken(killed, clock=clock) as say:
+        assert say('/health') == ('ok,0,1,ended without a goodbye: killed, crashed, or the power failed; '
+                                  'the last thing that happened was: ada called move')
 
 
 def test_no_line_happens_twice(tmp_path):
@@ -180,6 +266,26 @@ def test_no_line_happens_twice(tmp_path):
     reader = mocean.Journal(killed)
     assert document(reader.load()) == live
     reader.close()
+
+
+def test_no_line_happens_to_a_boat_that_is_gone(tmp_path, capsys):
+    """The old journal moves a boat that it does not bring aboard, and that the newer state file has no more."""
+    with woken(tmp_path / 'live') as say:
+        id = join(say)
+        mocean.save(say.app.sea)
+        mocean.save(say.app.sea)
+        say(f'/move?id={id}&heading=e&steps=9')
+        say(f'/quit?id={id}')
+        journal = (say.folder / 'mocean.journal').read_bytes()
+        mocean.save(say.app.sea)
+        live = document(say.app.sea.ocean)
+        killed = as_killed(say, tmp_path / 'killed')
+    assert b'called join' not in journal and b'called quit' in journal
+    (killed / 'mocean.journal').write_bytes(journal)
+    reader = mocean.Journal(killed)
+    assert document(reader.load()) == live
+    reader.close()
+    assert 'not changes' not in capsys.readouterr().err and not list(killed.glob('*-2*'))
 
 
 # --- files that are not as they should be --------------------------------------------------------------------------------------
@@ -248,6 +354,21 @@ def test_a_state_file_that_cannot_be_read_is_set_aside_and_nothing_is_lost(lived
     assert aside.read_bytes() == bad
     told = capsys.readouterr().err
     assert f'it is now called {aside.name}' in told and 'going on from the last good copy and its journal' in told
+
+
+def test_a_state_file_damaged_at_two_starts_running_loses_nothing(tmp_path):
+    """The copy and its journal must be fresh after each start: those of the last run have done their work."""
+    with woken(tmp_path / '0') as say:
+        id = join(say)
+        for _ in range(3):
+            place = say(f'/move?id={id}&heading=ne&steps=5')
+            mocean.save(say.app.sea)
+        folder = as_killed(say, tmp_path / '1')
+    for number in (2, 3):
+        (folder / 'mocean.json').write_bytes(b'\0' * 100)
+        with woken(folder) as say:
+            assert place_of(say, id) == place
+            folder = as_killed(say, tmp_path / str(number))
 
 
 def test_a_missing_state_file_is_replaced_by_the_last_good_copy(lived):
@@ -401,6 +522,24 @@ def test_what_the_disk_refuses_does_not_happen(server):
     assert place_of(server, id) == moved
 
 
+def test_a_state_file_that_cannot_be_written_again_and_again_loses_nothing(tmp_path):
+    """The journal must not turn a second page before the first one is in a state file."""
+    with woken(tmp_path / 'live') as say:
+        id, sea = join(say), say.app.sea
+        mocean.save(sea)
+        (say.folder / 'mocean.json.new').mkdir()         # in the way, for root too
+        for number in range(3):
+            moved = say(f'/move?id={id}&heading=ne&steps=5')
+            with pytest.raises(OSError, match='directory'):
+                mocean.save(sea)
+            with woken(as_killed(say, tmp_path / str(number))) as again:
+                assert place_of(again, id) == moved
+        (say.folder / 'mocean.json.new').rmdir()
+        mocean.save(sea)
+        assert place_of(say, id) == moved
+        assert json.loads((say.folder / 'mocean.json').read_bytes())['number'] == sea.ocean.number
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A real file system of 512 kB."""
@@ -413,18 +552,32 @@ def small_disk(tmp_path):
     subprocess.run(['umount', '-l', str(folder)], check=True)
 
 
-def test_a_full_disk_refuses_actions_and_nothing_else(small_disk):
+def fill(disk):
+    """Ballast, until no page of the disk is left."""
+    with open(disk / 'ballast', 'ab', buffering=0) as ballast, contextlib.suppress(OSError):
+        while ballast.write(b'x' * 4096):
+            pass
+
+
+def fill_to_the_byte(disk, sea):
+    """Not even the shortest line fits into the last page of the journal; every line of the game is longer than that."""
+    for _ in range(2):
+        fill(disk)
+        mocean.tend(sea)                     # the data service closes what it cannot write, and that may give pages back
+    for length in (400, 20, 0):
+        with contextlib.suppress(mocean.Refusal), sea.lock:
+            while True:
+                sea.journal.write(sea.ocean, {}, 'x' * length)
+
+
+def test_a_full_disk_refuses_actions_and_nothing_else(small_disk, monkeypatch):
+    monkeypatch.setattr(mocean, 'SYNC_S', 1e6)       # nobody tends the sea but the test
     with woken(small_disk) as say:
         id = join(say)
 
         @contextlib.contextmanager
         def full():
-            with open(small_disk / 'ballast', 'wb', buffering=0) as ballast, contextlib.suppress(OSError):
-                while ballast.write(b'x' * 4096):
-                    pass
-            while (reply := say(f'/ping?id={id}')).status == 200:      # there is room in the last page of the journal
-                assert (small_disk / 'ballast').exists()
-            assert reply.lines[0].startswith(f'{SENTENCE} (')
+            fill_to_the_byte(small_disk, say.app.sea)
             with pytest.raises(OSError):
                 mocean.save(say.app.sea)
             assert not (small_disk / 'mocean.json.new').exists()
@@ -438,9 +591,7 @@ def test_a_full_disk_refuses_actions_and_nothing_else(small_disk):
 
 def test_the_very_first_start_needs_a_disk_that_can_be_written(small_disk):
     """A planet that nobody wrote down would be another planet after the next start."""
-    with open(small_disk / 'ballast', 'wb', buffering=0) as ballast, contextlib.suppress(OSError):
-        while ballast.write(b'x' * 4096):
-            pass
+    fill(small_disk)
     with pytest.raises(OSError, match='No space left'):
         mocean.Sea(small_disk).open()
     (small_disk / 'ballast').unlink()
@@ -452,9 +603,7 @@ def test_a_start_on_a_full_disk_reads_and_waits_for_space(small_disk):
     with woken(small_disk) as say:
         id = join(say)
         place = place_of(say, id)
-    with open(small_disk / 'ballast', 'wb', buffering=0) as ballast, contextlib.suppress(OSError):
-        while ballast.write(b'x' * 4096):
-            pass
+    fill(small_disk)
     with woken(small_disk) as say:
         assert place_of(say, id) == place
         (small_disk / 'ballast').unlink()

@@ -367,6 +367,14 @@ def test_the_same_n_is_the_same_call(say):
     assert say(f'/move?id={other}&heading=n&n=1') != first              # another player
 
 
+def test_a_call_that_found_nothing_is_the_same_call_too(say):
+    id, bob = join(say), join(say, 'bob')
+    assert say(f'/popchat?id={id}&n=1') == ''
+    say(f'/sendchat?id={bob}&name=ada&message=ahoy')
+    assert say(f'/popchat?id={id}&n=1') == ''
+    assert say(f'/popchat?id={id}&n=2') == 'bob,ahoy'
+
+
 def test_the_last_twenty_replies_are_kept(say):
     id = join(say)
     first = say(f'/ping?id={id}&n=first')
@@ -419,6 +427,17 @@ def test_a_new_player_of_an_old_name_inherits_nothing(say):
     assert again != id
     assert say(f'/log?id={again}') == ''
     assert say(f'/move?id={id}&heading=n').status == 404
+
+
+# --- the server's log --------------------------------------------------------------------------------------------------------
+
+def test_of_a_flood_of_mistakes_the_log_keeps_what_one_can_read(tmp_path, capsys):
+    now = 1_000_000.0
+    with contextlib.closing(Inside('mocean', tmp_path, clock=lambda: now)) as say:
+        for seconds, calls, lines in ((0, 120, 100), (0.9, 20, 0), (1, 120, 100), (2, 3, 3)):
+            now = 1_000_000.0 + seconds
+            assert {say(f'/news?since={"x" * 40}').status for _ in range(calls)} == {400}
+            assert capsys.readouterr().err.count('somebody /news') == lines
 
 
 # --- bugs ------------------------------------------------------------------------------------------------------------------
