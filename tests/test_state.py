@@ -298,6 +298,8 @@ def lived(tmp_path):
         join(say, 'bob')
         say(f'/move?id={id}&heading=ne&steps=7')
         mocean.save(say.app.sea)
+        say(f'/move?id={id}&heading=w&steps=5')
+        mocean.save(say.app.sea)                      # the last good copy knows less, and the last journal the rest
         say(f'/move?id={id}&heading=s&steps=2')
         place = place_of(say, id)
         yield as_killed(say, tmp_path / 'killed'), id, place
@@ -387,6 +389,16 @@ def test_the_last_good_copy_is_needed_only_once_in_a_while(lived, file):
     (again / file).write_bytes(b'\0' * 100)
     with woken(again) as say:
         assert place_of(say, id) == place
+
+
+def test_a_start_writes_all_down_twice_and_empties_the_journal(lived):
+    folder, id, place = lived
+    with woken(folder) as say:
+        assert place_of(say, id) == place
+        assert (folder / 'mocean.journal').read_bytes() == b''
+        for file in ('mocean.json', 'mocean.last.json'):
+            boat = json.loads((folder / file).read_bytes())['boats']['ada']
+            assert f'{boat["x"]},{boat["y"]},{boat["z"]}' == place
 
 
 @pytest.mark.parametrize('name', ['mocean.json.new', 'mocean.last.json.new', 'mocean.lock', 'mocean.last.json', 'mocean.last.journal'])
@@ -525,18 +537,18 @@ def test_what_the_disk_refuses_does_not_happen(server):
 def test_a_state_file_that_cannot_be_written_again_and_again_loses_nothing(tmp_path):
     """The journal must not turn a second page before the first one is in a state file."""
     with woken(tmp_path / 'live') as say:
-        id, sea = join(say), say.app.sea
+        sea = say.app.sea
+        say('/health')
         mocean.save(sea)
         (say.folder / 'mocean.json.new').mkdir()         # in the way, for root too
-        for number in range(3):
-            moved = say(f'/move?id={id}&heading=ne&steps=5')
+        for name in ('ada', 'bob', 'eve'):
+            assert join(say, name)
             with pytest.raises(OSError, match='directory'):
                 mocean.save(sea)
-            with woken(as_killed(say, tmp_path / str(number))) as again:
-                assert place_of(again, id) == moved
+            with woken(as_killed(say, tmp_path / name)) as again:
+                assert again('/who') == say('/who')
         (say.folder / 'mocean.json.new').rmdir()
         mocean.save(sea)
-        assert place_of(say, id) == moved
         assert json.loads((say.folder / 'mocean.json').read_bytes())['number'] == sea.ocean.number
 
 
