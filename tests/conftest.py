@@ -3,11 +3,13 @@
 Every conversation written with `say` runs twice: inside this process (WebTest) and through a
 real uWSGI on a free port. A test file about another program overrides the fixture `program`.
 """
+import contextlib
 import http.client
 import importlib
 import json
 import os
 import pathlib
+import random
 import re
 import shlex
 import shutil
@@ -64,9 +66,12 @@ class Answer(str):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """A port that is free now, and that no outgoing connection will be given meanwhile: those begin at 32768."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(('127.0.0.1', port))
+            return port
 
 
 def poll(question, seconds=10, pause=0.02):
