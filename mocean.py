@@ -226,7 +226,7 @@ class Ocean:
         for table in TABLES:
             setattr(self, table, {})
         self.number = 0           # of the last journal line that has happened
-        self.last = ''            # the last call that changed something, as the log would say it
+        self.last = ''            # the last call that changed something: 'ada called move'
         self.keys = {}            # id -> key of the boat (its name in lower case)
         self.sailing = set()      # keys of the boats under sail
         self.where = {}           # (column, row) -> keys of the other boats in that square
