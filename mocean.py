@@ -19,7 +19,7 @@ THE PICTURE How a request travels down this file, and where to look for what:
       RULES           what a player may do: a rule writes on its turn what shall change, or raises a Refusal
       BADGES          what a program earns, seen only from its calls
       CHANGE          merge, the only function that alters the ocean; records <-> JSON
-      JOURNAL         the only part that touches the disk
+      JOURNAL         the only part that writes to the disk
       PLAY            the keystone: rule decides -> journal is written -> merge lets it happen
       RUNS            each start and end of the server, remembered: why did it halt?
   PART 3  THE DOORS   HTTP, and only here
@@ -1371,7 +1371,7 @@ def document_of(ocean):
 
 # --- JOURNAL ---------------------------------------------------------------------------------------------------------
 # mocean.json is the ocean, whole; mocean.journal has one line per change since then. Each line has a number, and a line
-# whose number the ocean has already passed does nothing. The state file before the last one is kept, with its journal,
+# whose number the state file has already passed does nothing. The state file before the last one is kept, with its journal,
 # so that a state file which cannot be read loses nothing either.
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
