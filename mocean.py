@@ -728,7 +728,7 @@ def near_boats(turn, cells):
         found.sort()
         if len(found) >= MOST_SEEN and found[MOST_SEEN - 1][0] < sure * sure:
             break
-    boats = [(math.sqrt(square), turn.ocean.boats[key]) for square, key in found[:MOST_SEEN] if square <= cells * cells]
+    boats = [(math.sqrt(squared), turn.ocean.boats[key]) for squared, key in found[:MOST_SEEN] if squared <= cells * cells]
     return [(away, 'player', boat.name, *place(boat, turn.now), boat.z) for away, boat in boats]
 
 
@@ -754,7 +754,7 @@ def tell_near(turn, cells):
 def anything_near(turn, cells):
     """True if another boat, a whale, or a treasure that one does not have is within so many cells."""
     return any(name not in turn.boat.items for _, _, name, *_ in near_things(turn, cells)) or any(
-        square <= cells * cells for boats, _ in rings_of_boats(turn, cells) for square, _ in boats)
+        squared <= cells * cells for boats, _ in rings_of_boats(turn, cells) for squared, _ in boats)
 
 
 def tell_chart(turn, since):
