@@ -1371,8 +1371,8 @@ def document_of(ocean):
 
 # --- JOURNAL ---------------------------------------------------------------------------------------------------------
 # mocean.json is the ocean, whole; mocean.journal has one line per change since then. Each line has a number, and a line
-# whose number the state file has already passed does nothing. The state file before the last one is kept, with its journal,
-# so that a state file which cannot be read loses nothing either.
+# whose number the state file has already passed does nothing. The state file before the last one is kept, with its
+# journal, so that a state file which cannot be read loses nothing either.
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
 datasync = getattr(os, 'fdatasync', os.fsync)
