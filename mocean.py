@@ -73,7 +73,8 @@ import bottle
 WIDTH_CELLS, HEIGHT_CELLS = 600, 400     # once around the planet, eastward and northward
 SECTOR_CELLS = 10                        # the chart is made of squares of this size
 COLUMNS, ROWS = WIDTH_CELLS // SECTOR_CELLS, HEIGHT_CELLS // SECTOR_CELLS
-SQUARE_CELLS = 5                         # boats are found by the small square that they are in
+SQUARE_CELLS = 5                         # boats are found by the small square that they are in;
+SWEEP_S, SWEEP_CELLS = 0.1, 4            # those under sail are put into a new one so often, and so far they get meanwhile
 
 HULL_CELLS_PER_S = 40                    # speed limits: a boat at the surface,
 SUBMERGED_CELLS_PER_S = 20               # under water,
@@ -101,7 +102,7 @@ LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
 NEWS_KEPT, LOG_KEPT, REPLIES_KEPT = 1000, 20, 20
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0   # a fresh state file after so many lines or seconds; sync to disk
 STUCK_S = 10                             # a request that holds the ocean longer than this is a bug: see keep_watch
-ENDLESS_S = 20                           # so is one that runs longer, with or without it: the router gives up after 30
+ENDLESS_S = 30                           # so is one that runs longer, with or without it: the router gives up on it then
 LOG_LINES_PER_S = 100                    # the log is for reading, and journald drops what comes too fast
 
 PORT = int(os.environ.get('PORT', '8080'))
@@ -229,8 +230,9 @@ class Ocean:
         self.last = ''            # the last call that changed something: 'ada called move'
         self.keys = {}            # id -> key of the boat (its name in lower case)
         self.sailing = set()      # keys of the boats under sail
-        self.where = {}           # (column, row) -> keys of the other boats in that square
+        self.where = {}           # (column, row) -> keys of the boats that were in that square when last looked
         self.berths = {}          # key -> (column, row): the same, the other way round
+        self.swept = 0.0          # when the sailing boats were last put into their squares
         self.floor = None         # the sea floor, as soon as there is a planet
 
 
@@ -700,24 +702,25 @@ RINGS = [[(c, r) for c in range(-ring, ring + 1) for r in range(-ring, ring + 1)
 
 
 def rings_of_boats(turn, cells):
-    """Ring by ring of squares, outward: the other boats there, as (square of the distance, key), and how many cells
-    from the caller nobody has been missed by now. Those under sail are in no square: all of them come first."""
-    ocean, me, x, y = turn.ocean, turn.key, turn.boat.x, turn.boat.y
+    """Ring by ring of squares, outward: the other boats there, as (distance squared, key), and how many cells from the
+    caller nobody has been missed by now."""
+    ocean, now, me, x, y = turn.ocean, turn.now, turn.key, turn.boat.x, turn.boat.y
     half_width, half_height = WIDTH_CELLS // 2, HEIGHT_CELLS // 2
     across, up = WIDTH_CELLS // SQUARE_CELLS, HEIGHT_CELLS // SQUARE_CELLS
     column, row = square(x, y)
+    slack = SWEEP_CELLS if ocean.sailing else 0       # a boat under sail may be so far out of its square
     edge = min(x % SQUARE_CELLS, -x % SQUARE_CELLS, y % SQUARE_CELLS, -y % SQUARE_CELLS)
-    yield [(distance(x, y, *place(ocean.boats[key], turn.now)) ** 2, key) for key in ocean.sailing if key != me], 0
-    for ring in range(math.ceil((cells - edge) / SQUARE_CELLS) + 1):
+    for ring in range(math.ceil((cells + slack - edge) / SQUARE_CELLS) + 1):
         found = []
         for c, r in RINGS[ring]:
             for key in ocean.where.get(((column + c) % across, (row + r) % up), ()):
                 boat = ocean.boats[key]
-                east = (boat.x - x + half_width) % WIDTH_CELLS - half_width         # gap, written out: this is the
-                north = (boat.y - y + half_height) % HEIGHT_CELLS - half_height     # busiest place of the game
+                there_x, there_y = place(boat, now) if boat.speed else (boat.x, boat.y)
+                east = (there_x - x + half_width) % WIDTH_CELLS - half_width        # gap, written out: this is the
+                north = (there_y - y + half_height) % HEIGHT_CELLS - half_height    # busiest place of the game
                 if key != me:
                     found.append((east * east + north * north, key))
-        yield found, ring * SQUARE_CELLS + edge
+        yield found, max(ring * SQUARE_CELLS + edge - slack, 0)
 
 
 def near_boats(turn, cells):
@@ -959,13 +962,13 @@ def rule_name(turn):
 
 
 def rule_move(turn, heading, steps):
+    most = int(speed_limit(turn.boat, turn.now) * SAVED_S)
+    if steps > most:
+        raise Refusal(f'steps was {steps}; your boat goes at most {most} cells a second now', fix={'steps': str(most)})
     if turn.boat.speed or turn.boat.x % 1 or turn.boat.y % 1:     # oars: the sails come down, on a whole cell
         x, y = round(turn.boat.x), round(turn.boat.y)
         turn.steer(speed=0, x=x % WIDTH_CELLS, y=y % HEIGHT_CELLS,
                    wrapped=turn.boat.wrapped or x == WIDTH_CELLS or y == HEIGHT_CELLS)
-    most = int(speed_limit(turn.boat, turn.now) * SAVED_S)
-    if steps > most:
-        raise Refusal(f'steps was {steps}; your boat goes at most {most} cells a second now', fix={'steps': str(most)})
     dx, dy = HEADINGS[heading]
     angle = math.atan2(dy, dx)
     travel(turn, dx, dy, steps, paid=pay(turn, steps), **({} if angle == turn.boat.heading else {'heading': angle}))
@@ -1335,7 +1338,7 @@ def note_boat(ocean, key, old, new):
         del ocean.keys[old.id]
     if new and not (old and new.id == old.id):
         ocean.keys[new.id] = key
-    here = square(new.x, new.y) if new and not new.speed else None
+    here = square(new.x, new.y) if new else None
     if ocean.berths.get(key) != here:
         put_boat(ocean, key, here)
     if new and new.speed:
@@ -1352,6 +1355,18 @@ def put_boat(ocean, key, here):
     if here:
         ocean.berths[key] = here
         ocean.where.setdefault(here, set()).add(key)
+
+
+def sweep(ocean, now):
+    """Put the boats under sail into the squares where they are by now. One that was left under sail has come to rest."""
+    if ocean.sailing and not 0 <= now - ocean.swept < SWEEP_S:
+        ocean.swept = now
+        for key in list(ocean.sailing):
+            here = square(*place(ocean.boats[key], now))
+            if ocean.berths[key] != here:
+                put_boat(ocean, key, here)
+            if now - ocean.boats[key].at > SAIL_S:
+                ocean.sailing.discard(key)
 
 
 def change_of(document):
@@ -1441,7 +1456,7 @@ class Journal:
                 patch = json.loads(line)
                 if patch['number'] > since:
                     merge(ocean, change_of(patch))
-                    ocean.number, ocean.last = patch['number'], str(patch['last'])
+                    ocean.number, ocean.last = max(ocean.number, patch['number']), str(patch['last'])
             except UNREADABLE:
                 garbage += 1
         if torn:
@@ -1629,7 +1644,8 @@ def play(sea, route, values):
         try:
             facts = decide(turn, route, values)
         except Refusal:
-            commit(sea, route, turn)
+            with contextlib.suppress(Refusal):      # a full disk; what the call itself got wrong is what to say
+                commit(sea, route, turn)
             raise
         if route.mine and turn.change.get('boats', {}).get(turn.key, True):      # not for one that quits
             award(turn, route, facts)
@@ -1638,7 +1654,7 @@ def play(sea, route, values):
         commit(sea, route, turn)
     if turn.story and (LOG_MOVES or route.loud):
         log(masked(sea.ocean, turn.story))
-    if turn.now - sea.tended > 5:      # no thread tends the sea: uWSGI without --enable-threads
+    if turn.now - sea.tended > 5:      # no thread tends the sea: an old uWSGI without --enable-threads
         tend(sea)
     if turn.wait:
         time.sleep(turn.wait)          # the lock is not held
@@ -1671,6 +1687,7 @@ def begin_turn(sea, route, id):
 
 def decide(turn, route, values):
     """The rule writes its sheet and tells the facts, or refuses."""
+    sweep(turn.ocean, turn.now)
     if route.mine:
         arrive(turn)
     return route.rule(turn, **values)
@@ -1785,13 +1802,14 @@ def keep_tending(sea):
 
 
 def keep_watch(sea):
-    """Wind up an alarm again and again, unless somebody holds the lock, or a request runs, for ever: then the alarm goes
-    off after STUCK_S, shows in the log where every thread is, and ends the worker."""
+    """Wind up an alarm again and again, unless somebody holds the lock for STUCK_S or a request runs for ENDLESS_S: then
+    the alarm goes off, shows in the log where every thread is, and ends the worker."""
     while not sea.closing.wait(SYNC_S):
         with sea.lock:
             pass
-        if time.monotonic() - min([*sea.began.values()], default=math.inf) < ENDLESS_S:
-            faulthandler.dump_traceback_later(STUCK_S, exit=True)
+        left = min([*sea.began.values()], default=math.inf) + ENDLESS_S - time.monotonic()
+        if left > 0:
+            faulthandler.dump_traceback_later(min(left, STUCK_S), exit=True)
 
 
 # --- RUNS ------------------------------------------------------------------------------------------------------------
@@ -2141,7 +2159,8 @@ class Wire:
 
     def who(self, texts):
         key = caller(self.sea, texts)
-        return self.sea.ocean.boats[key].name if key else 'somebody'
+        boat = key and self.sea.ocean.boats.get(key)
+        return boat.name if boat else 'somebody'
 
     def note_refused(self, route, texts, refusal):
         """The refusal goes into the player's own log, and, as far as a person could read along, into the server's."""
@@ -2166,10 +2185,15 @@ class Wire:
             name, headers = self.meant(path), {}
             refusal = Refusal(f'there is no /{shown(path)[1:-1]} here' + (
                 f'; did you mean /{name}?' if name else '; the usage page lists what there is'), status=404)
-        known = texts if name in BY_NAME else {}      # what a neighbour's route takes is not known here
-        reply = self.refuse(refusal, name or 'mocean', known, wants_json(environ, texts))
+        reply = self.refuse(refusal, name or 'mocean', self.taken(name, texts), wants_json(environ, texts))
         reply.headers.update(headers)
         return reply
+
+    def taken(self, name, texts):
+        """The texts that go on to a route: to one's own all, since they will be corrected; to a neighbour's what it takes."""
+        takes = next((route.config['takes'] for route in bottle.request.app.routes
+                      if route.rule == f'/{name}' and 'takes' in route.config), ())
+        return texts if name in BY_NAME else {key: text for key, text in texts.items() if key in takes}
 
     def meant(self, path):
         """The route that a misspelt path means, or nothing."""
@@ -2212,7 +2236,7 @@ def client_of(sea, values):
     program = file_beside(f'starter_{values["level"]}.py')
     key = sea.ocean and sea.ocean.keys.get(values['id'])
     filled = {'SERVER': base_of(bottle.request.environ), 'ID': values['id'] if key else 'your-id',
-              'TASK': task(sea.ocean.boats[key] if key else None)}
+              'TASK': task(sea.ocean.boats.get(key) if key else None)}
     for name, text in filled.items():
         program = re.sub(rf'^{name} = .*$', lambda _, line=f'{name} = {text!r}': line, program, count=1, flags=re.M)
     return answer(program)
@@ -2354,8 +2378,8 @@ def begin(sea):
                 probe.bind(('0.0.0.0', PORT))
             except OSError:
                 sys.exit(f'Port {PORT} is taken: is Mocean running already? Stop it, or choose another: PORT=8081')
-        log(f'Mocean: open http://localhost:{PORT}/ in a browser, on other computers here http://{own_address()}:{PORT}/. '
-            'Ctrl-C stops the game, and it is kept.')
+        others = f', on other computers here http://{address}:{PORT}/' if (address := own_address()) else ''
+        log(f'Mocean: open http://localhost:{PORT}/ in a browser{others}. Ctrl-C stops the game, and it is kept.')
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
@@ -2363,11 +2387,11 @@ def begin(sea):
 
 
 def own_address():
-    """This computer's address in its network. To ask for the way to some other place sends nothing."""
+    """This computer's address in its network, or nothing. To ask for the way to some other place sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
         probe.connect(('192.0.2.1', 9))
         return probe.getsockname()[0]
-    return 'localhost'
+    return ''
 
 
 def end_with_parent(parent):

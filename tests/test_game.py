@@ -307,6 +307,13 @@ def test_who_sails_and_waits_as_told_may_row(game, ada, steps):
     assert ada.numbers(path) == [(x + steps) % WIDTH, y, 0]
 
 
+def test_a_slip_of_the_pen_leaves_the_sails_up(game, ada):
+    ada('/accel?ctrl=w')
+    game.wait(5)
+    assert ada('/move?heading=east&steps=99').status == 400
+    assert ada.numbers('/velocity')[1] == 2
+
+
 def test_a_refused_call_takes_nobody_off_the_whale(game, ada, whale):
     ada.put(items=('iron dust',))
     ada('/use?item=iron dust')
@@ -382,6 +389,8 @@ def test_a_boat_that_nobody_speaks_to_drops_its_sails(game, ada):
     x, y, _ = ada.place()
     game.wait(mocean.SAIL_S + 1000)
     assert game.say('/chart').json()['boats'][0]['vy'] == 0
+    game.say('/who')
+    assert not game.ocean.sailing                           # looking round costs no more for one that is gone
     assert ada.numbers('/velocity')[:2] == [0, 0]
     assert ada.place() == pytest.approx((x, (y + 0.1 * mocean.SAIL_S) % HEIGHT, 0))
     game.wait(1000)

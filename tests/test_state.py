@@ -427,17 +427,25 @@ def test_a_field_that_this_program_does_not_know_is_no_harm(lived, file):
     goes_on(folder, id, place)
 
 
-def test_a_damaged_number_hides_no_line_after_it(tmp_path):
+@pytest.mark.parametrize('line, damaged', [(2, 92), (4, 2)])
+def test_a_damaged_number_costs_nothing(tmp_path, line, damaged):
+    """Not the lines after it, and not, at the start after the next, those of the journal before."""
     with woken(tmp_path / 'live') as say:
         id = join(say)
         mocean.save(say.app.sea)
-        say(f'/move?id={id}&heading=s&steps=2')
-        say(f'/move?id={id}&heading=w&steps=3')
+        for heading in 'sww':
+            say(f'/move?id={id}&heading={heading}&steps=2')
         place, killed = place_of(say, id), as_killed(say, tmp_path / 'killed')
     journal = killed / 'mocean.journal'
-    assert journal.read_bytes().count(b'{"number":2,') == 1
-    journal.write_bytes(journal.read_bytes().replace(b'{"number":2,', b'{"number":92,'))
-    goes_on(killed, id, place)
+    numbers = b'{"number":%d,' % line, b'{"number":%d,' % damaged
+    assert journal.read_bytes().count(numbers[0]) == 1
+    journal.write_bytes(journal.read_bytes().replace(*numbers))
+    with woken(killed) as say:
+        assert place_of(say, id) == place
+        for _ in range(2):
+            moved = say(f'/move?id={id}&heading=n')
+        killed = as_killed(say, tmp_path / 'killed once more')
+    goes_on(killed, id, moved)
 
 
 @pytest.mark.parametrize('value', [b'1e999', b'-1e999', b'NaN', b'[]', b'"x"'])
