@@ -1611,8 +1611,10 @@ class Sea:
                 raise
             self.process = os.getpid()
             atexit.register(self.close)
-            for keep in (keep_tending, keep_watch) if self.watched else (keep_tending,):
-                threading.Thread(target=keep, args=(self,), daemon=True).start()
+            threading.Thread(target=keep_tending, args=(self,), daemon=True).start()
+            if self.watched:
+                faulthandler.dump_traceback_later(STUCK_S, exit=True)      # now, before anybody can be stuck
+                threading.Thread(target=keep_watch, args=(self,), daemon=True).start()
 
     def close(self):
         """An orderly end: a bonus, never relied upon."""
