@@ -71,3 +71,9 @@ def test_fifty_restarts_lose_nothing(vm):
     for id, where in boats:
         assert vm.say(f'/location?id={id}').startswith(where)
     assert len({id for id, _ in boats}) == 50
+
+
+def test_the_worker_keeps_to_one_core(vm):
+    worker, _ = vm.children()
+    allowed = vm.sh(f'grep Cpus_allowed_list /proc/{worker}/status').split()[1]
+    assert allowed.isdigit(), allowed                # not a range, nor a list
