@@ -97,7 +97,7 @@ SANDWICH_S, NET_S, LEAP_S, CRYSTAL_S = 60, 60, 60, 10
 SECTOR_POINTS, SOUNDING_POINTS, NET_POINTS = 1, 1, 2
 TREASURE_POINTS, WHALE_POINTS, ROUND_POINTS = 25, 10, 50
 
-MOST_BOATS, MOST_SEEN = 20_000, 10       # boats on the planet; other boats in one `look`
+MOST_BOATS, MOST_SEEN = 20_000, 8        # boats on the planet; other boats in one `look`
 LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
 NEWS_KEPT, LOG_KEPT, REPLIES_KEPT = 1000, 20, 20
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0   # a fresh state file after so many lines or seconds; sync to disk
