@@ -73,8 +73,6 @@ import bottle
 WIDTH_CELLS, HEIGHT_CELLS = 600, 400     # once around the planet, eastward and northward
 SECTOR_CELLS = 10                        # the chart is made of squares of this size
 COLUMNS, ROWS = WIDTH_CELLS // SECTOR_CELLS, HEIGHT_CELLS // SECTOR_CELLS
-SQUARE_CELLS = 5                         # boats are found by the small square that they are in;
-SWEEP_S, SWEEP_CELLS = 0.1, 4            # those under sail are put into a new one so often, and so far they get meanwhile
 
 HULL_CELLS_PER_S = 40                    # speed limits: a boat at the surface,
 SUBMERGED_CELLS_PER_S = 20               # under water,
@@ -84,6 +82,9 @@ PATIENCE_S = 0.050                       # a call this much too early waits; an 
 ACCEL_CELLS_PER_S = 2                    # what one `w` or `s` changes
 TURN_RADIANS = math.pi / 8               # what one `a` or `d` changes
 SAIL_S = 60                              # a boat that nobody speaks to drops its sails after this time
+SQUARE_CELLS = 5                         # boats are found by the small square that they are in;
+SWEEP_S = 0.1                            # those under sail are put into a new one so often,
+SWEEP_CELLS = math.ceil(SWEEP_S * HULL_CELLS_PER_S)     # and so far they get meanwhile
 
 FLOOR_M, TRENCH_M, SUMMIT_M = 30, 50, 5  # depth of the plain, of the trench, and of the highest summit
 DIVE_M = 5                               # one `dive`
@@ -674,7 +675,11 @@ def brief(text, most=200):
 
 
 def tell_place(boat):
-    return {'x': tidy(boat.x, WIDTH_CELLS), 'y': tidy(boat.y, HEIGHT_CELLS), 'z': tidy(boat.z)}
+    return tell_spot(boat.x, boat.y, boat.z)
+
+
+def tell_spot(x, y, z):
+    return {'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS), 'z': tidy(z)}
 
 
 def tell_velocity(boat):
@@ -698,7 +703,7 @@ def tell_ranks(ocean):
 
 
 RINGS = [[(c, r) for c in range(-ring, ring + 1) for r in range(-ring, ring + 1) if max(abs(c), abs(r)) == ring]
-         for ring in range(BINOCULARS_CELLS // SQUARE_CELLS + 2)]
+         for ring in range((BINOCULARS_CELLS + SWEEP_CELLS) // SQUARE_CELLS + 2)]
 
 
 def rings_of_boats(turn, cells):
@@ -750,7 +755,7 @@ def near_things(turn, cells):
 
 def tell_near(turn, cells):
     """What lies or swims within so many cells of the boat, nearest first."""
-    return [{'kind': kind, 'name': name, 'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS), 'z': tidy(z), 'distance': tidy(away)}
+    return [{'kind': kind, 'name': name, **tell_spot(x, y, z), 'distance': tidy(away)}
             for away, kind, name, x, y, z in sorted((*near_things(turn, cells), *near_boats(turn, cells)))]
 
 
@@ -783,15 +788,15 @@ def tell_chart(turn, since):
 def chart_boat(boat, now, traffic):
     x, y = place(boat, now)
     boat = boat if now - boat.at < SAIL_S else boat.but(speed=0)
-    return {'name': boat.name, 'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS), 'z': tidy(boat.z), **tell_velocity(boat),
+    return {'name': boat.name, **tell_spot(x, y, boat.z), **tell_velocity(boat),
             'score': boat.score, 'badges': boat.badges, 'riding': boat.riding if now < boat.ride_until else '',
             'idle_s': round(now - max(boat.at, traffic.last if traffic else 0), 1)}
 
 
 def chart_whale(ocean, name, whale, now):
     (x, y), rider = whale_place(ocean, whale, now), ridden(ocean, whale, now)
-    return {'name': name, 'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS), 'vx': 0 if rider else whale.vx, 'vy': 0 if rider else whale.vy,
-            'rider': rider.name if rider else ''}
+    return {'name': name, 'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS),
+            'vx': 0 if rider else whale.vx, 'vy': 0 if rider else whale.vy, 'rider': rider.name if rider else ''}
 
 
 def as_text(facts):
@@ -1945,8 +1950,9 @@ WORLD = f"""Mocean is an ocean planet in the shape of a torus.
 x grows to the east, 0 to {WIDTH_CELLS - 1}; y grows to the north, 0 to {HEIGHT_CELLS - 1}; both wrap around, so the ocean has no edge.
 One cell is one kilometre. z is your depth in metres: 0 at the surface, growing downward.
 You row at most {HULL_CELLS_PER_S} cells a second, {SUBMERGED_CELLS_PER_S} under water, {WHALE_CELLS_PER_S} on a whale."""
-GOAL = f"""Explore it! {SECTOR_POINTS} point for each square of {SECTOR_CELLS} by {SECTOR_CELLS} cells that nobody has entered before, {SOUNDING_POINTS} for being the first to
-sound its depth, {TREASURE_POINTS} for a treasure, {WHALE_POINTS} for a ride on a whale, {ROUND_POINTS} for going all the way round the planet."""
+GOAL = (f'Explore it! {SECTOR_POINTS} point for each square of {SECTOR_CELLS} by {SECTOR_CELLS} cells that nobody has entered before,\n'
+        f'{SOUNDING_POINTS} for being the first to sound its depth, {TREASURE_POINTS} for a treasure, {WHALE_POINTS} for a ride on a whale,\n'
+        f'{ROUND_POINTS} for going all the way round the planet.')
 
 
 def example(route, base, id):
@@ -1964,7 +1970,7 @@ def call(base, name, texts):
 
 START = 'It answers with your secret id. Every call about your boat needs it:'
 FIRST = ('look', 'move', 'dive')                       # what to try first, and so the first links on the page
-EXTRA = ('Add format=json to a call of the game for JSON. A call that does something also takes n=, a number of your own: '
+EXTRA = ('Add format=json to a call of the game for JSON. Most calls that do something also take n=, a number of your own:\n'
          f'the same n again (of the last {REPLIES_KEPT}) is answered again, and not done twice.')
 ALSO = {'map': 'the live map', 'steps': 'the game of puzzles', 'erddap': 'what the players measured, for data programs'}
 
