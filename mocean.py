@@ -80,7 +80,6 @@ WHALE_CELLS_PER_S = 80                   # on the back of a whale
 SAVED_S = 1.0                            # a boat at rest saves up at most this much of its speed
 PATIENCE_S = 0.050                       # a call this much too early waits; an earlier one is refused
 ACCEL_CELLS_PER_S = 2                    # what one `w` or `s` changes
-TURN_RADIANS = math.pi / 8               # what one `a` or `d` changes
 SAIL_S = 60                              # a boat that nobody speaks to drops its sails after this time
 SQUARE_CELLS = 5                         # boats are found by the small square that they are in;
 SWEEP_S = 0.1                            # those under sail are put into a new one so often,
@@ -120,7 +119,7 @@ class Record:
     def but(self, **fields):
         """The same record with some fields changed."""
         new = object.__new__(type(self))
-        new.__dict__.update(self.__dict__, **fields)
+        object.__setattr__(new, '__dict__', self.__dict__ | fields)
         return new
 
 
@@ -137,9 +136,9 @@ class Boat(Record):
     x: float                  # cells east
     y: float                  # cells north
     z: float = 0              # metres below the surface
-    heading: float = math.pi / 2  # radians, 0 is east, counter-clockwise
+    course: int = 4           # 0 is east, 4 north, 8 west, 12 south
     speed: float = 0          # cells a second under sail; 0 is at rest or rowed
-    at: float = 0             # when the boat was at x, y, z: seconds since 1970
+    at: float = 0             # under sail: when the boat was at x, y; seconds since 1970
     paid: float = 0           # until when the boat has used up its speed: seconds since 1970
     east: float = 0           # cells travelled since join or leap, west counts negative
     north: float = 0          # likewise, south counts negative
@@ -244,26 +243,27 @@ class Turn:
         self.ocean, self.now, self.dice = ocean, now, dice   # now: seconds since 1970
         self.key, self.boat = key, ocean.boats.get(key)      # the boat that calls, as this turn leaves it
         self.calls = calls        # key -> Traffic: what is remembered of the calls of each boat
-        self.change = {}          # table -> {key: the fields that change, or None for gone}: a JSON merge patch
+        self.change = {}          # table -> {key: the new record, or None for gone}
+        self.patch = {}           # table -> {key: the fields that change, or None}: the same, for the journal
         self.wait = 0             # seconds that the answer takes
         self.story = ''           # for the log: what the boat did
         self.soundings = []       # (x, y, depth) measured, for the data service
 
     def put(self, table, key, **fields):
-        """Shall be: a new record, written whole, or a record with these fields changed."""
-        rows = self.change.setdefault(table, {})
-        if key not in rows and key not in getattr(self.ocean, table):
-            fields = vars(TABLES[table](**fields))
-        rows[key] = {**rows[key], **fields} if rows.get(key) else fields
+        """Shall be: a new record, written whole, or the old one with these fields changed. Returns it."""
+        rows, patch = self.change.setdefault(table, {}), self.patch.setdefault(table, {})
+        old = rows[key] if key in rows else getattr(self.ocean, table).get(key)
+        new = rows[key] = old.but(**fields) if old else TABLES[table](**fields)
+        patch[key] = vars(new) if not old else {**patch[key], **fields} if key in patch else fields
+        return new
 
     def drop(self, table, key):
         """Shall be gone."""
-        self.change.setdefault(table, {})[key] = None
+        self.change.setdefault(table, {})[key] = self.patch.setdefault(table, {})[key] = None
 
     def steer(self, **fields):
         """Shall be: the boat with these fields changed."""
-        self.boat = self.boat.but(**fields)
-        self.put('boats', self.key, **fields)
+        self.boat = self.put('boats', self.key, **fields)
 
     def news(self, text):
         """Shall be known to all; the oldest news make room."""
@@ -292,6 +292,8 @@ class Refusal(Exception):
 
 HEADINGS = {'east': (1, 0), 'northeast': (1, 1), 'north': (0, 1), 'northwest': (-1, 1),
             'west': (-1, 0), 'southwest': (-1, -1), 'south': (0, -1), 'southeast': (1, -1)}
+CIRCLE = 2 * len(HEADINGS)                # courses, counter-clockwise from east: the headings, and one between any two
+COURSES = {heading: 2 * number for number, heading in enumerate(HEADINGS)}
 SHORT = {'e': 'east', 'ne': 'northeast', 'n': 'north', 'nw': 'northwest',
          'w': 'west', 'sw': 'southwest', 's': 'south', 'se': 'southeast'}
 
@@ -327,9 +329,14 @@ def sector_key(x, y):
     return f'{int(x) // SECTOR_CELLS},{int(y) // SECTOR_CELLS}'
 
 
+def angle(boat):
+    """The heading in radians: 0 is east, counter-clockwise."""
+    return boat.course * 2 * math.pi / CIRCLE
+
+
 def velocity(boat):
     """Cells a second eastward and northward."""
-    vx, vy = boat.speed * math.cos(boat.heading), boat.speed * math.sin(boat.heading)
+    vx, vy = boat.speed * math.cos(angle(boat)), boat.speed * math.sin(angle(boat))
     return round(vx, 9), round(vy, 9)     # due south is due south, and cos(3 / 2 * pi) is not quite 0
 
 
@@ -366,7 +373,7 @@ BADGES = {'Looper': 'ten evenly spaced moves', 'Phoenix': 'an error, then the co
 
 
 def new_planet(seed, now):
-    """The change that begins a game: a planet and its whales."""
+    """The patch that begins a game: a planet and its whales."""
     dice = random.Random(f'whales {seed}')
     whales = {}
     for name in WHALE_NAMES:
@@ -684,7 +691,7 @@ def tell_spot(x, y, z):
 
 def tell_velocity(boat):
     vx, vy = velocity(boat)
-    return {'vx': tidy(vx), 'vy': tidy(vy), 'heading': round(boat.heading, 4) % 6.2832}
+    return {'vx': tidy(vx), 'vy': tidy(vy), 'heading': round(angle(boat), 4)}
 
 
 def tell_time(seconds):
@@ -790,7 +797,7 @@ def chart_boat(boat, now, traffic):
     boat = boat if now - boat.at < SAIL_S else boat.but(speed=0)
     return {'name': boat.name, **tell_spot(x, y, boat.z), **tell_velocity(boat),
             'score': boat.score, 'badges': boat.badges, 'riding': boat.riding if now < boat.ride_until else '',
-            'idle_s': round(now - max(boat.at, traffic.last if traffic else 0), 1)}
+            'idle_s': round(max(now - max(boat.at, boat.paid, traffic.last if traffic else 0), 0), 1)}
 
 
 def chart_whale(ocean, name, whale, now):
@@ -805,7 +812,7 @@ def as_text(facts):
 
 
 def as_line(record):
-    return ','.join(map(str, record if isinstance(record, (list, tuple)) else record.values()))
+    return ','.join(map(str, record.values() if isinstance(record, dict) else record))
 
 
 def as_json(facts, many):
@@ -825,20 +832,21 @@ def arrive(turn):
         vx, vy = velocity(boat)
         legs = max(1, math.ceil(boat.speed * seconds))
         travel(turn, vx * seconds / legs, vy * seconds / legs, legs,
-               paid=max(boat.paid, turn.now), speed=boat.speed if seconds < SAIL_S else 0)
+               at=turn.now, paid=max(boat.paid, turn.now), speed=boat.speed if seconds < SAIL_S else 0)
     if boat.riding and turn.now >= boat.ride_until:
         dismount(turn)
 
 
 def travel(turn, dx, dy, legs, **fields):
     """The boat goes so many legs of (dx, dy) cells: a rising floor lifts it, new sectors and going round count."""
-    boat, x, y, z = turn.boat, turn.boat.x, turn.boat.y, turn.boat.z
-    sectors = {}
+    boat, ocean, z, sectors = turn.boat, turn.ocean, turn.boat.z, {}
     for leg in range(1, legs + 1):
         x, y = wrap(boat.x + dx * leg, WIDTH_CELLS), wrap(boat.y + dy * leg, HEIGHT_CELLS)
-        sectors[sector_key(x, y)] = True
+        sector = sector_key(x, y)
+        if sector not in ocean.sectors:
+            sectors[sector] = True
         if z:
-            z = min(z, turn.ocean.floor(x, y))
+            z = min(z, ocean.floor(x, y))
     if dx:
         fields.update(x=x, east=boat.east + dx * legs)
     if dy:
@@ -847,12 +855,18 @@ def travel(turn, dx, dy, legs, **fields):
         fields['z'] = z
     if x != boat.x + dx * legs or y != boat.y + dy * legs:
         fields['wrapped'] = True
-    turn.steer(at=turn.now, **fields)
-    chart(turn, sectors)
-    if abs(turn.boat.east) >= WIDTH_CELLS and reward(turn, 'east-west', ROUND_POINTS):
-        turn.news(f'{boat.name} went all the way round, east-west')
-    if abs(turn.boat.north) >= HEIGHT_CELLS and reward(turn, 'north-south', ROUND_POINTS):
-        turn.news(f'{boat.name} went all the way round, north-south')
+    turn.steer(**fields)
+    if sectors:
+        chart(turn, sectors)
+    go_round(turn)
+
+
+def go_round(turn):
+    """Points for the first time all the way round, in each of the two ways."""
+    boat = turn.boat
+    for way, cells, around in (('east-west', boat.east, WIDTH_CELLS), ('north-south', boat.north, HEIGHT_CELLS)):
+        if abs(cells) >= around and reward(turn, way, ROUND_POINTS):
+            turn.news(f'{boat.name} went all the way round, {way}')
 
 
 def chart(turn, keys):
@@ -881,11 +895,13 @@ def dismount(turn):
 
 def pay(turn, cells):
     """The time that so many cells take. A little too early: the answer waits. More: Refusal. Returns the new `paid`."""
-    boat, now, limit = turn.boat, turn.now, speed_limit(turn.boat, turn.now)
-    paid = max(min(boat.paid, now + SAVED_S), now - SAVED_S) + cells / limit
-    if paid - now > PATIENCE_S + 0.005:
-        raise too_early(paid - now, f'your boat goes {limit} cells a second')
-    turn.wait = max(paid - now, 0)
+    limit = speed_limit(turn.boat, turn.now)
+    paid = max(turn.boat.paid, turn.now - SAVED_S) + cells / limit
+    wait = paid - turn.now
+    if wait > PATIENCE_S + 0.005:
+        raise too_early(wait, f'your boat goes {limit} cells a second')
+    if wait > 0:
+        turn.wait = wait
     return paid
 
 
@@ -913,8 +929,8 @@ def rule_join(turn, name, id):
     if len(ocean.boats) >= MOST_BOATS:
         raise Refusal(f'the ocean is full: {MOST_BOATS} boats', 'who', 503)
     x, y = berth(ocean)
-    turn.put('boats', key, name=name, id=new_id(ocean), x=x, y=y, at=turn.now, paid=turn.now - SAVED_S)
-    turn.key, turn.boat = key, Boat(**turn.change['boats'][key])
+    turn.key = key
+    turn.steer(name=name, id=new_id(ocean), x=x, y=y, at=turn.now, paid=turn.now - SAVED_S)
     turn.news(f'{name} joined')
     chart(turn, [sector_key(x, y)])
     turn.story = f'{name} joined at {x},{y}'
@@ -974,9 +990,8 @@ def rule_move(turn, heading, steps):
         x, y = round(turn.boat.x), round(turn.boat.y)
         turn.steer(speed=0, x=x % WIDTH_CELLS, y=y % HEIGHT_CELLS,
                    wrapped=turn.boat.wrapped or x == WIDTH_CELLS or y == HEIGHT_CELLS)
-    dx, dy = HEADINGS[heading]
-    angle = math.atan2(dy, dx)
-    travel(turn, dx, dy, steps, paid=pay(turn, steps), **({} if angle == turn.boat.heading else {'heading': angle}))
+    (dx, dy), course = HEADINGS[heading], COURSES[heading]
+    travel(turn, dx, dy, steps, paid=pay(turn, steps), **({} if course == turn.boat.course else {'course': course}))
     if LOG_MOVES:
         turn.story = f'{turn.boat.name} moved {heading} to {as_text(tell_place(turn.boat))}'
     return tell_place(turn.boat)
@@ -1011,8 +1026,8 @@ def rule_accel(turn, ctrl):
     boat = turn.boat
     most = SUBMERGED_CELLS_PER_S if boat.z and 'submarine' not in boat.items else HULL_CELLS_PER_S
     speed = boat.speed + {'w': ACCEL_CELLS_PER_S, 's': -ACCEL_CELLS_PER_S}.get(ctrl, 0)
-    turned = boat.heading + {'a': TURN_RADIANS, 'd': -TURN_RADIANS}.get(ctrl, 0)
-    turn.steer(speed=min(max(speed, 0), most), heading=wrap(turned, 2 * math.pi), at=turn.now)
+    course = (boat.course + {'a': 1, 'd': -1}.get(ctrl, 0)) % CIRCLE
+    turn.steer(speed=min(max(speed, 0), most), course=course, at=turn.now)
     turn.story = f'{boat.name} sails at {tidy(turn.boat.speed)} cells a second'
     return {**tell_place(turn.boat), **tell_velocity(turn.boat)}
 
@@ -1030,7 +1045,7 @@ def rule_dive(turn, ctrl, direction):
     boat, down = turn.boat, 'down' in ways
     floor = min(turn.ocean.floor(boat.x, boat.y), deepest(boat))
     z = min(boat.z + DIVE_M, floor) if down else max(boat.z - DIVE_M, 0)
-    turn.steer(z=z, paid=pay(turn, 1), at=turn.now)
+    turn.steer(z=z, paid=pay(turn, 1))
     if boat.riding and z:
         dismount(turn)
     turn.steer(speed=min(boat.speed, speed_limit(turn.boat, turn.now)))
@@ -1176,7 +1191,7 @@ def leap(turn, x, y):
     """The boat at another place, at the surface and at rest. A leap is not a voyage: going round starts anew."""
     if turn.boat.riding:
         dismount(turn)
-    turn.steer(x=x, y=y, z=0, speed=0, at=turn.now, leap_at=turn.now, east=0, north=0)
+    turn.steer(x=x, y=y, z=0, speed=0, leap_at=turn.now, east=0, north=0)
     chart(turn, [sector_key(x, y)])
     turn.story = f'{turn.boat.name} leapt to {x},{y}'
     return tell_place(turn.boat)
@@ -1252,8 +1267,8 @@ def rule_news(turn, since):
 
 def rule_log(turn):
     calls = tuple(turn.calls[turn.key].calls)      # the next one may come in while we read
-    return [{'time': tell_time(at), 'status': status, 'request': told(route, read_query(query)[0]), 'answer': brief(answer)}
-            for at, status, route, query, answer in calls]
+    return [{'time': tell_time(int(at)), 'status': int(status), 'request': told(route, read_query(query)[0]),
+             'answer': brief(answer)} for at, status, route, query, answer in (line.split(' ', 4) for line in calls)]
 
 
 def rule_chart(turn, since):
@@ -1272,7 +1287,7 @@ class Traffic:
     """What is remembered of one boat's calls, until the server stops: for `log` and the badges."""
 
     def __init__(self):
-        self.calls = collections.deque(maxlen=LOG_KEPT)    # (time, status, route, query, answer)
+        self.calls = collections.deque(maxlen=LOG_KEPT)    # 'second status route query answer'
         self.moves = collections.deque(maxlen=10)          # when the last ten moves came
         self.last = 0.0           # the latest call, seconds since 1970
         self.failed = ''          # the route of the last call, if it was refused
@@ -1284,7 +1299,7 @@ def award(turn, route, facts):
     """The badges that this call has earned; the boat's traffic is noted."""
     boat, traffic = turn.boat, turn.calls[turn.key]
     traffic.calm = 0 if turn.wait else traffic.calm + 1
-    if route.name == 'move':
+    if route.name == 'move' and 'Looper' not in boat.badges:
         traffic.moves.append(turn.now + turn.wait)
     if len(boat.badges) < len(BADGES):
         for name in earned(route.name, boat, traffic, facts):
@@ -1298,7 +1313,7 @@ def award(turn, route, facts):
 
 def earned(route, boat, traffic, facts):
     """The badges that a boat deserves with this call, whether it has them or not."""
-    if route == 'move' and len(traffic.moves) == 10 and 'Looper' not in boat.badges and evenly(traffic.moves):
+    if route == 'move' and 'Looper' not in boat.badges and len(traffic.moves) == 10 and evenly(traffic.moves):
         yield 'Looper'
     if traffic.failed == route:
         yield 'Phoenix'
@@ -1321,14 +1336,12 @@ def evenly(times):
 # --- CHANGE ----------------------------------------------------------------------------------------------------------
 
 def merge(ocean, change):
-    """Let a change happen: an RFC 7396 merge patch on the state document. Playing, replaying and loading end here."""
-    for table, patch in change.items():
+    """Let a change happen: table -> {key: the new record, or None for gone}. Playing, replaying and loading end here."""
+    for table, records in change.items():
         rows = getattr(ocean, table)
-        for key, fields in patch.items():
-            old = rows.get(key)
-            new = None if fields is None else old.but(**fields) if old else TABLES[table](**fields)
+        for key, new in records.items():
             if table == 'boats':
-                note_boat(ocean, key, old, new)
+                note_boat(ocean, key, rows.get(key), new)
             if new:
                 rows[key] = new
             else:
@@ -1374,13 +1387,19 @@ def sweep(ocean, now):
                 ocean.sailing.discard(key)
 
 
-def change_of(document):
-    """The change in a document read from JSON: its tables, and of them the fields that there are (an older or a newer
-    program may have had others). Lists become tuples, since records never change."""
-    return {table: {key: fields and {name: tuple(value) if isinstance(value, list) else value
-                                     for name, value in fields.items() if name in record.__dataclass_fields__}
-                    for key, fields in document[table].items()}
-            for table, record in TABLES.items() if table in document}
+def change_of(ocean, patch):
+    """What an RFC 7396 merge patch on the state document, read from JSON, changes in this ocean. Fields that there are
+    not (an older or a newer program may have had others) are left out; lists become tuples, since records never change."""
+    return {table: {key: record_of(kind, getattr(ocean, table).get(key), fields) for key, fields in patch[table].items()}
+            for table, kind in TABLES.items() if table in patch}
+
+
+def record_of(kind, old, fields):
+    if fields is None:
+        return None
+    fields = {name: tuple(value) if isinstance(value, list) else value
+              for name, value in fields.items() if name in kind.__dataclass_fields__}
+    return old.but(**fields) if old else kind(**fields)
 
 
 def document_of(ocean):
@@ -1394,7 +1413,19 @@ def document_of(ocean):
 # whose number the state file has already passed does nothing. The state file before the last one is kept, with its
 # journal, so that a state file which cannot be read loses nothing either.
 
-encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
+compact = json.JSONEncoder(ensure_ascii=False, separators=(',', ':'), check_circular=False)
+try:                             # compact.encode would make an encoder in C for each call, only to throw it away
+    pieces = json.encoder.c_make_encoder(None, compact.default, json.encoder.encode_basestring, None, ':', ',', False, False, True)
+except TypeError:                # another Python than the usual one
+    def pieces(value, _):
+        return compact.encode(value)
+
+
+def encode(value):
+    """JSON in one line, as short as it can be."""
+    return ''.join(pieces(value, 0))
+
+
 datasync = getattr(os, 'fdatasync', os.fsync)
 try:                             # Python lets other threads in during os.write, and each of them then stops at the lock;
     write = ctypes.PyDLL(None, use_errno=True).write   # the same system call without letting go: see benchmarks/
@@ -1442,7 +1473,7 @@ class Journal:
         """True if the state file could be read; else it is set aside, never overwritten."""
         try:
             document = json.loads(path.read_bytes())
-            merge(ocean, change_of(document))
+            merge(ocean, change_of(ocean, document))
             ocean.number, ocean.last = int(document['number']), str(document['last'])
             if path is self.last_state:
                 log(f'{self.state.name} cannot be read or is missing: going on from the last good copy and its journal')
@@ -1460,7 +1491,7 @@ class Journal:
             try:
                 patch = json.loads(line)
                 if patch['number'] > since:
-                    merge(ocean, change_of(patch))
+                    merge(ocean, change_of(ocean, patch))
                     ocean.number, ocean.last = max(ocean.number, patch['number']), str(patch['last'])
             except UNREADABLE:
                 garbage += 1
@@ -1476,9 +1507,9 @@ class Journal:
         self.file = open(self.path, 'ab', buffering=0)     # noqa: SIM115 (it stays open)
         self.size = self.file.seek(0, os.SEEK_END)
 
-    def write(self, ocean, change, last):
+    def write(self, ocean, patch, last):
         """Write a change down, before anybody hears of it. A disk that refuses leaves the journal as it was."""
-        line = {'number': ocean.number + 1, 'last': last, **change}
+        line = {'number': ocean.number + 1, 'last': last, **patch}
         data = encode(line).encode() + b'\n'
         try:
             if self.file.closed:          # a full disk had no room for a new page
@@ -1637,7 +1668,7 @@ class Sea:
 
 def newest(ocean):
     """The latest moment that the ocean remembers, in seconds since 1970."""
-    return max((row.at for table in (ocean.boats, ocean.news) for row in table.values()), default=0.0)
+    return max((0.0, *(max(boat.at, boat.paid) for boat in ocean.boats.values()), *(news.at for news in ocean.news.values())))
 
 
 def play(sea, route, values):
@@ -1674,7 +1705,7 @@ def commit(sea, route, turn):
     if not turn.change:
         return
     try:
-        sea.journal.write(sea.ocean, turn.change, f'{turn.boat.name} called {route.name}')
+        sea.journal.write(sea.ocean, turn.patch, f'{turn.boat.name} called {route.name}')
     except Refusal:
         if N in route.parameters or not route.mine:      # a call that changes something has an n
             raise
@@ -1749,7 +1780,7 @@ def note_call(sea, route, texts, query, status, answer):
     if key:
         traffic = sea.calls[key]
         traffic.last = sea.clock()
-        traffic.calls.append((traffic.last, status, route.name, query[:500], answer[:200]))
+        traffic.calls.append(f'{int(traffic.last)} {status} {route.name} {query[:500]} {answer[:200]}')
         if status == 429:
             traffic.calm = 0
         elif status != 200:
@@ -1786,7 +1817,8 @@ def hand_over(sea, now):
         keys, sea.moved = sea.moved | sea.ocean.sailing, set()
         boats = [sea.ocean.boats[key] for key in keys if key in sea.ocean.boats]
         soundings, sea.soundings = sea.soundings, []
-    tracks = [(boat.name, int(now), *place(boat, now), boat.z) for boat in boats if now - boat.at <= SAIL_S]
+    tracks = [(boat.name, int(now), *place(boat, now), boat.z) for boat in boats
+              if not boat.speed or now - boat.at <= SAIL_S]
     if tracks or soundings:
         sea.store.keep(tracks, soundings)
 
@@ -1824,16 +1856,16 @@ def keep_watch(sea):
 def begin_run(sea):
     """Begin a game where there is none; say how the last run ended; note that a new one begins."""
     ocean, now = sea.ocean, sea.clock()
-    change = {} if ocean.planet else new_planet(sea.dice.getrandbits(64), now)
+    patch = {} if ocean.planet else new_planet(sea.dice.getrandbits(64), now)
     number = next_key(ocean.runs) - 1
     if number:
         run = ocean.runs[str(number)]
         how = run.how or 'ended without a goodbye: killed, crashed, or the power failed; ' \
             f'the last thing that happened was: {masked(ocean, ocean.last) or "nothing"}'
         log(f'run {number} began {tell_time(run.began)} and {how}')
-        change['runs'] = {str(number): {'how': how}, str(number - 20): None}
-    change['runs'] = {**change.get('runs', {}), str(number + 1): {'began': now}}
-    merge(ocean, change)
+        patch['runs'] = {str(number): {'how': how}, str(number - 20): None}
+    patch['runs'] = {**patch.get('runs', {}), str(number + 1): {'began': now}}
+    merge(ocean, change_of(ocean, patch))
     log(f'run {number + 1} begins: {len(ocean.boats)} boats, change number {ocean.number}')
     sea.state_at = sea.tended = now
     try:
@@ -1850,10 +1882,10 @@ def end_run(sea):
     """Note that the run ended in good order."""
     number, now = next(reversed(sea.ocean.runs)), sea.clock()
     run = sea.ocean.runs[number].but(ended=now, how=f'ended in good order at {tell_time(now)}')
-    change = {'runs': {number: vars(run)}}      # whole: its beginning may have met a full disk
+    patch = {'runs': {number: vars(run)}}       # whole: its beginning may have met a full disk
     with contextlib.suppress(OSError, Refusal):
-        sea.journal.write(sea.ocean, change, sea.ocean.last)
-        merge(sea.ocean, change)
+        sea.journal.write(sea.ocean, patch, sea.ocean.last)
+        merge(sea.ocean, {'runs': {number: run}})
         sea.journal.sync()
     log(f'run {number} ends in good order')
 
@@ -2077,7 +2109,9 @@ def wants_json(environ, texts):
     if 'format' in texts:
         return texts['format'].strip().casefold() == 'json'
     accept, liking = environ.get('HTTP_ACCEPT', '').casefold(), {}
-    for part in accept.split(',') if 'json' in accept else ():
+    if 'json' not in accept:
+        return False
+    for part in accept.split(','):
         kind, _, weight = part.replace(' ', '').partition(';q=')
         liking[kind.partition(';')[0]] = float(weight or 1) if re.fullmatch(r'([01](\.[0-9]*)?)?', weight) else 0
     return liking.get('application/json', 0) > max(liking.get(kind, 0) for kind in ('text/plain', 'text/html', '*/*'))

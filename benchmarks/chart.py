@@ -34,9 +34,9 @@ def settle(folder, players):
         sea.open()
         keys = [f'{column},{row}' for column in range(mocean.COLUMNS) for row in range(mocean.ROWS)]
         first, depth = {'name': 'ada0', 'at': sea.clock() - 60}, {'total': 30.0, 'count': 1, 'name': 'ada0', 'at': sea.clock() - 60}
-        change = {'sectors': dict.fromkeys(keys, first), 'depths': dict.fromkeys(keys, depth)}
-        sea.journal.write(sea.ocean, change, 'ada0 charted everything')
-        mocean.merge(sea.ocean, change)
+        patch = {'sectors': dict.fromkeys(keys, first), 'depths': dict.fromkeys(keys, depth)}
+        sea.journal.write(sea.ocean, patch, 'ada0 charted everything')
+        mocean.merge(sea.ocean, mocean.change_of(sea.ocean, patch))
         sea.close()
 
 

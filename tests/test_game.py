@@ -37,10 +37,10 @@ class Game:
     def join(self, name):
         return Player(self, name, self.say(f'/join?name={name}').split(',')[0])
 
-    def happen(self, **change):
+    def happen(self, **patch):
         """Let a change happen, written down like any other."""
-        self.sea.journal.write(self.ocean, change, 'a test called')
-        mocean.merge(self.ocean, change)
+        self.sea.journal.write(self.ocean, patch, 'a test called')
+        mocean.merge(self.ocean, mocean.change_of(self.ocean, patch))
 
     def restart(self):
         """The server stops in good order, and starts."""
@@ -324,7 +324,7 @@ def test_a_refused_call_takes_nobody_off_the_whale(game, ada, whale):
 
 
 def test_due_south_is_due_south(game, ada):
-    ada.put(x=0, y=300, heading=1.5 * math.pi, speed=40, at=game.now)
+    ada.put(x=0, y=300, course=12, speed=40, at=game.now)
     game.wait(10)
     x, y, _, wrapped, *_ = ada.numbers('/location')
     assert (x, y, wrapped) == (0, (300 - 40 * 10) % HEIGHT, 1)
@@ -555,7 +555,7 @@ def test_the_nearest_boats_are_seen_and_none_is_missed(game, ada, crowd, items, 
     for turn in range(300):
         for other in others if turn % 20 == 0 else ():
             other.put(x=dice.randrange(-40, 40) % WIDTH, y=dice.randrange(-40, 40) % HEIGHT, at=game.now,
-                      speed=dice.choice([0, 40]), heading=dice.uniform(0, 6))
+                      speed=dice.choice([0, 40]), course=dice.randrange(mocean.CIRCLE))
         game.wait(0.03)                                     # most of the time nobody is put into a new square
         x, y = dice.uniform(-15, 15) % WIDTH, dice.uniform(-15, 15) % HEIGHT
         ada.put(x=x, y=y, items=items)
@@ -1080,7 +1080,7 @@ def test_sails_enter_sectors_too(game, ada):
 
 def test_a_sector_counts_once_where_sails_end_and_oars_begin(game, ada):
     game.happen(sectors={key: None for key in game.ocean.sectors})
-    ada.put(x=5, y=5, heading=0, speed=10, at=game.now)
+    ada.put(x=5, y=5, course=0, speed=10, at=game.now)
     game.wait(1)
     ada('/move?heading=north')
     assert ada.score() == 2
@@ -1230,7 +1230,7 @@ def test_a_leap_is_no_voyage(game, ada):
 
 
 def test_sails_go_round(game, ada):
-    ada.put(speed=40, heading=math.pi, at=game.now)
+    ada.put(speed=40, course=8, at=game.now)
     game.wait(14.9)
     ada('/location')
     assert ada.score() == 0

@@ -116,6 +116,17 @@ def test_replay_equals_live_and_each_line_is_a_merge_patch(tmp_path, monkeypatch
     assert [list(live[table]) for table in mocean.TABLES] == [list(getattr(replayed, table)) for table in mocean.TABLES]
 
 
+@pytest.mark.parametrize('value', [{}, [], {'a': (1, [2.5, -1e-17, 1e300]), 'é 李 🐳 "\\\n\u2028': None}, 'word', 7, True])
+def test_the_files_hold_what_any_json_reader_reads(value):
+    assert mocean.encode(value) == json.dumps(value, ensure_ascii=False, separators=(',', ':'))
+    assert mocean.encode(value) == mocean.compact.encode(value)
+
+
+def test_what_is_no_json_is_named_when_it_is_to_be_written():
+    with pytest.raises(TypeError, match='set is not JSON serializable'):
+        mocean.encode({'items': {'sandwich'}})
+
+
 @pytest.mark.parametrize('seed', range(3))
 def test_a_game_saved_again_and_again_is_the_same_game(tmp_path, seed):
     clock, dice = Clock(), random.Random(seed)

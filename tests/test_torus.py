@@ -19,7 +19,7 @@ def put(say, x, y):
     """A boat of rested rowers at this place."""
     sea = say.app.sea
     now = sea.clock()
-    mocean.merge(sea.ocean, {'boats': {'ada': {'x': x, 'y': y, 'paid': now - 1, 'wrapped': False}}})
+    mocean.merge(sea.ocean, mocean.change_of(sea.ocean, {'boats': {'ada': {'x': x, 'y': y, 'paid': now - 1, 'wrapped': False}}}))
 
 
 @pytest.fixture
