@@ -812,7 +812,7 @@ def as_text(facts):
 
 
 def as_line(record):
-    return ','.join(map(str, record.values() if isinstance(record, dict) else record))
+    return ','.join(map(str, record if isinstance(record, (list, tuple)) else record.values()))
 
 
 def as_json(facts, many):
