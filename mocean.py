@@ -140,8 +140,10 @@ class Boat(Record):
     speed: float = 0          # cells a second under sail; 0 is at rest or rowed
     at: float = 0             # under sail: when the boat was at x, y; seconds since 1970
     paid: float = 0           # until when the boat has used up its speed: seconds since 1970
-    east: float = 0           # cells travelled since join or leap, west counts negative
-    north: float = 0          # likewise, south counts negative
+    from_x: float = 0         # where the voyage began, at join or after a leap: cells east
+    from_y: float = 0         # cells north
+    seams_x: int = 0          # how often it has crossed the seam since then, eastward less westward
+    seams_y: int = 0          # likewise, northward less southward
     wrapped: bool = False     # has crossed a seam since `location` last said so
     score: int = 0            # points
     charted: int = 0          # sectors entered first
@@ -847,30 +849,36 @@ def travel(turn, dx, dy, legs, **fields):
             sectors[sector] = True
         if z:
             z = min(z, ocean.floor(x, y))
+    over_x, over_y = boat.x + dx * legs - x, boat.y + dy * legs - y        # 0, or so far over the seam
+    if over_x or over_y:
+        fields.update(wrapped=True, seams_x=boat.seams_x + round(over_x / WIDTH_CELLS),
+                      seams_y=boat.seams_y + round(over_y / HEIGHT_CELLS))
     if dx:
-        fields.update(x=x, east=boat.east + dx * legs)
+        fields['x'] = x
     if dy:
-        fields.update(y=y, north=boat.north + dy * legs)
+        fields['y'] = y
     if z != boat.z:
         fields['z'] = z
-    if x != boat.x + dx * legs or y != boat.y + dy * legs:
-        fields['wrapped'] = True
     turn.steer(**fields)
-    if sectors:
-        chart(turn, sectors)
+    chart(turn, sectors)
     go_round(turn)
 
 
 def go_round(turn):
     """Points for the first time all the way round, in each of the two ways."""
     boat = turn.boat
-    for way, cells, around in (('east-west', boat.east, WIDTH_CELLS), ('north-south', boat.north, HEIGHT_CELLS)):
-        if abs(cells) >= around and reward(turn, way, ROUND_POINTS):
-            turn.news(f'{boat.name} went all the way round, {way}')
+    if boat.seams_x and abs(boat.seams_x * WIDTH_CELLS + boat.x - boat.from_x) >= WIDTH_CELLS \
+            and reward(turn, 'east-west', ROUND_POINTS):
+        turn.news(f'{boat.name} went all the way round, east-west')
+    if boat.seams_y and abs(boat.seams_y * HEIGHT_CELLS + boat.y - boat.from_y) >= HEIGHT_CELLS \
+            and reward(turn, 'north-south', ROUND_POINTS):
+        turn.news(f'{boat.name} went all the way round, north-south')
 
 
 def chart(turn, keys):
     """Points for the sectors that nobody had entered before; every 25th is news."""
+    if not keys:
+        return
     old, now = turn.ocean.sectors, turn.change.get('sectors', ())     # sails and oars may meet in one turn
     new = [key for key in keys if key not in old and key not in now]
     for key in new:
@@ -930,7 +938,7 @@ def rule_join(turn, name, id):
         raise Refusal(f'the ocean is full: {MOST_BOATS} boats', 'who', 503)
     x, y = berth(ocean)
     turn.key = key
-    turn.steer(name=name, id=new_id(ocean), x=x, y=y, at=turn.now, paid=turn.now - SAVED_S)
+    turn.steer(name=name, id=new_id(ocean), x=x, y=y, from_x=x, from_y=y, at=turn.now, paid=turn.now - SAVED_S)
     turn.news(f'{name} joined')
     chart(turn, [sector_key(x, y)])
     turn.story = f'{name} joined at {x},{y}'
@@ -987,9 +995,7 @@ def rule_move(turn, heading, steps):
     if steps > most:
         raise Refusal(f'steps was {steps}; your boat goes at most {most} cells a second now', fix={'steps': str(most)})
     if turn.boat.speed or turn.boat.x % 1 or turn.boat.y % 1:     # oars: the sails come down, on a whole cell
-        x, y = round(turn.boat.x), round(turn.boat.y)
-        turn.steer(speed=0, x=x % WIDTH_CELLS, y=y % HEIGHT_CELLS,
-                   wrapped=turn.boat.wrapped or x == WIDTH_CELLS or y == HEIGHT_CELLS)
+        travel(turn, round(turn.boat.x) - turn.boat.x, round(turn.boat.y) - turn.boat.y, 1, speed=0)
     (dx, dy), course = HEADINGS[heading], COURSES[heading]
     travel(turn, dx, dy, steps, paid=pay(turn, steps), **({} if course == turn.boat.course else {'course': course}))
     if LOG_MOVES:
@@ -1191,7 +1197,7 @@ def leap(turn, x, y):
     """The boat at another place, at the surface and at rest. A leap is not a voyage: going round starts anew."""
     if turn.boat.riding:
         dismount(turn)
-    turn.steer(x=x, y=y, z=0, speed=0, leap_at=turn.now, east=0, north=0)
+    turn.steer(x=x, y=y, z=0, speed=0, leap_at=turn.now, from_x=x, from_y=y, seams_x=0, seams_y=0)
     chart(turn, [sector_key(x, y)])
     turn.story = f'{turn.boat.name} leapt to {x},{y}'
     return tell_place(turn.boat)
@@ -1791,7 +1797,8 @@ def tell_store(sea, turn):
     """Keep for the data service what was measured; it is handed over once a second."""
     if sea.store:
         sea.moved.update(turn.change.get('boats', ()))
-        sea.soundings += [(turn.boat.name, int(turn.now), *sounding) for sounding in turn.soundings]
+        for sounding in turn.soundings:
+            sea.soundings.append((turn.boat.name, int(turn.now), *sounding))
 
 
 def tend(sea):

@@ -87,8 +87,9 @@ class Player:
         return self.game.ocean.boats[self.key]
 
     def put(self, **fields):
-        """The boat as the test needs it: elsewhere, with treasures, ..."""
-        self.game.happen(boats={self.key: fields})
+        """The boat as the test needs it: elsewhere (a new voyage begins there), with treasures, ..."""
+        begins = {f'from_{axis}': fields[axis] for axis in 'xy' if axis in fields}
+        self.game.happen(boats={self.key: {**begins, **fields}})
 
     def numbers(self, path):
         return [float(number) for number in self(path).split(',')]
