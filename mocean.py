@@ -841,15 +841,13 @@ def arrive(turn):
 
 def travel(turn, dx, dy, legs, **fields):
     """The boat goes so many legs of (dx, dy) cells: a rising floor lifts it, new sectors and going round count."""
-    boat, ocean, z, sectors = turn.boat, turn.ocean, turn.boat.z, {}
+    boat, z, sectors = turn.boat, turn.boat.z, {}
     for leg in range(1, legs + 1):
         x, y = wrap(boat.x + dx * leg, WIDTH_CELLS), wrap(boat.y + dy * leg, HEIGHT_CELLS)
-        sector = sector_key(x, y)
-        if sector not in ocean.sectors:
-            sectors[sector] = True
+        sectors[sector_key(x, y)] = True
         if z:
-            z = min(z, ocean.floor(x, y))
-    over_x, over_y = boat.x + dx * legs - x, boat.y + dy * legs - y        # 0, or so far over the seam
+            z = min(z, turn.ocean.floor(x, y))
+    over_x, over_y = boat.x + dx * legs - x, boat.y + dy * legs - y        # 0, or once around
     if over_x or over_y:
         fields.update(wrapped=True, seams_x=boat.seams_x + round(over_x / WIDTH_CELLS),
                       seams_y=boat.seams_y + round(over_y / HEIGHT_CELLS))
@@ -877,8 +875,6 @@ def go_round(turn):
 
 def chart(turn, keys):
     """Points for the sectors that nobody had entered before; every 25th is news."""
-    if not keys:
-        return
     old, now = turn.ocean.sectors, turn.change.get('sectors', ())     # sails and oars may meet in one turn
     new = [key for key in keys if key not in old and key not in now]
     for key in new:
@@ -1401,6 +1397,7 @@ def change_of(ocean, patch):
 
 
 def record_of(kind, old, fields):
+    """The record of this kind after a patch: the old one changed, a new one, or None for gone."""
     if fields is None:
         return None
     fields = {name: tuple(value) if isinstance(value, list) else value
