@@ -890,6 +890,18 @@ def make_app(folder=None, store=None):
     return app
 
 
+def ride(game, sea):
+    """Serve these routes beside those of the ocean, and keep what its players measure."""
+    app = make_app(sea.folder)
+
+    def tend():
+        tracks, soundings, number = game.measured(sea)
+        if tracks or soundings:
+            app.store.keep(tracks, soundings)
+        game.handed_over(sea, number)
+    return game.Rider(app.routes, tend, app.store.close)
+
+
 ANYTHING = '<rest:re:(?s:.*)>'      # nothing, and line breaks, too
 
 

@@ -2,45 +2,52 @@
 
     python mocean.py              then open http://localhost:8080/ in a browser
 
-THE WORLD   x grows to the east, 0 to 599; y grows to the north, 0 to 399; both wrap around, so the ocean has no
-            edge. One cell is one kilometre. z is the depth in metres: 0 at the surface, growing downward.
+THE WORLD   x grows to the east, 0 to 599; y grows to the north, 0 to 399; both wrap around, so the
+            ocean has no edge. One cell is one kilometre. z is the depth in metres: 0 at the
+            surface, growing downward.
 
 THE PICTURE How a request travels down this file, and where to look for what:
 
   PART 1  THE OCEAN   what there is
       SETTINGS        all the numbers that one may change, on one screen
-      TYPES           the records: a boat, a whale, a sector, ... (they never change; new ones replace them)
+      TYPES           the records: a boat, a whale, ... (they never change; new ones replace them)
       TORUS           distances and directions in a world without an edge
-      THINGS          treasures, whales, badges
+      NEAR            what lies near a place, found without measuring the way to everything
+      THINGS          treasures, whales, how far a boat sees
       SEAFLOOR        how deep it is, made from a seed
+      COURSES         the regatta: twelve marks, the best way round them, what a time is worth
   PART 2  A TURN      what happens, in the order in which a request meets it
       READ            text from the web -> values, or a Refusal that teaches
       TELL            what a player may know: ocean -> facts
-      RULES           what a player may do: a rule writes on its turn what shall change, or raises a Refusal
-      BADGES          what a program earns, seen only from its calls
+      RULES           what a player may do: a rule writes on its turn what shall be, or refuses
+      QUESTS          what a program can newly do, seen only from its calls
       CHANGE          merge, the only function that alters the ocean; records <-> JSON
       JOURNAL         the only part that writes to the disk
       PLAY            the keystone: rule decides -> journal is written -> merge lets it happen
       RUNS            each start and end of the server, remembered: why did it halt?
   PART 3  THE DOORS   HTTP, and only here
+      COMMON          what steps.py and data.py have too, word for word
       ROUTES          every route, declared once
       HELP            the usage page and openapi.json, written from ROUTES
       WIRE            a request in, an answer out: text or JSON, one form for every error
       PAGES           the usage page, the live map, a program to start with
-      START           from an empty folder to a running ocean
+      START           from an empty folder to a running ocean, and who rides along
       SERVERS         uWSGI on the VM, Python's own server on a laptop
+
+WORDS       sea time: seconds since the ocean began, while the server was up; all clocks of the
+            game run on it. True time: seconds since 1970, for news and data. A boat's key is its
+            name without regard to case. A sector is a square of 10 by 10 cells of the chart.
 """
 import atexit
 import collections
 import contextlib
-import ctypes
 import datetime
 import difflib
 import errno
 import faulthandler
 import functools
 import html
-import importlib
+import importlib.util
 import itertools
 import json
 import math
@@ -49,253 +56,376 @@ import pathlib
 import random
 import re
 import secrets
+import shutil
 import signal
 import socket
 import socketserver
+import struct
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
 import unicodedata
 import urllib.parse
 import wsgiref.simple_server
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import NamedTuple
 
 import bottle
 
-# =====================================================================================================================
+if sys.version_info < (3, 10):
+    sys.exit(f'Mocean needs Python 3.10 or newer; this is Python {sys.version.split()[0]}')
+
+# =================================================================================================
 # PART 1  THE OCEAN
-# =====================================================================================================================
+# =================================================================================================
 
-# --- SETTINGS --------------------------------------------------------------------------------------------------------
+# --- SETTINGS ------------------------------------------------------------------------------------
 
-WIDTH_CELLS, HEIGHT_CELLS = 600, 400     # once around the planet, eastward and northward
-SECTOR_CELLS = 10                        # the chart is made of squares of this size
+WIDTH_CELLS, HEIGHT_CELLS = 600, 400    # once around the planet, eastward and northward
+SECTOR_CELLS = 10                       # the chart is made of squares of this size
 COLUMNS, ROWS = WIDTH_CELLS // SECTOR_CELLS, HEIGHT_CELLS // SECTOR_CELLS
 
-HULL_CELLS_PER_S = 40                    # speed limits: a boat at the surface,
-SUBMERGED_CELLS_PER_S = 20               # under water,
-WHALE_CELLS_PER_S = 80                   # on the back of a whale
-SAVED_S = 1.0                            # a boat at rest saves up at most this much of its speed
-PATIENCE_S = 0.050                       # a call this much too early waits; an earlier one is refused
-ACCEL_CELLS_PER_S = 2                    # what one `w` or `s` changes
-SAIL_S = 60                              # a boat that nobody speaks to drops its sails after this time
-SQUARE_CELLS = 5                         # boats are found by the small square that they are in;
-SWEEP_S = 0.1                            # those under sail are put into a new one so often,
-SWEEP_CELLS = math.ceil(SWEEP_S * HULL_CELLS_PER_S)     # and so far they get meanwhile
+HULL_CELLS_PER_S = 10                   # speed limits: a boat at the surface,
+SUBMERGED_CELLS_PER_S = 5               # under water,
+WHALE_CELLS_PER_S = 20                  # on the back of a whale
+SAVED_S = 1.0                           # a boat at rest saves up at most so much of its time
+GRACE_S = 0.010                         # a call may be early by its own price and this: it waits
+PING_S = 0.5                            # what a sounding costs
+EXPECT_PRICE = 0.8                      # of a move whose end was foreseen by expect=x,y
+ACCEL_CELLS_PER_S = 2                   # what one `w` or `s` changes
+SAIL_S = 60                             # a boat that nobody speaks to drops its sails then
+SWEEP_S, WHALE_SWEEP_S = 0.1, 10        # how often what moves is put into another square
 
-FLOOR_M, TRENCH_M, SUMMIT_M = 30, 50, 5  # depth of the plain, of the trench, and of the highest summit
-DIVE_M = 5                               # one `dive`
-SIGHT_CELLS, LEAST_SIGHT_CELLS = 20, 5   # how far one sees at the surface, and anywhere
+FLOOR_M, TRENCH_M, SUMMIT_M = 30, 50, 5     # depth of the plain, the trench, the highest summit
+DIVE_M = 5                              # one `dive`
+SIGHT_CELLS, LEAST_SIGHT_CELLS = 20, 5  # how far one sees at the surface, and anywhere
 BINOCULARS_CELLS, ROV_CELLS = 100, 50
 REACH_CELLS, HOOK_CELLS, REACH_M = 10, 35, 5
-SONAR_CELLS = 5                          # the sonar's patch reaches this far to each side
-BLOOM_CELLS, BLOOM_S = 30, 600           # a plankton bloom: how wide, how long
+SONAR_CELLS = 5                         # the sonar's patch reaches this far to each side
+BLOOM_CELLS, BLOOM_S = 30, 600          # a plankton bloom: how wide, how long
 SANDWICH_S, NET_S, LEAP_S, CRYSTAL_S = 60, 60, 60, 10
+FISHED_S = 600                          # so long a sector is fished out, for everybody
 
-SECTOR_POINTS, SOUNDING_POINTS, NET_POINTS = 1, 1, 2
-TREASURE_POINTS, WHALE_POINTS, ROUND_POINTS = 25, 10, 50
+SECTOR_POINTS, SOUNDING_POINTS, NET_POINTS, MOST_NET_POINTS = 1, 1, 2, 40
+TREASURE_POINTS, WHALE_POINTS, ROUND_POINTS, QUEST_POINTS = 40, 10, 50, 10
+HOMES, HOME_SECTORS = 3, 2              # home waters: so many sectors round so many seamounts
 
-MOST_BOATS, MOST_SEEN = 20_000, 8        # boats on the planet; other boats in one `look`
+COURSE_S, FINISH_S = 600, 600           # a course is the newest so long; a race may take so long
+MARKS, MARK_CELLS, MARK_GAP_CELLS = 12, 3, 20   # of a course; near enough to pass; between two
+COURSE_POINTS, MOST_COURSE_POINTS = 200, 220    # for sailing as well as the server; at most
+COURSES_KEPT, LAURELS_KEPT = 144, 9     # tables of times; a boat's courses that count
+
+MOST_BOATS, MOST_SEEN = 20_000, 8       # boats on the planet; other boats in one `look`
+JOINS_AT_ONCE, JOINS_PER_S = 60, 5      # for the whole ocean; who comes back is not counted
+CROWD_BOATS, IDLE_S = 200, 600          # over so many, one that only joined leaves after so long
+ASHORE_S, ASHORE_KEPT = 600, 2000       # who quit can come back so long; boats that wait for that
 LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
-NEWS_KEPT, LOG_KEPT, REPLIES_KEPT = 1000, 20, 20
-JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0   # a fresh state file after so many lines or seconds; sync to disk
-STUCK_S = 10                             # a request that holds the ocean longer than this is a bug: see keep_watch
-ENDLESS_S = 30                           # so is one that runs longer, with or without it: the router gives up on it then
-LOG_LINES_PER_S = 100                    # the log is for reading, and journald drops what comes too fast
+BOARD_KEPT = 200                        # messages to all
+NEWS_KEPT, NEWS_OF_ONE_KEPT = 1000, 50
+LOG_KEPT, REPLIES_KEPT, REPLY_S = 20, 20, 60    # `log`; replies stored for `n=`, and how long
+SOUNDINGS_KEPT = 100_000                # that wait for the data service
+JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0    # a fresh state file after so many; sync to disk
+STUCK_S = 10                            # who holds the ocean longer is a bug: see keep_watch
+ENDLESS_S = 30                          # so is a request that takes longer, with or without it
+LOG_LINES_PER_S, LOG_LINES_OF_ONE_PER_S = 100, 20   # journald drops what comes too fast
 
-PORT = int(os.environ.get('PORT', '8080'))
 HERE = pathlib.Path(__file__).resolve().parent
 LOG_MOVES = os.environ.get('MOCEAN_LOG') == 'debug'
-OLD = '-%Y%m%d-%H%M%S'                   # what a file that is set aside gets added to its name
 
 
-# --- TYPES -----------------------------------------------------------------------------------------------------------
+# --- TYPES ---------------------------------------------------------------------------------------
+# What a field may hold is its type here; it is looked at where a change is written and where it is
+# read. To add a field: give it a default, and older state files load.
 
 class Record:
     """A row of the ocean's tables. It never changes: `but` makes a new one."""
 
-    def but(self, **fields):
+    def but(self, **changes):
         """The same record with some fields changed."""
         new = object.__new__(type(self))
-        object.__setattr__(new, '__dict__', self.__dict__ | fields)
+        object.__setattr__(new, '__dict__', self.__dict__ | changes)
         return new
+
+
+def is_number(value):
+    return value.__class__ in (int, float) and math.isfinite(value)
+
+
+def kind(fits):
+    """A type for fields: the values for which this is true."""
+    fits.is_kind = True
+    return fits
+
+
+Text = kind(lambda value: isinstance(value, str))
+Flag = kind(lambda value: isinstance(value, bool))
+Whole = kind(lambda value: value.__class__ is int)
+Count = kind(lambda value: value.__class__ is int and value >= 0)
+East = kind(lambda value: is_number(value) and 0 <= value < WIDTH_CELLS)       # cells, x
+North = kind(lambda value: is_number(value) and 0 <= value < HEIGHT_CELLS)     # cells, y
+Metres = kind(lambda value: is_number(value) and value >= 0)                   # below the surface
+Speed = kind(lambda value: is_number(value))                                   # cells a second
+Moment = kind(lambda value: is_number(value))                                  # sea time, seconds
+Date = kind(lambda value: is_number(value) and abs(value) < 1e11)              # seconds since 1970
+Words = kind(lambda value: isinstance(value, tuple) and all(map(Text, value)))
+Counts = kind(lambda value: isinstance(value, tuple) and all(map(Count, value)))
+Bits = kind(lambda value: isinstance(value, str) and bool(re.fullmatch('[0-9a-f]{0,40}', value)))
+
+
+@kind
+def Laurels(value):
+    """((course, points), ...)"""
+    return isinstance(value, tuple) and all(Counts(pair) and len(pair) == 2 for pair in value)
+
+
+@kind
+def Letters(value):
+    """((sea time, sender, text), ...), oldest first"""
+    return isinstance(value, tuple) and all(
+        isinstance(letter, tuple) and len(letter) == 3 and is_number(letter[0])
+        and Text(letter[1]) and Text(letter[2]) for letter in value)
 
 
 @dataclass(frozen=True)
 class Planet(Record):
-    seed: int                 # the same seed makes the same ocean, always
-    began: float              # when this game began, seconds since 1970
+    seed: Whole               # the same seed makes the same ocean, always
+    began: Date               # when this game began
+    joins: Moment = 0         # until when the ration of joins is used up
 
 
 @dataclass(frozen=True)
 class Boat(Record):
-    name: str                 # as the player wrote it
-    id: str                   # the player's secret
-    x: float                  # cells east
-    y: float                  # cells north
-    z: float = 0              # metres below the surface
-    course: int = 4           # 0 is east, 4 north, 8 west, 12 south
-    speed: float = 0          # cells a second under sail; 0 is at rest or rowed
-    at: float = 0             # under sail: when the boat was at x, y; seconds since 1970
-    paid: float = 0           # until when the boat has used up its speed: seconds since 1970
-    from_x: float = 0         # where the voyage began, at join or after a leap: cells east
-    from_y: float = 0         # cells north
-    seams_x: int = 0          # how often it has crossed the seam since then, eastward less westward
-    seams_y: int = 0          # likewise, northward less southward
-    wrapped: bool = False     # has crossed a seam since `location` last said so
-    score: int = 0            # points
-    charted: int = 0          # sectors entered first
-    pings: int = 0            # soundings taken
-    items: tuple = ()         # names of the treasures on board
-    finds: tuple = ()         # names of the treasures, rides and rounds that have been paid for
-    badges: tuple = ()        # names of the badges earned
-    riding: str = ''          # the whale under the boat
-    ride_until: float = 0     # the ride ends, seconds since 1970
-    fast_until: float = 0     # the sandwich's effect ends
-    net_at: float = 0         # the fishing net was last cast
-    leap_at: float = 0        # the last leap by crystal or infundibulum
-    talk: float = 0           # until when the ration of messages is used up
-    replies: int = 0          # how many replies have been kept for `n=`
+    name: Text                # as the player wrote it
+    id: Text                  # the player's secret
+    x: East
+    y: North
+    z: Metres = 0
+    course: Count = 4         # 0 is east, 4 north, 8 west, 12 south
+    speed: Speed = 0          # under sail; 0 is at rest or rowed
+    at: Moment = 0            # under sail: when the boat was at x, y
+    paid: Moment = 0          # until when the boat has used up its time
+    joined: Moment = 0        # when it came aboard
+    acted: Flag = True        # has done more than join
+    left: Moment = 0          # when it went ashore
+    from_x: East = 0          # where the voyage began, at join or after a leap
+    from_y: North = 0
+    seams_x: Whole = 0        # how often it crossed the seam since then, eastward less westward
+    seams_y: Whole = 0        # likewise, northward less southward
+    wrapped: Flag = False     # has crossed a seam since `location` last said so
+    score: Count = 0          # points
+    charted: Count = 0        # sectors entered first
+    pings: Count = 0          # soundings taken
+    home: Bits = ''           # home sectors entered, a bit for each, as hexadecimal digits
+    home_pings: Bits = ''     # home sectors sounded, likewise
+    items: Words = ()         # names of the treasures on board
+    finds: Words = ()         # names of the treasures, rides and rounds that have been paid for
+    badges: Words = ()        # names of the quests met (badges, before there were quests)
+    quest: Count = 0          # how many quests, in their order, have been paid for
+    riding: Text = ''         # the whale under the boat
+    ride_until: Moment = 0    # the ride ends
+    fast_until: Moment = 0    # the sandwich's effect ends
+    net_at: Moment = 0        # the fishing net was last cast
+    net_points: Count = 0     # what it has earned
+    leap_at: Moment = 0       # the last leap by crystal or infundibulum
+    talk: Moment = 0          # until when the ration of messages is used up
+    heard: Count = 0          # the last message to all that it has read
+    replies: Count = 0        # how many replies have been kept for `n=`
+    laurels: Laurels = ()     # its best courses in the regatta
 
 
 @dataclass(frozen=True)
 class Whale(Record):
-    x: float                  # cells east, where it was at the time `at`
-    y: float                  # cells north
-    vx: float                 # cells a second eastward
-    vy: float                 # cells a second northward
-    at: float                 # seconds since 1970
-    rider: str = ''           # key of the boat on its back
-    seen: str = ''            # name of the player who saw it first
+    x: East                   # where it was at the time `at`
+    y: North
+    vx: Speed                 # eastward
+    vy: Speed                 # northward
+    at: Moment
+    rider: Text = ''          # key of the boat on its back
+    seen: Text = ''           # name of the player who saw it first
 
 
 @dataclass(frozen=True)
 class First(Record):
     """Who entered this sector, or found this treasure, first."""
-    name: str                 # the player
-    at: float                 # seconds since 1970
+    name: Text                # the player
+    at: Date
+    fished: Moment = -FISHED_S    # when a net was last cast in this sector
 
 
 @dataclass(frozen=True)
 class Depth(Record):
-    total: float              # sum of all soundings in this sector, metres
-    count: int                # how many
-    name: str                 # the player who sounded it first
-    at: float                 # the latest, seconds since 1970
+    """What has been sounded in a sector."""
+    total: Metres             # sum of all soundings
+    count: Count              # how many
+    name: Text                # the player who sounded it first
+    at: Date                  # the latest
+    first: Date = 0           # the first
 
 
 @dataclass(frozen=True)
 class Bloom(Record):
-    x: float                  # cells east
-    y: float                  # cells north
-    until: float              # seconds since 1970
+    x: East
+    y: North
+    until: Moment
+    key: Text = ''            # of the boat that made it: one bloom a boat
 
 
 @dataclass(frozen=True)
 class News(Record):
-    at: float                 # seconds since 1970
-    text: str
+    at: Date
+    text: Text
+    key: Text = ''            # of the boat that it is about: a boat's news push out its own
 
 
 @dataclass(frozen=True)
 class Mail(Record):
-    letters: tuple = ()       # (name of the sender, message), oldest first
+    letters: Letters = ()
+
+
+@dataclass(frozen=True)
+class Notice(Record):
+    """A message to all."""
+    at: Moment
+    name: Text                # of the sender
+    text: Text
 
 
 @dataclass(frozen=True)
 class Reply(Record):
-    route: str
-    n: str                    # the player's own number for the call
-    facts: str                # JSON
+    route: Text
+    n: Text                   # the player's own name for the call
+    facts: Text               # what was answered, as JSON
+    asked: Text = ''          # its other parameters, as JSON
+    at: Moment = -REPLY_S
+
+
+@dataclass(frozen=True)
+class Race(Record):
+    """A boat's race, or its last one."""
+    course: Count             # its number
+    start: Moment
+    left: Counts              # the marks not yet passed
+    seconds: Metres = 0       # how long it took; 0: it is not finished
+    end: Text = ''            # why it ended before
+
+
+@dataclass(frozen=True)
+class Lap(Record):
+    """The best time of a boat in a course of the regatta."""
+    name: Text
+    seconds: Metres
+    points: Count
+    at: Date
 
 
 @dataclass(frozen=True)
 class Run(Record):
-    began: float              # seconds since 1970
-    ended: float = 0          # 0: it never said goodbye
-    how: str = ''             # in plain words
+    began: Date
+    ended: Date = 0           # 0: it never said goodbye
+    how: Text = ''            # in plain words
 
 
-TABLES = {'planet': Planet, 'boats': Boat, 'whales': Whale, 'sectors': First, 'depths': Depth, 'finds': First,
-          'blooms': Bloom, 'news': News, 'mail': Mail, 'replies': Reply, 'runs': Run}
+TABLES = {'planet': Planet, 'boats': Boat, 'ashore': Boat, 'whales': Whale, 'sectors': First,
+          'depths': Depth, 'finds': First, 'blooms': Bloom, 'news': News, 'mail': Mail,
+          'board': Notice, 'replies': Reply, 'races': Race, 'laps': Lap, 'runs': Run}
+NUMBERED = ('blooms', 'news', 'board', 'runs')           # tables whose keys are numbers
 
 
 class Ocean:
-    """All that is known at one moment: eleven tables of records, and what follows from them."""
+    """All that is known at one moment: tables of records, and what follows from them."""
 
     def __init__(self):
         for table in TABLES:
             setattr(self, table, {})
         self.number = 0           # of the last journal line that has happened
         self.last = ''            # the last call that changed something: 'ada called move'
-        self.keys = {}            # id -> key of the boat (its name in lower case)
+        self.now = None           # sea time when that happened
+        self.soundings = collections.deque(maxlen=SOUNDINGS_KEPT)     # for the data service
+        self.keys = {}            # id -> key of the boat, aboard or ashore
         self.sailing = set()      # keys of the boats under sail
-        self.where = {}           # (column, row) -> keys of the boats that were in that square when last looked
-        self.berths = {}          # key -> (column, row): the same, the other way round
-        self.swept = 0.0          # when the sailing boats were last put into their squares
+        self.ridden = set()       # names of the whales that somebody rides
+        self.boats_near, self.things_near = Near(10), Near(50)
+        self.swept = self.whales_swept = -math.inf      # when what moves was last put into squares
         self.floor = None         # the sea floor, as soon as there is a planet
+        self.home = {}            # key of a sector of the home waters -> its bit
+        self.courses = {}         # number -> Course, those asked for lately
+        self.season = {}          # id -> {name, points, rounds}: what outlives every ocean
 
 
 class Turn:
-    """One call of one player: what a rule may look at, and the sheet on which it writes what shall change."""
+    """One call of one player: what a rule may look at, and the sheet on which it writes what shall
+    be. If the rule refuses in the end, only what was written before `keep` happens."""
 
-    def __init__(self, ocean, now, dice=None, key='', calls=None):
-        self.ocean, self.now, self.dice = ocean, now, dice   # now: seconds since 1970
-        self.key, self.boat = key, ocean.boats.get(key)      # the boat that calls, as this turn leaves it
+    def __init__(self, ocean, now, true_time, dice=None, key='', calls=None):
+        self.ocean, self.dice = ocean, dice
+        self.now = now            # sea time
+        self.true_time = true_time
+        self.key, self.boat = key, ocean.boats.get(key)    # who calls, as this turn leaves it
         self.calls = calls        # key -> Traffic: what is remembered of the calls of each boat
+        self.traffic = calls[key] if key else None
         self.change = {}          # table -> {key: the new record, or None for gone}
-        self.patch = {}           # table -> {key: the fields that change, or None}: the same, for the journal
-        self.wait = 0             # seconds that the answer takes
+        self.kept = {}            # the same, as far as it will happen in any case
+        self.wait_s = 0           # how long the answer takes
+        self.has_paid = False     # the call's price in time
+        self.besides = {}         # facts that JSON tells besides: expected, race, quest
         self.story = ''           # for the log: what the boat did
-        self.soundings = []       # (x, y, depth) measured, for the data service
+        self.soundings = []       # [x, y, depth] measured, for the data service
 
-    def put(self, table, key, **fields):
-        """Shall be: a new record, written whole, or the old one with these fields changed. Returns it."""
-        rows, patch = self.change.setdefault(table, {}), self.patch.setdefault(table, {})
-        old = rows[key] if key in rows else getattr(self.ocean, table).get(key)
-        new = rows[key] = old.but(**fields) if old else TABLES[table](**fields)
-        patch[key] = vars(new) if not old else {**patch[key], **fields} if key in patch else fields
+    def row(self, table, key):
+        """The record as this turn leaves it, or None."""
+        rows = self.change.get(table, ())
+        return rows[key] if key in rows else getattr(self.ocean, table).get(key)
+
+    def put(self, table, key, /, **changes):
+        """Shall be: the record with these fields changed, or a new one. Returns it."""
+        old = self.row(table, key)
+        new = old.but(**changes) if old else TABLES[table](**changes)
+        self.change.setdefault(table, {})[key] = new
         return new
 
     def drop(self, table, key):
         """Shall be gone."""
-        self.change.setdefault(table, {})[key] = self.patch.setdefault(table, {})[key] = None
+        self.change.setdefault(table, {})[key] = None
 
-    def steer(self, **fields):
+    def steer(self, **changes):
         """Shall be: the boat with these fields changed."""
-        self.boat = self.put('boats', self.key, **fields)
+        self.boat = self.put('boats', self.key, **changes)
+
+    def meets(self, quest):
+        """The boat has met a quest; it counts when its turn comes."""
+        if quest not in self.boat.badges:
+            self.steer(badges=(*self.boat.badges, quest))
+
+    def keep(self):
+        """Whatever comes now: what has been written so far shall happen."""
+        self.kept = {table: dict(rows) for table, rows in self.change.items()}
+
+    def next_number(self, table):
+        """The number after the highest one, in a table whose keys are numbers."""
+        numbers = [*getattr(self.ocean, table), *self.change.get(table, ())]
+        return max(map(int, numbers), default=0) + 1
 
     def news(self, text):
-        """Shall be known to all; the oldest news make room."""
-        number = next_key(self.ocean.news) + sum(row is not None for row in self.change.get('news', {}).values())
-        self.put('news', str(number), at=self.now, text=text)
-        if str(number - NEWS_KEPT) in self.ocean.news:
-            self.drop('news', str(number - NEWS_KEPT))
+        """Shall be known to all. The oldest news make room: those of this boat, if it has many."""
+        number = self.next_number('news')
+        self.put('news', str(number), at=self.true_time, text=text, key=self.key)
+        rows = {old: row for old, row in self.ocean.news.items() if self.row('news', old)}
+        own = [old for old, row in rows.items() if self.key and row.key == self.key]
+        for numbers, most in ((own, NEWS_OF_ONE_KEPT), (rows, NEWS_KEPT)):
+            if len(numbers) >= most:
+                self.drop('news', min(numbers, key=int))
+                return
 
 
-def next_key(rows):
-    """The number after the last one, in a table whose keys are numbers."""
-    return int(next(reversed(rows), 0)) + 1
-
-
-class Refusal(Exception):
-    """What came cannot be done: a sentence that teaches, and a call that works."""
-
-    def __init__(self, words, route='', status=400, fix=None, **numbers):
-        super().__init__(words)
-        self.words, self.route, self.status = words, route, status
-        self.fix = fix or {}      # parameters of the better call; None leaves one out
-        self.numbers = numbers    # for programs: wait_s, ...
-
-
-# --- TORUS -----------------------------------------------------------------------------------------------------------
+# --- TORUS ---------------------------------------------------------------------------------------
 
 HEADINGS = {'east': (1, 0), 'northeast': (1, 1), 'north': (0, 1), 'northwest': (-1, 1),
             'west': (-1, 0), 'southwest': (-1, -1), 'south': (0, -1), 'southeast': (1, -1)}
-CIRCLE = 2 * len(HEADINGS)                # courses, counter-clockwise from east: the headings, and one between any two
-COURSES = {heading: 2 * number for number, heading in enumerate(HEADINGS)}
+CIRCLE = 2 * len(HEADINGS)       # courses, counter-clockwise from east: headings, one between two
+COURSE_OF = {heading: 2 * number for number, heading in enumerate(HEADINGS)}
 SHORT = {'e': 'east', 'ne': 'northeast', 'n': 'north', 'nw': 'northwest',
          'w': 'west', 'sw': 'southwest', 's': 'south', 'se': 'southeast'}
 
@@ -318,28 +448,23 @@ def distance(x, y, there_x, there_y):
 
 def bearing(x, y, there_x, there_y):
     """The heading, in words, that leads from one place to the other."""
-    angle = math.atan2(gap(y, there_y, HEIGHT_CELLS), gap(x, there_x, WIDTH_CELLS))
-    return list(HEADINGS)[round(angle / (math.pi / 4)) % 8]
-
-
-def square(x, y):
-    """Column and row of the small square in which a place lies: boats that are near are found by it."""
-    return int(x) // SQUARE_CELLS, int(y) // SQUARE_CELLS
+    radians = math.atan2(gap(y, there_y, HEIGHT_CELLS), gap(x, there_x, WIDTH_CELLS))
+    return list(HEADINGS)[round(radians / (math.pi / 4)) % 8]
 
 
 def sector_key(x, y):
     return f'{int(x) // SECTOR_CELLS},{int(y) // SECTOR_CELLS}'
 
 
-def angle(boat):
+def radians_of(boat):
     """The heading in radians: 0 is east, counter-clockwise."""
     return boat.course * 2 * math.pi / CIRCLE
 
 
 def velocity(boat):
     """Cells a second eastward and northward."""
-    vx, vy = boat.speed * math.cos(angle(boat)), boat.speed * math.sin(angle(boat))
-    return round(vx, 9), round(vy, 9)     # due south is due south, and cos(3 / 2 * pi) is not quite 0
+    vx, vy = boat.speed * math.cos(radians_of(boat)), boat.speed * math.sin(radians_of(boat))
+    return round(vx, 9), round(vy, 9)     # due south is due south: cos(3 / 2 * pi) is not quite 0
 
 
 def place(boat, now):
@@ -352,43 +477,105 @@ def place(boat, now):
 
 
 def tidy(number, size=math.inf):
-    """A number as people write it: two decimals at the most, none where there are none, and never up to the size."""
+    """A number as people write it: at most two decimals, none that are 0, and never up to size."""
     if number.__class__ is int:
         return number
     rounded = round(number, 2)
-    return 0 if rounded >= size else int(rounded) if rounded == int(rounded) else rounded
+    if rounded >= size:
+        return 0
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
-# --- THINGS ----------------------------------------------------------------------------------------------------------
+# --- NEAR ----------------------------------------------------------------------------------------
 
-SEAMOUNT_NAMES = ('Old Molar', 'Grumble', 'The Thimble', 'Kettle Top', 'Sleeping Giant', 'Snowdrop', 'Barnacle Hill',
-                  'Twelve Bells', 'The Anvil', 'Lantern Peak', 'Whisker', 'Duchess')
-EVERGREEN = ('crash alert', 'iron dust')          # these stay available; every other treasure has one owner
-TREASURES = ('crash alert', 'iron dust', 'iron dust', 'fishing net', 'ROV', 'submarine', 'imaging sonar',
-             'teleport crystal', 'infundibulum', 'binoculars', 'sandwich', 'boat hook')   # one on each seamount
-HOMES = 3                                         # new boats start near one of the first three: a reward is in sight
-WHALE_NAMES = ('Ambrose', 'Bubbles', 'Clementine', 'Dumpling', 'Esmeralda', 'Fitz', 'Gulliver', 'Hiccup', 'Isolde',
-               'Jellybean', 'Krakatoa', 'Lullaby', 'Mumbles', 'Nettle', 'Odysseus', 'Pudding', 'Quincy')
-BADGES = {'Looper': 'ten evenly spaced moves', 'Phoenix': 'an error, then the corrected call',
-          'Patient': 'fifty calls in a row, none too early', 'Cartographer': 'fifty soundings',
-          'Magellan': 'all the way round, both ways', 'Reader': 'look, then get what was seen'}
+class Near:
+    """What lies near a place. Everything is kept in the square where it was last put; what moves is
+    put anew now and then, so whoever looks also looks some cells (`slack`) further.
+
+    >>> near = Near(10)
+    >>> near.put('ada', 598, 3)
+    >>> [keys for keys, sure in near.rings(1, 1, 5, slack=0)]
+    [[], ['ada']]
+    """
+
+    def __init__(self, cells):
+        self.cells = cells        # a square is so many cells wide: a divisor of both sizes
+        self.across, self.up = WIDTH_CELLS // cells, HEIGHT_CELLS // cells
+        self.squares = {}         # (column, row) -> the keys in that square
+        self.square_of = {}       # key -> (column, row): the same, the other way round
+        self.ring_squares = [ring_of(number) for number in range(min(self.across, self.up) // 2)]
+
+    def put(self, key, x, y):
+        """The thing with this key is at x, y now."""
+        here = int(x) // self.cells, int(y) // self.cells
+        if self.square_of.get(key) != here:
+            self.drop(key)
+            self.square_of[key] = here
+            self.squares.setdefault(here, set()).add(key)
+
+    def drop(self, key):
+        """The thing is gone."""
+        there = self.square_of.pop(key, None)
+        if there:
+            self.squares[there].discard(key)
+            if not self.squares[there]:
+                del self.squares[there]
+
+    def rings(self, x, y, cells, slack):
+        """Ring by ring of squares, outward: the keys there, and within how many cells of x, y
+        nothing has been missed by then. All that is within so many cells is among them."""
+        column, row = int(x) // self.cells, int(y) // self.cells
+        edge = min(x % self.cells, -x % self.cells, y % self.cells, -y % self.cells)
+        for number in range(math.ceil((cells + slack - edge) / self.cells) + 1):
+            keys = []
+            for across, up in self.ring_squares[number]:
+                square = (column + across) % self.across, (row + up) % self.up
+                if square in self.squares:
+                    keys += self.squares[square]
+            yield keys, number * self.cells + edge - slack
 
 
-def new_planet(seed, now):
-    """The patch that begins a game: a planet and its whales."""
+def ring_of(number):
+    """The squares of a ring round (0, 0): one, eight, sixteen, ..."""
+    ring = range(-number, number + 1)
+    return [(across, up) for across in ring for up in ring if max(abs(across), abs(up)) == number]
+
+
+# --- THINGS --------------------------------------------------------------------------------------
+
+SEAMOUNT_NAMES = ('Old Molar', 'Grumble', 'The Thimble', 'Kettle Top', 'Sleeping Giant', 'Snowdrop',
+                  'Barnacle Hill', 'Twelve Bells', 'The Anvil', 'Lantern Peak', 'Whisker',
+                  'Duchess')
+WHALE_NAMES = ('Ambrose', 'Bubbles', 'Clementine', 'Dumpling', 'Esmeralda', 'Fitz', 'Gulliver',
+               'Hiccup', 'Isolde', 'Jellybean', 'Krakatoa', 'Lullaby', 'Mumbles', 'Nettle',
+               'Odysseus', 'Pudding', 'Quincy')
+LEAST_SWIM_CELLS_PER_S, MOST_SWIM_CELLS_PER_S = 0.1, 0.5     # how fast whales swim
+
+
+class Treasure(NamedTuple):
+    """A kind of treasure. To add one: a line in TREASURES (in RULES, where `use` is), and a
+    seamount for it to lie on."""
+    name: str
+    does: str                     # for its owner, in words
+    use: object = None            # the rule of `use`; None: it works all the time
+    evergreen: bool = False       # stays available; every other one has one owner
+
+
+def new_planet(seed, true_time):
+    """The rows that begin a game: a planet and its whales."""
     dice = random.Random(f'whales {seed}')
     whales = {}
     for name in WHALE_NAMES:
-        angle, speed = dice.uniform(0, 2 * math.pi), dice.uniform(0.1, 0.5)
-        whales[name] = {'x': dice.randrange(WIDTH_CELLS), 'y': dice.randrange(HEIGHT_CELLS), 'at': now,
-                        'vx': round(speed * math.cos(angle), 3), 'vy': round(speed * math.sin(angle), 3)}
-    return {'planet': {'mocean': {'seed': seed, 'began': now}}, 'whales': whales}
+        way = dice.uniform(0, 2 * math.pi)
+        speed = dice.uniform(LEAST_SWIM_CELLS_PER_S, MOST_SWIM_CELLS_PER_S)
+        whales[name] = Whale(dice.randrange(WIDTH_CELLS), dice.randrange(HEIGHT_CELLS),
+                             round(speed * math.cos(way), 3), round(speed * math.sin(way), 3), at=0)
+    return {'planet': {'mocean': Planet(seed, true_time)}, 'whales': whales}
 
 
-def treasures(ocean):
-    """Every treasure that still lies on the sea floor: (name, x, y, z)."""
-    return [treasure for treasure in ocean.floor.treasures
-            if treasure[0] in EVERGREEN or treasure[0] not in ocean.finds]
+def is_left(ocean, name):
+    """True if this treasure still lies on the sea floor."""
+    return name not in ocean.finds or TREASURES[name].evergreen
 
 
 def ridden(ocean, whale, now):
@@ -398,12 +585,14 @@ def ridden(ocean, whale, now):
 
 
 def whale_place(ocean, whale, now):
-    """Where a whale is: x, y. It goes where its rider goes; when the ride is over it swims on by itself."""
-    rider, x, y, at = whale.rider and ocean.boats.get(whale.rider), whale.x, whale.y, whale.at
+    """Where a whale is: x, y. It goes where its rider goes; then it swims on by itself."""
+    x, y, at = whale.x, whale.y, whale.at
+    rider = ocean.boats.get(whale.rider) if whale.rider else None
     if rider:
         at = min(now, rider.ride_until)
         x, y = place(rider, at)
-    return wrap(x + whale.vx * (now - at), WIDTH_CELLS), wrap(y + whale.vy * (now - at), HEIGHT_CELLS)
+    swum_s = now - at
+    return wrap(x + whale.vx * swum_s, WIDTH_CELLS), wrap(y + whale.vy * swum_s, HEIGHT_CELLS)
 
 
 def sight(boat):
@@ -422,16 +611,18 @@ def deepest(boat):
     return TRENCH_M if 'submarine' in boat.items else FLOOR_M
 
 
+def hull_speed(boat):
+    """Cells a second that the boat makes by itself, at its depth."""
+    return SUBMERGED_CELLS_PER_S if boat.z and 'submarine' not in boat.items else HULL_CELLS_PER_S
+
+
 def speed_limit(boat, now):
-    """Cells a second."""
-    if boat.riding and now < boat.ride_until:
-        limit = WHALE_CELLS_PER_S
-    else:
-        limit = SUBMERGED_CELLS_PER_S if boat.z and 'submarine' not in boat.items else HULL_CELLS_PER_S
+    """Cells a second that the boat makes now: with a whale under it, a sandwich in its crew."""
+    limit = WHALE_CELLS_PER_S if boat.riding and now < boat.ride_until else hull_speed(boat)
     return limit * 2 if now < boat.fast_until else limit
 
 
-# --- SEAFLOOR --------------------------------------------------------------------------------------------------------
+# --- SEAFLOOR ------------------------------------------------------------------------------------
 
 class Seamount(NamedTuple):
     name: str
@@ -441,40 +632,217 @@ class Seamount(NamedTuple):
     height: float             # above the plain, metres
 
 
+class Lying(NamedTuple):
+    """A treasure where it lies, or lay before it was found."""
+    name: str
+    x: int
+    y: int
+    z: float
+
+
 class Seafloor:
-    """A plain with one winding trench and twelve seamounts, all of them periodic. Call it for the depth in metres."""
+    """A plain with one winding trench and twelve seamounts, all of them periodic. Call it with x, y
+    for the depth in metres."""
 
     def __init__(self, seed):
         dice = random.Random(f'seafloor {seed}')
         self.trench_y = dice.uniform(0, HEIGHT_CELLS)
-        self.waves = [(wave, dice.uniform(10, 40) / wave, dice.uniform(0, 2 * math.pi)) for wave in (1, 2, 3)]
+        self.waves = [(wave, dice.uniform(10, 40) / wave, dice.uniform(0, 2 * math.pi))
+                      for wave in (1, 2, 3)]
         self.seamounts = []
         while len(self.seamounts) < len(SEAMOUNT_NAMES):
             x, y = dice.randrange(WIDTH_CELLS), dice.randrange(HEIGHT_CELLS)
-            if self.off_trench(x, y) > 25 and all(distance(x, y, other.x, other.y) > 85 for other in self.seamounts):
-                name = SEAMOUNT_NAMES[len(self.seamounts)]
-                self.seamounts.append(Seamount(name, x, y, dice.uniform(10, 30), dice.uniform(10, 25)))
-        self.treasures = [(name, hill.x, hill.y, self(hill.x, hill.y))       # name, x, y, z
-                          for name, hill in zip(TREASURES, self.seamounts, strict=True)]
+            if self.off_trench(x, y) > 25 and self.off_seamounts(x, y) > 85:
+                self.seamounts.append(Seamount(SEAMOUNT_NAMES[len(self.seamounts)], x, y,
+                                               dice.uniform(10, 30), dice.uniform(10, 25)))
+        self.treasures = [Lying(name, hill.x, hill.y, self(hill.x, hill.y))
+                          for name, hill in zip(LIE_ON_SEAMOUNTS, self.seamounts, strict=True)]
+
+    def off_seamounts(self, x, y):
+        """Cells to the nearest summit so far."""
+        return min((distance(x, y, hill.x, hill.y) for hill in self.seamounts), default=math.inf)
 
     def off_trench(self, x, y):
         """Cells from the middle line of the trench, measured along y."""
         turn = 2 * math.pi * x / WIDTH_CELLS
-        middle = self.trench_y + sum(width * math.sin(wave * turn + phase) for wave, width, phase in self.waves)
-        return abs(gap(middle, y, HEIGHT_CELLS))
+        bends = [width * math.sin(wave * turn + phase) for wave, width, phase in self.waves]
+        return abs(gap(self.trench_y + sum(bends), y, HEIGHT_CELLS))
 
     def __call__(self, x, y):
-        cut = math.exp(-(self.off_trench(x, y) / 6) ** 4)      # 1 in the middle of the trench, which cuts through hills
-        hills = sum([hill.height * math.exp(-(gap(hill.x, x, WIDTH_CELLS) ** 2 + gap(hill.y, y, HEIGHT_CELLS) ** 2)
-                                            / (2 * hill.sigma ** 2)) for hill in self.seamounts])
-        return round(max(FLOOR_M + (TRENCH_M - FLOOR_M) * cut - hills * (1 - cut), SUMMIT_M), 1)
+        cut = math.exp(-(self.off_trench(x, y) / 6) ** 4)     # 1 in the middle of the trench
+        hills = 0
+        for hill in self.seamounts:
+            away = gap(hill.x, x, WIDTH_CELLS) ** 2 + gap(hill.y, y, HEIGHT_CELLS) ** 2
+            hills += hill.height * math.exp(-away / (2 * hill.sigma ** 2))
+        depth = FLOOR_M + (TRENCH_M - FLOOR_M) * cut - hills * (1 - cut)   # it cuts through hills
+        return round(max(depth, SUMMIT_M), 1)
+
+    def home_bits(self):
+        """The home waters: key of a sector -> a bit of its own."""
+        keys = {}
+        span = range(-HOME_SECTORS, HOME_SECTORS + 1)
+        for hill in self.seamounts[:HOMES]:
+            column, row = hill.x // SECTOR_CELLS, hill.y // SECTOR_CELLS
+            for across, up in itertools.product(span, span):
+                key = f'{(column + across) % COLUMNS},{(row + up) % ROWS}'
+                keys.setdefault(key, 1 << len(keys))
+        return keys
 
 
-# =====================================================================================================================
+# --- COURSES -------------------------------------------------------------------------------------
+# A mark is a place (x, y); its number is its position in the course; mark 0 is start and finish. A
+# leg is a straight piece of a boat's way: x0, y0, x1, y1.
+
+DIAGONAL = math.sqrt(2)                  # a diagonal cell costs its length, 1.41
+
+
+class Course(NamedTuple):
+    number: int
+    marks: tuple
+    seconds: float            # what the server's own tour takes: it sets the points
+
+
+def course_of(ocean, number):
+    """The course with this number. Nothing is stored: it follows from the ocean's secret seed."""
+    course = ocean.courses.get(number)
+    if not course:
+        marks = course_marks(ocean.planet['mocean'].seed, number)
+        seconds = EXPECT_PRICE * reference_tour(marks)[1] / HULL_CELLS_PER_S
+        course = Course(number, marks, seconds)
+        while len(ocean.courses) > 20:
+            ocean.courses.pop(next(iter(ocean.courses)))
+        ocean.courses[number] = course
+    return course
+
+
+def course_marks(seed, number):
+    """The twelve marks of a course. From them nobody can work out the seed or the next course."""
+    dice = random.Random(f'course {number} {seed}')
+    marks = []
+    while len(marks) < MARKS:
+        mark = dice.randrange(WIDTH_CELLS), dice.randrange(HEIGHT_CELLS)
+        if all(distance(*mark, *other) >= MARK_GAP_CELLS for other in marks):
+            marks.append(mark)
+    return tuple(marks)
+
+
+def rowing_cells(x, y, there_x, there_y):
+    """What the shortest way costs a boat, in cells: it rows diagonally as far as that helps."""
+    dx, dy = abs(gap(x, there_x, WIDTH_CELLS)), abs(gap(y, there_y, HEIGHT_CELLS))
+    return DIAGONAL * min(dx, dy) + abs(dx - dy)
+
+
+def reference_tour(marks):
+    """The server's own tour: the order of the marks, from mark 0, and its length in cells.
+    From each mark always on to the nearest one, then untangled; the shortest of the twelve."""
+    ways = [[rowing_cells(*here, *there) for there in marks] for here in marks]
+    tours = [untangle(nearest_tour(start, ways), ways) for start in range(len(marks))]
+    best = min(tours, key=lambda tour: tour_cells(tour, ways))
+    home = best.index(0)
+    return tuple(best[home:] + best[:home]), tour_cells(best, ways)
+
+
+def nearest_tour(start, ways):
+    """From this mark always on to the nearest one left. `ways` are cells from mark to mark."""
+    tour = [start]
+    left = [mark for mark in range(len(ways)) if mark != start]
+    while left:
+        here = ways[tour[-1]]
+        nearest = min(left, key=lambda mark: here[mark])
+        tour.append(nearest)
+        left.remove(nearest)
+    return tour
+
+
+def untangle(tour, ways):
+    """2-opt: as long as sailing a stretch of the tour backwards makes it shorter, do so."""
+    shorter = True
+    while shorter:
+        shorter = False
+        for first in range(len(tour) - 2):
+            for last in range(first + 2, len(tour)):
+                if turning_gains(tour, first, last, ways):
+                    tour[first + 1:last + 1] = reversed(tour[first + 1:last + 1])
+                    shorter = True
+    return tour
+
+
+def turning_gains(tour, first, last, ways):
+    """Would it be shorter to sail what lies behind `first`, up to `last`, the other way round?"""
+    a, b = tour[first], tour[first + 1]
+    c, d = tour[last], tour[(last + 1) % len(tour)]
+    return ways[a][c] + ways[b][d] < ways[a][b] + ways[c][d] - 1e-9    # a tie gains nothing
+
+
+def tour_cells(tour, ways):
+    """The length of a tour, back to where it began, in cells."""
+    return sum(ways[tour[number - 1]][mark] for number, mark in enumerate(tour))
+
+
+def race_after(race, marks, leg, began, ended):
+    """The race after a leg that the boat began and ended at these moments. Marks count wherever the
+    leg passes them; the clock stops where the boat comes within reach of mark 0 again, which may
+    be on the leg on which it passed the last of the others."""
+    if began > race.start + FINISH_S:
+        return race.but(end=f'its {FINISH_S} seconds were over')
+    passed = {mark: passes(*leg, *marks[mark]) for mark in race.left}
+    passed = {mark: part for mark, part in passed.items() if part is not None}
+    if passed:
+        race = race.but(left=tuple(mark for mark in race.left if mark not in passed))
+    if race.left:
+        return race
+    home = passes_later(max(passed.values(), default=0), leg, marks[0])
+    if home is None:
+        return race
+    seconds = round(began + home * (ended - began) - race.start, 2)
+    if seconds > FINISH_S:
+        return race.but(end=f'its {FINISH_S} seconds were over')
+    return race.but(seconds=max(seconds, 0.01))
+
+
+def passes(x0, y0, x1, y1, mark_x, mark_y):
+    """How far along a leg, 0 to 1, the boat is first within reach of a mark; None if it never is.
+
+    Seen from the mark, the boat goes from p to p + d; after a part t of the leg it is at p + t * d.
+    It comes within reach where (p + t * d)**2 = MARK_CELLS**2: an equation for t, with d**2, -p * d
+    and p**2 - MARK_CELLS**2 in it, of which the smaller solution is the answer. (Of a leg longer
+    than 190 cells nobody could say which way round it went.)
+    """
+    px, py = gap(mark_x, x0, WIDTH_CELLS), gap(mark_y, y0, HEIGHT_CELLS)
+    dx, dy = gap(x0, x1, WIDTH_CELLS), gap(y0, y1, HEIGHT_CELLS)
+    outside = px * px + py * py - MARK_CELLS * MARK_CELLS
+    towards = -(px * dx + py * dy)
+    if outside <= 0:
+        return 0.0                       # within reach from the beginning
+    if towards <= 0:
+        return None                      # it goes away from the mark, or stays where it is
+    square = dx * dx + dy * dy
+    under_the_root = towards * towards - square * outside
+    if under_the_root < 0:
+        return None                      # it would go past the mark, too far off
+    part = (towards - math.sqrt(under_the_root)) / square
+    return part if part <= 1 else None   # beyond 1 the leg ends before
+
+
+def passes_later(part, leg, mark):
+    """The same, but only what lies behind this part of the leg counts."""
+    x0, y0, x1, y1 = leg
+    x = x0 + part * gap(x0, x1, WIDTH_CELLS)
+    y = y0 + part * gap(y0, y1, HEIGHT_CELLS)
+    rest = passes(x, y, x1, y1, *mark)
+    return None if rest is None else part + rest * (1 - part)
+
+
+def course_points(reference_s, seconds):
+    """For a course in so many seconds, of which the server's own tour takes reference_s."""
+    return min(MOST_COURSE_POINTS, round(COURSE_POINTS * (reference_s / seconds) ** 2))
+
+
+# =================================================================================================
 # PART 2  A TURN
-# =====================================================================================================================
+# =================================================================================================
 
-# --- READ ------------------------------------------------------------------------------------------------------------
+# --- READ ----------------------------------------------------------------------------------------
 
 class Fault(ValueError):
     """One parameter that cannot be read: what works, and perhaps what was meant."""
@@ -484,9 +852,24 @@ class Fault(ValueError):
         self.works, self.meant = works, meant
 
 
-def shown(text):
-    """What somebody sent, safe to print: short, no control characters, in quotes."""
-    return repr(text if len(text) <= 40 else text[:40] + '...')
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """What a route may be told. `read` is its kind: text -> value, or raises Fault."""
+    name: str
+    meaning: str
+    read: object
+    example: str
+    required: bool = True
+    default: object = None
+
+
+class Call(NamedTuple):
+    """One call, read."""
+    route: object
+    values: dict              # for the rule, by name
+    id: str = ''              # whose boat; '' where the route does not need one
+    n: str = ''               # the player's own name for this call, so that it happens once
+    form: str = 'text'        # 'text', 'json' or 'html'
 
 
 def choose(text, words, works):
@@ -502,11 +885,12 @@ def choose(text, words, works):
 
 
 def read_heading(text):
-    heading = SHORT.get(text, text)
+    """A kind: one of the eight headings, long or short."""
+    plain = re.sub(r'[\s_-]+', '', text).casefold()
+    heading = SHORT.get(plain, plain)
     if heading in HEADINGS:
         return heading
-    heading = re.sub(r'[\s_-]+', '', text).casefold()
-    return choose(SHORT.get(heading, heading), HEADINGS, 'headings are ' + ', '.join(HEADINGS) + ' (or e, ne, n, ...)')
+    return choose(heading, HEADINGS, f'headings are {", ".join(HEADINGS)} (or e, ne, n, ...)')
 
 
 read_heading.schema = {'type': 'string', 'enum': [*HEADINGS, *SHORT]}
@@ -514,7 +898,7 @@ read_heading.schema = {'type': 'string', 'enum': [*HEADINGS, *SHORT]}
 
 def read_word(*words):
     """A kind: one of these words."""
-    works = 'it is ' + (' or '.join(words) if len(words) < 3 else 'one of ' + ', '.join(words))
+    works = 'it is ' + (' or '.join(words) if len(words) < 3 else f'one of {", ".join(words)}')
 
     def read(text):
         return choose(text, words, works)
@@ -524,155 +908,193 @@ def read_word(*words):
 
 def read_whole(low, high=999_999_999):
     """A kind: whole numbers from low to high."""
-    works = 'it is a whole number' + (f', {low} or more' if high == 999_999_999 else f' from {low} to {high}')
+    upward = f', {low} or more' if high == 999_999_999 else f' from {low} to {high}'
 
     def read(text):
         found = re.fullmatch(r'\s*([+-]?[0-9]{1,9})(\.0*)?\s*', text)
         if not found:
-            raise Fault(works)
-        if not low <= int(found[1]) <= high:
-            raise Fault(works, str(min(max(int(found[1]), low), high)))
-        return int(found[1])
+            raise Fault(f'it is a whole number{upward}')
+        number = int(found[1])
+        if not low <= number <= high:
+            raise Fault(f'it is a whole number{upward}', str(min(max(number, low), high)))
+        return number
     read.schema = {'type': 'integer', 'minimum': low, 'maximum': high}
     return read
 
 
 def read_seconds(text):
-    """A time, or no time: seconds since 1970."""
+    """A kind: a time in seconds since 1970."""
     found = re.fullmatch(r'\s*[0-9]{1,12}(\.[0-9]{0,9})?\s*', text)
     if not found:
         raise Fault('it is a number, 0 or more')
-    return float(text)
+    return float(found[0])
 
 
 read_seconds.schema = {'type': 'number', 'minimum': 0}
 
 
-NAME_KINDS = ('Lu', 'Ll', 'Lt', 'Lm', 'Lo', 'Nd', 'Mn', 'Mc', 'Me')         # letters, digits, marks
-INVISIBLE = re.compile('[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]')
+def read_cell(text):
+    """A kind: a cell of the ocean as x,y; -1 and 600 are 599 and 0."""
+    found = re.fullmatch(r'[\s(]*([+-]?[0-9]{1,6})\s*,\s*([+-]?[0-9]{1,6})[\s)]*', text)
+    if not found:
+        raise Fault('it is where you will be, as x,y')
+    return int(found[1]) % WIDTH_CELLS, int(found[2]) % HEIGHT_CELLS
+
+
+read_cell.schema = {'type': 'string', 'pattern': '^[+-]?[0-9]{1,6},[+-]?[0-9]{1,6}$'}
 
 
 def read_name(text):
-    """1 to 20 letters or digits of any script. A letter may have marks, three at the most; none may be invisible."""
+    """A kind: the name of a boat, 1 to 20 letters or digits of any script, but not a mix."""
     name = unicodedata.normalize('NFKC', text.strip())
-    kept = ''.join(letter for letter in INVISIBLE.sub('', name) if unicodedata.category(letter) in NAME_KINDS)
-    kept = re.sub(r'^(\W+)|(?<=\W\W\W)\W+', '', kept)          # of what is kept, only marks are \W
-    if name != kept or not 1 <= len(name) <= 20 or key_of(name) == 'all':
-        raise Fault('a name is 1 to 20 letters or digits, and not "all"',
-                    kept[:20] if kept and key_of(kept) != 'all' else None)
+    kept = tidy_name(text)
+    if name != kept or not name or key_of(name) == 'all':
+        meant = kept if kept and key_of(kept) != 'all' else None
+        raise Fault('a name is 1 to 20 letters or digits of one script, and not "all"', meant)
     return name
 
 
-def key_of(name):
-    """The name without regard to case: the key of a boat in the tables."""
-    return unicodedata.normalize('NFKC', name.casefold())
+read_name.schema = {'type': 'string', 'minLength': 1}
 
 
 def read_text(longest):
     """A kind: any text in one line."""
     def read(text):
-        line = ' '.join(''.join(' ' if unicodedata.category(letter)[0] == 'C' and letter != '\u200d' else letter
-                                for letter in text).split())
+        line = ' '.join(''.join(map(printable, text)).split())
         if not 1 <= len(line) <= longest:
-            raise Fault(f'it is a text of 1 to {longest} characters', line[:longest] or None)
+            meant = line[:longest].strip()
+            raise Fault(f'it is a text of 1 to {longest} characters', meant or None)
         return line
-    read.schema = {'type': 'string', 'minLength': 1, 'maxLength': longest}
+    read.schema = {'type': 'string', 'minLength': 1}
     return read
 
 
+def printable(letter):
+    """The letter, or a space for one that cannot be shown. (One joins the parts of an emoji.)"""
+    unseen = unicodedata.category(letter)[0] == 'C' and letter != '\u200d'
+    return ' ' if unseen else letter
+
+
 ID_LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789'    # no look-alikes: 0 and o, 1 and i and l
-NO_ID = 'every boat has a secret id of 8 letters and digits; join gives you one'
+ID_LENGTH = 8
+NO_ID = f'every boat has a secret id of {ID_LENGTH} letters and digits; join gives you one'
+QUOTES = ' \t\r\n"\'`<>()[]{}'
 
 
 def read_id(text):
-    return text if text.isalnum() else text.strip()
+    """A kind: an id, or what somebody pastes who means one: in quotes, in a URL, join's answer."""
+    if text.isalnum():
+        return text.lower() if text.isascii() else text
+    if re.fullmatch(r'\s*\{\w+\}\s*', text):
+        raise Fault('the braces came through: in Python, write an f before the quote', '')
+    inside = re.search(r'[?&]id=([0-9A-Za-z]+)', text)
+    if inside:
+        return inside[1].lower()
+    plain = text.strip(QUOTES)
+    answered = re.fullmatch(rf'([0-9A-Za-z]{{{ID_LENGTH}}}),.*', plain, re.DOTALL)
+    return (answered[1] if answered else plain).lower()
 
 
-@dataclass(frozen=True, eq=False)
-class Parameter:
-    name: str
-    meaning: str
-    read: object              # text -> value, or raises Fault
-    example: str
-    required: bool = True
-    default: object = None
-
-
-def read_query(query):
-    """The text of a query string -> {name: text}, and a name that came twice. What is no UTF-8 becomes \ufffd."""
-    if query.isascii() and '%' not in query and '+' not in query:
-        pairs = [pair.partition('=')[::2] for pair in query.split('&') if pair]
-    else:
-        query = query.encode('latin-1', 'replace').decode('utf-8', 'replace')
-        pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, errors='replace')
+def read_call(route, pairs, form):
+    """What came with a request -> a Call, or a Refusal whose fix makes the whole call work."""
     texts = dict(pairs)
-    if len(texts) == len(pairs):
-        return texts, None
-    return texts, next(name for name, times in collections.Counter(name for name, _ in pairs).items() if times > 1)
-
-
-def read_values(route, texts):
-    """Texts by name -> values by name, or a Refusal whose fix makes the whole call work."""
     values = dict(route.defaults)
     try:
         for name, text in texts.items():
-            values[name] = route.known[name].read(text) if name in route.known else None
-    except Fault:
+            values[name] = route.known[name].read(text)
+    except (Fault, KeyError):
         raise misread(route, texts) from None
-    if values.keys() != route.known.keys():
-        raise misread(route, texts)
-    values.pop('format', None)                 # WIRE's affair
-    return values
+    if len(values) != len(route.known) or len(texts) != len(pairs):
+        raise misread(route, texts, pairs)
+    values.pop('format', None)
+    number = values.pop('n', None) or ''
+    id = values.pop('id') if route.mine else ''
+    if route.mine and not id:
+        raise no_id(texts)
+    return Call(route, values, id, number, form)
 
 
-def misread(route, texts, twice=None):
-    """The Refusal for texts that cannot be read: names the first fault, corrects all of them."""
-    faults, fix = [] if twice is None else [f'{shown(twice)[1:-1]} came more than once; once is enough'], {}
-    known = route.known
-    for name in [name for name in texts if name not in known]:
-        free = [other for other in known if other not in texts and other not in fix and len(faults) < 5]
-        meant = next(iter(difflib.get_close_matches(name.strip().casefold(), free, 1, 0.6)), None)
-        faults.append(f'{route.name} has no parameter {shown(name)[1:-1]}; ' + (
-            f'did you mean {meant}?' if meant else f'it knows {", ".join(known) or "none"}'))
-        fix[name] = None
-        if meant:
-            fix[meant] = texts[name]
-    for name, parameter in known.items():
-        text = fix.get(name, texts.get(name))
-        if text is None and parameter.required:
-            faults.append(f'{name} is missing: {parameter.meaning}')
-            fix[name] = parameter.example
-        elif text is not None:
-            try:
-                parameter.read(text)
-            except Fault as fault:
-                faults.append(f'{name} was {shown(text)}; {fault.works}')
-                fix[name] = parameter.example if fault.meant is None else fault.meant
-    if ID in route.parameters and not fix.get('id', texts.get('id')):
-        return Refusal(f'id is missing: {NO_ID}', 'join')
+def misread(route, texts, pairs=()):
+    """The Refusal for texts that cannot be read: it names the first fault and corrects them all."""
+    faults, fix = [], {}
+    for name, times in collections.Counter(name for name, _ in pairs).items():
+        if times > 1:
+            faults.append(f'{shown(name)[1:-1]} came more than once; once is enough')
+    missing_sign(route, texts, faults, fix)
+    unknown_names(route, texts, faults, fix)
+    if route.mine and not fix.get('id', texts.get('id', '')).strip(QUOTES):
+        return no_id(texts)
+    for name, parameter in route.known.items():
+        unreadable(parameter, fix.get(name, texts.get(name)), faults, fix)
     return Refusal(faults[0], fix=fix)
 
 
+def missing_sign(route, texts, faults, fix):
+    """Somebody forgot the & before a parameter, or wrote ; , or ? for it: take the text apart."""
+    missing = [name for name, parameter in route.known.items()
+               if parameter.required and name not in texts]
+    for name, other in itertools.product(texts, missing):
+        found = re.search(rf'[;,?\s]*{other}=', texts[name])
+        if found and name in route.known:
+            faults.append(f'& is missing before {other}')
+            fix[name], fix[other] = texts[name][:found.start()], texts[name][found.end():]
+            return
+
+
+def unknown_names(route, texts, faults, fix):
+    """Parameters that the route does not have: a slip of the finger, or something else."""
+    for name, text in texts.items():
+        if name in route.known:
+            continue
+        free = [other for other in route.known if other not in texts and other not in fix]
+        meant = meant_parameter(name, text, free)
+        said = f'did you mean {meant}?' if meant else f'it knows {", ".join(route.known) or "none"}'
+        faults.append(f'{route.name} has no parameter {shown(name)[1:-1]}; {said}')
+        fix[name] = None
+        if meant:
+            fix[meant] = text
+
+
+def meant_parameter(name, text, free):
+    """The parameter, of those not given yet, that a wrong name stands for; or None."""
+    plain = name.strip().casefold()
+    if 'id' in free and (plain.endswith('id') or plain in ('di', 'token', 'key', 'secret')
+                         or len(text) == ID_LENGTH and set(text.lower()) <= set(ID_LETTERS)):
+        return 'id'
+    close = difflib.get_close_matches(plain, free[:20], 1, 0.6) if len(plain) < 40 else []
+    return close[0] if close else None
+
+
+def unreadable(parameter, text, faults, fix):
+    """A parameter that is missing, or that cannot be read."""
+    if text is None and parameter.required:
+        faults.append(f'{parameter.name} is missing: {parameter.meaning}')
+        fix[parameter.name] = parameter.example
+    elif text is not None:
+        try:
+            parameter.read(text)
+        except Fault as fault:
+            faults.append(f'{parameter.name} was {shown(text)}; {fault.works}')
+            fix[parameter.name] = parameter.example if fault.meant is None else fault.meant
+
+
+def no_id(texts):
+    """The Refusal for a call without an id. A name that came along is kept."""
+    name = tidy_name(texts.get('name', '')) or 'ada'
+    return Refusal(f'id is missing: {NO_ID}', WRONG, 'join', {'name': name})
+
+
 ID = Parameter('id', 'the secret id that join gave you', read_id, '')
-N = Parameter('n', 'your own number for this call: the same n again returns the same reply and changes nothing',
-              read_text(40), '1', required=False)
-FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'json'), 'json', required=False)
+N = Parameter('n', 'your own name for this call, such as 1: the same n again within a minute is '
+              'answered again, and not done twice', read_text(40), '1', required=False)
+FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'json'), 'json',
+                   required=False)
 
 
-# --- TELL ------------------------------------------------------------------------------------------------------------
-
-MASK = '********'
-
-
-def masked(ocean, line):
-    """A line for the server's log: whatever is or holds somebody's id is masked, wherever it came in."""
-    keys = ocean.keys if ocean else ()
-    return re.sub('[0-9A-Za-z]{8,}', lambda word: MASK if any(
-        word[0][at:at + 8].casefold() in keys for at in range(len(word[0]) - 7)) else word[0], line)
-
+# --- TELL ----------------------------------------------------------------------------------------
 
 def told(route, texts):
-    """A call as the log shows it: one short printable line, without the id."""
+    """A call as `log` shows it: one short printable line, without the id."""
     query = '&'.join([f'{name}={text}' for name, text in texts.items() if name != 'id'])
     return f'/{route}' + ('?' + brief(query) if query else '')
 
@@ -683,235 +1105,313 @@ def brief(text, most=200):
     return text if text.isprintable() else repr(text)[1:-1]
 
 
-def tell_place(boat):
-    return tell_spot(boat.x, boat.y, boat.z)
+def tell_boat(boat):
+    """x, y, z of a boat that is where it was last put."""
+    return tell_place(boat.x, boat.y, boat.z)
 
 
-def tell_spot(x, y, z):
+def tell_place(x, y, z):
     return {'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS), 'z': tidy(z)}
 
 
 def tell_velocity(boat):
     vx, vy = velocity(boat)
-    return {'vx': tidy(vx), 'vy': tidy(vy), 'heading': round(angle(boat), 4)}
+    return {'vx': tidy(vx), 'vy': tidy(vy), 'heading': round(radians_of(boat), 4)}
 
 
 def tell_time(seconds):
     """Seconds since 1970 as ISO 8601, UTC."""
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
 
 
 def tell_ranks(ocean):
     """rank, name, score of everybody, best first; equal scores share a rank."""
     rows, rank = [], 0
-    for number, boat in enumerate(sorted(ocean.boats.values(), key=lambda boat: (-boat.score, boat.name)), 1):
+    boats = sorted(ocean.boats.values(), key=lambda boat: (-boat.score, boat.name))
+    for number, boat in enumerate(boats, 1):
         if not rows or boat.score != rows[-1]['score']:
             rank = number
         rows.append({'rank': rank, 'name': boat.name, 'score': boat.score})
     return rows
 
 
-RINGS = [[(c, r) for c in range(-ring, ring + 1) for r in range(-ring, ring + 1) if max(abs(c), abs(r)) == ring]
-         for ring in range((BINOCULARS_CELLS + SWEEP_CELLS) // SQUARE_CELLS + 2)]
-
-
-def rings_of_boats(turn, cells):
-    """Ring by ring of squares, outward: the other boats there, as (distance squared, key), and how many cells from the
-    caller nobody has been missed by now."""
-    ocean, now, me, x, y = turn.ocean, turn.now, turn.key, turn.boat.x, turn.boat.y
-    half_width, half_height = WIDTH_CELLS // 2, HEIGHT_CELLS // 2
-    across, up = WIDTH_CELLS // SQUARE_CELLS, HEIGHT_CELLS // SQUARE_CELLS
-    column, row = square(x, y)
-    slack = SWEEP_CELLS if ocean.sailing else 0       # a boat under sail may be so far out of its square
-    edge = min(x % SQUARE_CELLS, -x % SQUARE_CELLS, y % SQUARE_CELLS, -y % SQUARE_CELLS)
-    for ring in range(math.ceil((cells + slack - edge) / SQUARE_CELLS) + 1):
-        found = []
-        for c, r in RINGS[ring]:
-            for key in ocean.where.get(((column + c) % across, (row + r) % up), ()):
-                boat = ocean.boats[key]
-                there_x, there_y = place(boat, now) if boat.speed else (boat.x, boat.y)
-                east = (there_x - x + half_width) % WIDTH_CELLS - half_width        # gap, written out: this is the
-                north = (there_y - y + half_height) % HEIGHT_CELLS - half_height    # busiest place of the game
-                if key != me:
-                    found.append((east * east + north * north, key))
-        yield found, max(ring * SQUARE_CELLS + edge - slack, 0)
+class Seen(NamedTuple):
+    """Something near a boat. In this order, so that the nearest come first."""
+    cells: float              # how far away
+    kind: str                 # 'player', 'treasure' or 'whale'
+    name: str
+    x: float
+    y: float
+    z: float
 
 
 def near_boats(turn, cells):
-    """The nearest of the other boats within so many cells, at most MOST_SEEN: (distance, kind, name, x, y, z)."""
-    found = []
-    for boats, sure in rings_of_boats(turn, cells):
-        found += boats
-        found.sort()
-        if len(found) >= MOST_SEEN and found[MOST_SEEN - 1][0] < sure * sure:
+    """Ring by ring, outward: the other boats within so many cells, and how far out they are all."""
+    ocean, now, x, y = turn.ocean, turn.now, turn.boat.x, turn.boat.y
+    half_width, half_height = WIDTH_CELLS // 2, HEIGHT_CELLS // 2
+    slack = HULL_CELLS_PER_S * SWEEP_S if ocean.sailing else 0
+    for keys, sure in ocean.boats_near.rings(x, y, cells, slack):
+        found = []
+        for key in keys:
+            boat = ocean.boats[key]
+            there_x, there_y = place(boat, now) if boat.speed else (boat.x, boat.y)
+            east = (there_x - x + half_width) % WIDTH_CELLS - half_width      # gap, written out:
+            north = (there_y - y + half_height) % HEIGHT_CELLS - half_height  # the busiest place
+            away = east * east + north * north
+            if away <= cells * cells and key != turn.key:
+                found.append(Seen(math.sqrt(away), 'player', boat.name, there_x, there_y, boat.z))
+        yield found, sure
+
+
+def nearest_boats(turn, cells):
+    """The nearest other boats within so many cells, at most MOST_SEEN."""
+    seen = []
+    for found, sure in near_boats(turn, cells):
+        seen = sorted(seen + found)[:MOST_SEEN]
+        if len(seen) == MOST_SEEN and seen[-1].cells < sure:
             break
-    boats = [(math.sqrt(squared), turn.ocean.boats[key]) for squared, key in found[:MOST_SEEN] if squared <= cells * cells]
-    return [(away, 'player', boat.name, *place(boat, turn.now), boat.z) for away, boat in boats]
+    return seen
 
 
 def near_things(turn, cells):
-    """The treasures and whales within so many cells: (distance, kind, name, x, y, z)."""
+    """The treasures and whales within so many cells: [Seen, ...]"""
     ocean, now, x, y = turn.ocean, turn.now, turn.boat.x, turn.boat.y
-    things = [('treasure', *treasure) for treasure in treasures(ocean) if abs(gap(x, treasure[1], WIDTH_CELLS)) <= cells]
-    for name, whale in ocean.whales.items():
-        if whale.rider or abs(gap(x, whale.x + whale.vx * (now - whale.at), WIDTH_CELLS)) <= cells:    # most are far away
-            things.append(('whale', name, *whale_place(ocean, whale, now), 0))
-    for kind, name, there_x, there_y, z in things:
+    things = list(ocean.ridden)            # a whale that is ridden goes with the boat
+    slack = WHALE_SWEEP_S * MOST_SWIM_CELLS_PER_S
+    for keys, _ in ocean.things_near.rings(x, y, cells, slack):
+        things += keys
+    seen = []
+    for thing in things:
+        if thing.__class__ is Lying:
+            kind, (name, there_x, there_y, z) = 'treasure', thing
+        else:
+            kind, name, z = 'whale', thing, 0
+            there_x, there_y = whale_place(ocean, ocean.whales[name], now)
         away = distance(x, y, there_x, there_y)
-        if away <= cells:
-            yield away, kind, name, there_x, there_y, z
+        if away <= cells and (kind == 'whale' or is_left(ocean, name)):
+            seen.append(Seen(away, kind, name, there_x, there_y, z))
+    return seen
 
 
-def tell_near(turn, cells):
-    """What lies or swims within so many cells of the boat, nearest first."""
-    return [{'kind': kind, 'name': name, **tell_spot(x, y, z), 'distance': tidy(away)}
-            for away, kind, name, x, y, z in sorted((*near_things(turn, cells), *near_boats(turn, cells)))]
+def tell_near(seen):
+    """What lies or swims near a boat, nearest first."""
+    return [{'kind': thing.kind, 'name': thing.name, **tell_place(thing.x, thing.y, thing.z),
+             'distance': tidy(thing.cells)} for thing in sorted(seen)]
 
 
 def anything_near(turn, cells):
-    """True if another boat, a whale, or a treasure that one does not have is within so many cells."""
-    return any(name not in turn.boat.items for _, _, name, *_ in near_things(turn, cells)) or any(
-        squared <= cells * cells for boats, _ in rings_of_boats(turn, cells) for squared, _ in boats)
+    """True if another boat, a whale, or a treasure that one does not have is so near."""
+    if any(thing.name not in turn.boat.items for thing in near_things(turn, cells)):
+        return True
+    return any(found for found, _ in near_boats(turn, cells))
+
+
+def tell_laps(ocean, number):
+    """The table of a course: rank, name, seconds, points, best first; ties go to who was first."""
+    laps = [lap for key, lap in ocean.laps.items() if key.startswith(f'{number} ')]
+    laps.sort(key=lambda lap: (lap.seconds, lap.at))
+    return [{'rank': rank, 'name': lap.name, 'seconds': lap.seconds, 'points': lap.points}
+            for rank, lap in enumerate(laps, 1)]
 
 
 def tell_chart(turn, since):
     """What the live map needs. Never what nobody has found yet, never an id."""
     ocean, now = turn.ocean, turn.now
-    lies = {name: {'x': x, 'y': y, 'z': z} for name, x, y, z in ocean.floor.treasures}
-
-    def fresh(table):
-        return ((*map(int, key.split(',')), row) for key, row in table.items() if row.at >= since)
+    if since > turn.true_time:                  # from before a clock was set back
+        since = 0
     return {
-        'now': now, 'began': ocean.planet['mocean'].began,
+        'now': turn.true_time, 'began': ocean.planet['mocean'].began,
         'width': WIDTH_CELLS, 'height': HEIGHT_CELLS, 'sector': SECTOR_CELLS,
         'boats': [chart_boat(boat, now, turn.calls.get(key)) for key, boat in ocean.boats.items()],
-        'sectors': [[column, row, first.name, first.at] for column, row, first in fresh(ocean.sectors)],
-        'depths': [[column, row, round(depth.total / depth.count, 1), depth.at]
-                   for column, row, depth in fresh(ocean.depths)],
-        'treasures': [{'name': name, **lies[name], 'owner': first.name, 'at': first.at} for name, first in ocean.finds.items()],
-        'whales': [chart_whale(ocean, name, whale, now) for name, whale in ocean.whales.items() if whale.seen],
-        'blooms': [vars(bloom) for bloom in ocean.blooms.values() if bloom.until > now],
-        'news': [[int(number), news.at, news.text] for number, news in ocean.news.items() if news.at >= since]}
+        'sectors': [[*map(int, key.split(',')), first.name, first.at]
+                    for key, first in ocean.sectors.items() if first.at >= since],
+        'depths': [[*map(int, key.split(',')), round(depth.total / depth.count, 1), depth.at]
+                   for key, depth in ocean.depths.items() if depth.at >= since],
+        'treasures': [chart_treasure(ocean, name, first) for name, first in ocean.finds.items()],
+        'whales': [chart_whale(ocean, name, whale, now)
+                   for name, whale in ocean.whales.items() if whale.seen],
+        'blooms': [{'x': bloom.x, 'y': bloom.y, 'until': turn.true_time + bloom.until - now}
+                   for bloom in ocean.blooms.values() if bloom.until > now],
+        'news': [[int(number), news.at, news.text]
+                 for number, news in ocean.news.items() if news.at >= since],
+        'course': chart_course(ocean, now)}
 
 
 def chart_boat(boat, now, traffic):
     x, y = place(boat, now)
-    boat = boat if now - boat.at < SAIL_S else boat.but(speed=0)
-    return {'name': boat.name, **tell_spot(x, y, boat.z), **tell_velocity(boat),
-            'score': boat.score, 'badges': boat.badges, 'riding': boat.riding if now < boat.ride_until else '',
-            'idle_s': round(max(now - max(boat.at, boat.paid, traffic.last if traffic else 0), 0), 1)}
+    if boat.speed and now - boat.at >= SAIL_S:
+        boat = boat.but(speed=0)
+    last = max(boat.at, boat.paid, traffic.last if traffic else 0)
+    return {'name': boat.name, **tell_place(x, y, boat.z), **tell_velocity(boat),
+            'score': boat.score, 'badges': QUEST_NAMES[:boat.quest],
+            'riding': boat.riding if now < boat.ride_until else '',
+            'idle_s': round(max(now - last, 0), 1)}
+
+
+def chart_treasure(ocean, name, first):
+    """A treasure that was found; of those that lie in several places, the first."""
+    _, x, y, z = next(lying for lying in ocean.floor.treasures if lying.name == name)
+    return {'name': name, 'x': x, 'y': y, 'z': z, 'owner': first.name, 'at': first.at}
 
 
 def chart_whale(ocean, name, whale, now):
     (x, y), rider = whale_place(ocean, whale, now), ridden(ocean, whale, now)
     return {'name': name, 'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS),
-            'vx': 0 if rider else whale.vx, 'vy': 0 if rider else whale.vy, 'rider': rider.name if rider else ''}
+            'vx': 0 if rider else whale.vx, 'vy': 0 if rider else whale.vy,
+            'rider': rider.name if rider else ''}
 
 
-def as_text(facts):
-    """Values separated by commas, one record a line."""
-    return '\n'.join(map(as_line, facts)) if isinstance(facts, list) else as_line(facts)
+def chart_course(ocean, now):
+    course = course_of(ocean, int(now // COURSE_S))
+    return {'number': course.number, 'ends_in_s': round(COURSE_S - now % COURSE_S, 1),
+            'marks': course.marks, 'times': tell_laps(ocean, course.number)[:10]}
 
 
-def as_line(record):
-    return ','.join(map(str, record if isinstance(record, (list, tuple)) else record.values()))
+def as_text(route, facts):
+    """Values separated by commas, one record a line: those that the route names in its `reply`."""
+    if not route.many or route.many not in facts:
+        return as_line(route, facts)
+    return '\n'.join([as_line(route, record) for record in facts[route.many]])
 
 
-def as_json(facts, many):
-    return json.dumps({many: facts} if isinstance(facts, list) else facts, ensure_ascii=False)
+def as_line(route, record):
+    values = [record[name] for name in route.columns if name in record] or record.values()
+    return ','.join([' '.join(map(str, value)) if isinstance(value, list) else str(value)
+                     for value in values])
 
 
-# --- RULES -----------------------------------------------------------------------------------------------------------
-# A rule takes a turn and values, writes on the turn what shall change, and returns the facts to tell, or raises a
-# Refusal. It never alters the ocean, and never asks for the time or for chance except through its turn. What it has
-# written before it refuses will happen: the way made under sail, the sails taken down. So it asks first, then writes.
+def as_json(facts):
+    return json.dumps(facts, ensure_ascii=False)
+
+
+# --- RULES ---------------------------------------------------------------------------------------
+# A rule takes a turn and values, writes on the turn what shall be, and returns the facts to tell,
+# or raises a Refusal. It never alters the ocean, and asks for the time and for chance only through
+# its turn. It asks first and writes then; what it writes before `turn.keep()` happens in any case.
 
 def arrive(turn):
-    """Before any rule: the sails have carried the boat to where it is now, and a ride on a whale may be over."""
+    """Before any rule: the sails have carried the boat to where it is now; a ride may be over."""
     boat = turn.boat
-    if boat.speed:
-        seconds = min(max(turn.now - boat.at, 0), SAIL_S)
+    if boat.speed and turn.now > boat.at:
+        seconds = min(turn.now - boat.at, SAIL_S)
+        until = boat.at + seconds
         vx, vy = velocity(boat)
         legs = max(1, math.ceil(boat.speed * seconds))
-        travel(turn, vx * seconds / legs, vy * seconds / legs, legs,
-               at=turn.now, paid=max(boat.paid, turn.now), speed=boat.speed if seconds < SAIL_S else 0)
-    if boat.riding and turn.now >= boat.ride_until:
+        speed = boat.speed if seconds < SAIL_S else 0
+        travel(turn, vx * seconds / legs, vy * seconds / legs, legs, boat.at, until,
+               at=turn.now, paid=max(boat.paid, until), speed=speed)
+    if turn.boat.riding and turn.now >= turn.boat.ride_until:
         dismount(turn)
+    turn.keep()
 
 
-def travel(turn, dx, dy, legs, **fields):
-    """The boat goes so many legs of (dx, dy) cells: a rising floor lifts it, new sectors and going round count."""
+def travel(turn, dx, dy, legs, began, ended, **changes):
+    """The boat goes so many legs of (dx, dy) cells, between these moments: a rising floor lifts it,
+    new sectors, marks of a race and going round count."""
     boat, z, sectors = turn.boat, turn.boat.z, {}
+    path = [(boat.x, boat.y)]
     for leg in range(1, legs + 1):
         x, y = wrap(boat.x + dx * leg, WIDTH_CELLS), wrap(boat.y + dy * leg, HEIGHT_CELLS)
+        path.append((x, y))
         sectors[sector_key(x, y)] = True
         if z:
             z = min(z, turn.ocean.floor(x, y))
-    over_x, over_y = boat.x + dx * legs - x, boat.y + dy * legs - y        # 0, or once around
+    over_x = round((boat.x + dx * legs - x) / WIDTH_CELLS)        # seams crossed, eastward
+    over_y = round((boat.y + dy * legs - y) / HEIGHT_CELLS)
     if over_x or over_y:
-        fields.update(wrapped=True, seams_x=boat.seams_x + round(over_x / WIDTH_CELLS),
-                      seams_y=boat.seams_y + round(over_y / HEIGHT_CELLS))
-    if dx:
-        fields['x'] = x
-    if dy:
-        fields['y'] = y
-    if z != boat.z:
-        fields['z'] = z
-    turn.steer(**fields)
-    chart(turn, sectors)
+        changes.update(wrapped=True, seams_x=boat.seams_x + over_x, seams_y=boat.seams_y + over_y)
+        turn.meets('Over the seam')
+    turn.steer(x=x, y=y, z=z, **changes)
+    enter(turn, sectors)
     go_round(turn)
+    sail_on(turn, path, began, ended)
 
 
 def go_round(turn):
     """Points for the first time all the way round, in each of the two ways."""
     boat = turn.boat
-    if boat.seams_x and abs(boat.seams_x * WIDTH_CELLS + boat.x - boat.from_x) >= WIDTH_CELLS \
-            and reward(turn, 'east-west', ROUND_POINTS):
+    east = boat.seams_x * WIDTH_CELLS + boat.x - boat.from_x       # since the voyage began
+    north = boat.seams_y * HEIGHT_CELLS + boat.y - boat.from_y
+    if boat.seams_x and abs(east) >= WIDTH_CELLS and reward(turn, 'east-west', ROUND_POINTS):
         turn.news(f'{boat.name} went all the way round, east-west')
-    if boat.seams_y and abs(boat.seams_y * HEIGHT_CELLS + boat.y - boat.from_y) >= HEIGHT_CELLS \
-            and reward(turn, 'north-south', ROUND_POINTS):
+    if boat.seams_y and abs(north) >= HEIGHT_CELLS and reward(turn, 'north-south', ROUND_POINTS):
         turn.news(f'{boat.name} went all the way round, north-south')
 
 
-def chart(turn, keys):
-    """Points for the sectors that nobody had entered before; every 25th is news."""
-    old, now = turn.ocean.sectors, turn.change.get('sectors', ())     # sails and oars may meet in one turn
-    new = [key for key in keys if key not in old and key not in now]
+def reward(turn, name, points):
+    """Points for a first time; how many."""
+    if name in turn.boat.finds:
+        return 0
+    turn.steer(score=turn.boat.score + points, finds=(*turn.boat.finds, name))
+    if {'east-west', 'north-south'} <= set(turn.boat.finds):
+        turn.meets('Magellan')
+    return points
+
+
+def enter(turn, keys):
+    """Points for sectors: in the home waters once to every boat, elsewhere to the first; every
+    25th is news."""
+    new = [key for key in keys if not turn.row('sectors', key)]
+    points, home = len(new), int(turn.boat.home or '0', 16)
+    for key in keys:
+        bit = turn.ocean.home.get(key, 0)
+        if bit:
+            points += (not home & bit) - (key in new)
+            home |= bit
     for key in new:
-        turn.put('sectors', key, name=turn.boat.name, at=turn.now)
+        turn.put('sectors', key, name=turn.boat.name, at=turn.true_time)
+    if points:
+        turn.steer(score=turn.boat.score + SECTOR_POINTS * points, home=f'{home:x}')
     if new:
-        if len(turn.ocean.sectors) + len(new) == COLUMNS * ROWS:
-            turn.news('the whole ocean is charted')
         charted = turn.boat.charted + len(new)
         if charted // 25 > turn.boat.charted // 25:
             turn.news(f'{turn.boat.name} has charted {charted} sectors')
-        turn.steer(charted=charted, score=turn.boat.score + SECTOR_POINTS * len(new))
+        turn.steer(charted=charted)
+        if len(turn.ocean.sectors) + len(turn.change['sectors']) == COLUMNS * ROWS:
+            turn.news('the whole ocean is charted')
 
 
 def dismount(turn):
     """The whale under the boat swims on by itself, unless somebody else rides it already."""
-    whale = turn.ocean.whales[turn.boat.riding]
-    if whale.rider == turn.key:
+    whale = turn.ocean.whales.get(turn.boat.riding)
+    if whale and whale.rider == turn.key:
         x, y = whale_place(turn.ocean, whale, turn.now)
         turn.put('whales', turn.boat.riding, x=x, y=y, at=turn.now, rider='')
     turn.steer(riding='', ride_until=0)
 
 
-def pay(turn, cells):
-    """The time that so many cells take. A little too early: the answer waits. More: Refusal. Returns the new `paid`."""
-    limit = speed_limit(turn.boat, turn.now)
-    paid = max(turn.boat.paid, turn.now - SAVED_S) + cells / limit
+def pay(turn, seconds, patience_s=None):
+    """The price of a call, in time. A call that is early by no more than this waits; one that is
+    earlier is refused. Returns until when the boat has used up its time."""
+    patience_s = (seconds if patience_s is None else patience_s) + GRACE_S
+    paid = max(turn.boat.paid, turn.now - SAVED_S) + seconds
     wait = paid - turn.now
-    if wait > PATIENCE_S + 0.005:
-        raise too_early(wait, f'your boat goes {limit} cells a second')
-    if wait > 0:
-        turn.wait = wait
+    if wait > patience_s:
+        why = f'your boat goes {speed_limit(turn.boat, turn.now)} cells a second'
+        if turn.traffic and turn.traffic.waiting:
+            why = 'another program (or window) moves this boat at the same time'
+        raise too_early(wait - patience_s + GRACE_S, why)
+    turn.wait_s = max(wait, 0)
+    turn.has_paid = True
     return paid
 
 
-def too_early(wait, why):
-    wait = math.ceil(wait * 1000) / 1000
-    return Refusal(f'too early by {wait:g} s: {why}; wait, then call again', status=429, wait_s=wait)
+def charge(turn, seconds):
+    """Pay, and be under way again only then."""
+    paid = pay(turn, seconds)
+    at = max(turn.boat.at, paid) if turn.boat.speed else turn.boat.at
+    turn.steer(paid=paid, at=at)
+
+
+def charge_cell(turn):
+    """What a call costs that says nothing else: the time of one cell."""
+    charge(turn, 1 / speed_limit(turn.boat, turn.now))
+
+
+def too_early(wait_s, why):
+    wait_s = math.ceil(wait_s * 1000) / 1000
+    return Refusal(f'too early by {wait_s:g} s: {why}; wait, then call again', EARLY, wait_s=wait_s)
 
 
 def rested(turn, last, seconds, why):
@@ -922,56 +1422,117 @@ def rested(turn, last, seconds, why):
 
 def rule_join(turn, name, id):
     ocean, key = turn.ocean, key_of(name)
-    boat = ocean.boats.get(key)
-    if boat and id and secrets.compare_digest(boat.id.encode(), id.casefold().encode()):
-        x, y = place(boat, turn.now)
-        return {'id': boat.id, 'name': boat.name, **tell_place(boat.but(x=x, y=y))}
-    if boat:
-        raise Refusal(f'the name {name} is taken' + (', and by another id than this' if id else
-                                                     '; if it is your boat, add &id= and your id'),
-                      status=409, fix={'name': free_name(ocean, name), 'id': None})
+    owner = ocean.keys.get(id or '')
+    if owner:
+        return come_back(turn, owner, key, name)
+    if key in ocean.boats or key in ocean.ashore:
+        words = f'the name {name} is taken, and by another id than this' if id else \
+            f'the name {name} is taken; if it is your boat, add &id= and your id'
+        raise Refusal(words, CONFLICT, fix={'name': free_name(ocean, name), 'id': None})
     if len(ocean.boats) >= MOST_BOATS:
-        raise Refusal(f'the ocean is full: {MOST_BOATS} boats', 'who', 503)
+        raise Refusal(f'the ocean is full: {MOST_BOATS} boats', AWAY, 'who')
+    ration_joins(turn)
     x, y = berth(ocean)
     turn.key = key
-    turn.steer(name=name, id=new_id(ocean), x=x, y=y, from_x=x, from_y=y, at=turn.now, paid=turn.now - SAVED_S)
+    turn.steer(name=name, id=new_id(ocean), x=x, y=y, from_x=x, from_y=y, joined=turn.now,
+               paid=turn.now - SAVED_S, talk=turn.now - 60 / LETTERS_PER_MINUTE * 3,
+               net_at=turn.now - NET_S, leap_at=turn.now - LEAP_S,
+               heard=turn.next_number('board') - 1, acted=False)
     turn.news(f'{name} joined')
-    chart(turn, [sector_key(x, y)])
+    enter(turn, [sector_key(x, y)])
     turn.story = f'{name} joined at {x},{y}'
-    return {'id': turn.boat.id, 'name': name, **tell_place(turn.boat)}
+    return {'id': turn.boat.id, 'name': name, **tell_boat(turn.boat)}
+
+
+def come_back(turn, owner, key, name):
+    """Join with an id that is known: back to one's own boat, which may lie ashore."""
+    boat = turn.ocean.boats.get(owner) or turn.ocean.ashore[owner]
+    if owner != key:
+        raise Refusal(f'this id is {boat.name}\'s boat, and not that of {name}', CONFLICT,
+                      fix={'name': boat.name})
+    turn.key, turn.boat = owner, boat
+    if owner in turn.ocean.ashore:
+        turn.drop('ashore', owner)
+        turn.steer(**vars(boat.but(left=0, joined=turn.now, paid=max(boat.paid, turn.now))))
+        turn.news(f'{boat.name} is back')
+        turn.story = f'{boat.name} is back'
+    x, y = place(boat, turn.now)
+    return {'id': boat.id, 'name': boat.name, **tell_place(x, y, boat.z)}
+
+
+def ration_joins(turn):
+    """New boats come a few at a time: a class at once, but no flood."""
+    waiting = max(turn.ocean.planet['mocean'].joins - turn.now, 0) * JOINS_PER_S
+    if waiting > JOINS_AT_ONCE - 1:
+        wait_s = (waiting - JOINS_AT_ONCE + 1) / JOINS_PER_S
+        raise too_early(wait_s, f'{JOINS_PER_S} new boats a second are enough')
+    turn.put('planet', 'mocean', joins=turn.now + (waiting + 1) / JOINS_PER_S)
 
 
 def free_name(ocean, name):
     """The name with the first number that nobody has."""
     stem = name.rstrip('0123456789')[:15] or name[:15]
-    return next(f'{stem}{number}' for number in range(2, MOST_BOATS + 3) if key_of(f'{stem}{number}') not in ocean.boats)
+    names = (f'{stem}{number}' for number in itertools.count(2))
+    return next(name for name in names
+                if key_of(name) not in ocean.boats and key_of(name) not in ocean.ashore)
 
 
 def new_id(ocean):
-    while (new := ''.join(secrets.choice(ID_LETTERS) for _ in range(8))) in ocean.keys:
+    while (new := ''.join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))) in ocean.keys:
         pass
     return new
 
 
+GOLDEN_RADIANS = math.pi * (3 - math.sqrt(5))        # turned by this, no two berths ever meet
+BERTHS = 60                                          # round each seamount, from near to far
+
+
 def berth(ocean):
-    """Where a new boat starts: round one of the home seamounts, each boat a little further out."""
-    number = len(ocean.boats)
-    _, x, y, _ = ocean.floor.treasures[number % HOMES]
-    away, angle = 7 + 2 * math.sqrt(number // HOMES), number * 2.4
-    return round(x + away * math.cos(angle)) % WIDTH_CELLS, round(y + away * math.sin(angle)) % HEIGHT_CELLS
+    """Where a new boat starts: round a home seamount, its treasure always within sight."""
+    number, home = divmod(len(ocean.boats), HOMES)
+    hill = ocean.floor.seamounts[home]
+    away = 7 + (SIGHT_CELLS - 8 - 7) * math.sqrt(number % BERTHS / BERTHS)
+    x = hill.x + away * math.cos(number * GOLDEN_RADIANS)
+    y = hill.y + away * math.sin(number * GOLDEN_RADIANS)
+    return round(x) % WIDTH_CELLS, round(y) % HEIGHT_CELLS
 
 
-def rule_quit(turn):
+def rule_quit(turn, sure):
     boat = turn.boat
-    if boat.riding:
+    if not sure:
+        raise Refusal(f'quit takes {boat.name} and its {boat.score} points out of the game; '
+                      'if you mean it, add sure=yes', CONFLICT, fix={'sure': 'yes'})
+    end_race(turn, 'it quit')
+    if turn.boat.riding:
         dismount(turn)
-    for table, keys in (('boats', [turn.key]), ('mail', [turn.key]), ('replies', reply_keys(turn.key)),
-                        ('finds', [item for item in boat.items if item not in EVERGREEN])):
-        for key in keys:
-            turn.drop(table, key)
+    charge_cell(turn)
+    go_ashore(turn, turn.key)
     turn.news(f'{boat.name} sailed home')
     turn.story = f'{boat.name} quit with {boat.score} points'
-    return {'farewell': f'farewell, {boat.name}! You scored {boat.score}.'}
+    minutes = ASHORE_S // 60
+    return {'farewell': f'farewell, {boat.name}! You scored {boat.score}. '
+                        f'For {minutes} minutes join with your id brings you back.'}
+
+
+def go_ashore(turn, key):
+    """The boat leaves the ocean, with all that it has."""
+    boat = turn.row('boats', key)
+    x, y = place(boat, turn.now)
+    turn.put('ashore', key, **vars(boat.but(x=x, y=y, speed=0, left=turn.now)))
+    turn.drop('boats', key)
+
+
+def forget(turn, key):
+    """A boat ashore is gone for good: its treasures lie on their seamounts again."""
+    boat = turn.ocean.ashore[key]
+    turn.drop('ashore', key)
+    for table, keys in (('mail', [key]), ('replies', reply_keys(key)), ('races', [key])):
+        for row in keys:
+            if row in getattr(turn.ocean, table):
+                turn.drop(table, row)
+    for name, first in turn.ocean.finds.items():
+        if key_of(first.name) == key and name in boat.finds and not TREASURES[name].evergreen:
+            turn.drop('finds', name)
 
 
 def reply_keys(key):
@@ -986,37 +1547,57 @@ def rule_name(turn):
     return {'name': turn.boat.name}
 
 
-def rule_move(turn, heading, steps):
-    most = int(speed_limit(turn.boat, turn.now) * SAVED_S)
+def rule_move(turn, heading, steps, expect):
+    (dx, dy), limit = HEADINGS[heading], speed_limit(turn.boat, turn.now)
+    cell_s = math.hypot(dx, dy) / limit                # a diagonal cell costs its length, 1.41
+    most = int(SAVED_S / cell_s)
     if steps > most:
-        raise Refusal(f'steps was {steps}; your boat goes at most {most} cells a second now', fix={'steps': str(most)})
-    if turn.boat.speed or turn.boat.x % 1 or turn.boat.y % 1:     # oars: the sails come down, on a whole cell
-        travel(turn, round(turn.boat.x) - turn.boat.x, round(turn.boat.y) - turn.boat.y, 1, speed=0)
-    (dx, dy), course = HEADINGS[heading], COURSES[heading]
-    travel(turn, dx, dy, steps, paid=pay(turn, steps), **({} if course == turn.boat.course else {'course': course}))
+        raise Refusal(f'steps was {steps}; your boat goes at most {most} cells {heading} in one '
+                      'call now', fix={'steps': str(most)})
+    if turn.boat.speed or turn.boat.x % 1 or turn.boat.y % 1:
+        take_sails_down(turn, limit)
+    began, price = max(turn.boat.paid, turn.now - SAVED_S), steps * cell_s
+    end = (turn.boat.x + dx * steps) % WIDTH_CELLS, (turn.boat.y + dy * steps) % HEIGHT_CELLS
+    if expect == end:
+        price *= EXPECT_PRICE
+    paid, seams = pay(turn, price, cell_s), (turn.boat.seams_x, turn.boat.seams_y)
+    travel(turn, dx, dy, steps, began, paid, course=COURSE_OF[heading], paid=paid)
+    if expect:
+        turn.besides['expected'] = expect == end
+        turn.traffic.foresee(expect == end, (turn.boat.seams_x, turn.boat.seams_y) != seams)
     if LOG_MOVES:
-        turn.story = f'{turn.boat.name} moved {heading} to {as_text(tell_place(turn.boat))}'
-    return tell_place(turn.boat)
+        turn.story = f'{turn.boat.name} moved {heading} to {turn.boat.x},{turn.boat.y}'
+    return tell_boat(turn.boat)
+
+
+def take_sails_down(turn, limit):
+    """Oars: the boat comes to rest on a whole cell. It pays for that, whatever comes now."""
+    boat = turn.boat
+    dx, dy = round(boat.x) - boat.x, round(boat.y) - boat.y
+    began = max(boat.paid, turn.now - SAVED_S)
+    paid = began + math.hypot(dx, dy) / limit
+    travel(turn, dx, dy, 1, began, paid, speed=0, paid=paid)
+    turn.steer(x=round(turn.boat.x) % WIDTH_CELLS, y=round(turn.boat.y) % HEIGHT_CELLS)
+    turn.keep()
 
 
 def rule_look(turn):
-    return spot(turn, tell_near(turn, sight(turn.boat)))
-
-
-def spot(turn, near):
-    """A whale that nobody has seen before is news."""
-    for thing in near:
-        if thing['kind'] == 'whale' and not turn.ocean.whales[thing['name']].seen:
-            turn.put('whales', thing['name'], seen=turn.boat.name)
-            turn.news(f'{turn.boat.name} saw the whale {thing["name"]}')
-    return near
+    turn.meets('Lookout')
+    cells = sight(turn.boat)
+    seen = near_things(turn, cells)
+    for thing in seen:
+        if thing.kind == 'whale' and not turn.ocean.whales[thing.name].seen:
+            turn.put('whales', thing.name, seen=turn.boat.name)
+            turn.news(f'{turn.boat.name} saw the whale {thing.name}')
+    return tell_near(seen + nearest_boats(turn, cells))
 
 
 def rule_location(turn):
     wrapped = turn.boat.wrapped
     if wrapped:
         turn.steer(wrapped=False)
-    return {**tell_place(turn.boat), 'wrapped': int(wrapped), 'message': int(turn.key in turn.ocean.mail),
+    return {**tell_boat(turn.boat), 'wrapped': int(wrapped),
+            'message': int(next_letter(turn) is not None),
             'nearby': int(anything_near(turn, reach(turn.boat)))}
 
 
@@ -1025,54 +1606,88 @@ def rule_velocity(turn):
 
 
 def rule_accel(turn, ctrl):
+    charge_cell(turn)
     boat = turn.boat
-    most = SUBMERGED_CELLS_PER_S if boat.z and 'submarine' not in boat.items else HULL_CELLS_PER_S
     speed = boat.speed + {'w': ACCEL_CELLS_PER_S, 's': -ACCEL_CELLS_PER_S}.get(ctrl, 0)
     course = (boat.course + {'a': 1, 'd': -1}.get(ctrl, 0)) % CIRCLE
-    turn.steer(speed=min(max(speed, 0), most), course=course, at=turn.now)
+    turn.steer(speed=min(max(speed, 0), hull_speed(boat)), course=course,
+               at=max(turn.now, boat.paid))
     turn.story = f'{boat.name} sails at {tidy(turn.boat.speed)} cells a second'
-    return {**tell_place(turn.boat), **tell_velocity(turn.boat)}
+    return {**tell_boat(turn.boat), **tell_velocity(turn.boat)}
 
 
 def rule_stop(turn):
-    turn.steer(speed=0, at=turn.now)
+    turn.steer(speed=0)
     turn.story = f'{turn.boat.name} stopped'
-    return {**tell_place(turn.boat), **tell_velocity(turn.boat)}
+    return {**tell_boat(turn.boat), **tell_velocity(turn.boat)}
 
 
 def rule_dive(turn, ctrl, direction):
     ways = {direction, {'f': 'down', 'r': 'up'}.get(ctrl)} - {None}
     if len(ways) != 1:
-        raise Refusal('which way? ctrl is f (down) or r (up); direction is down or up', fix={'direction': 'down', 'ctrl': None})
-    boat, down = turn.boat, 'down' in ways
-    floor = min(turn.ocean.floor(boat.x, boat.y), deepest(boat))
-    z = min(boat.z + DIVE_M, floor) if down else max(boat.z - DIVE_M, 0)
-    turn.steer(z=z, paid=pay(turn, 1))
+        raise Refusal('which way? ctrl is f (down) or r (up); direction is down or up',
+                      fix={'direction': 'down', 'ctrl': None})
+    boat = turn.boat
+    if 'down' in ways:
+        z = min(boat.z + DIVE_M, turn.ocean.floor(boat.x, boat.y), deepest(boat))
+    else:
+        z = max(boat.z - DIVE_M, 0)
+    turn.steer(z=z)
+    charge_cell(turn)
+    end_race(turn, 'it dived')
     if boat.riding and z:
         dismount(turn)
-    turn.steer(speed=min(boat.speed, speed_limit(turn.boat, turn.now)))
+    turn.steer(speed=min(boat.speed, hull_speed(turn.boat)))
     turn.story = f'{boat.name} is at {tidy(z)} m'
-    return tell_place(turn.boat)
+    return tell_boat(turn.boat)
 
 
 def rule_ping(turn):
     boat, floor = turn.boat, turn.ocean.floor
-    patch = range(-SONAR_CELLS, SONAR_CELLS + 1) if 'imaging sonar' in boat.items else (0,)
-    rows = [[(x, y, floor(x, y)) for x in (wrap(boat.x + dx, WIDTH_CELLS) for dx in patch)]
-            for y in (wrap(boat.y - dy, HEIGHT_CELLS) for dy in patch)]          # the north comes first, as on a map
-    turn.soundings = [sounding for row in rows for sounding in row]
+    charge(turn, PING_S)
+    depth = floor(boat.x, boat.y)
+    turn.soundings = [[boat.x, boat.y, depth]]
+    if 'imaging sonar' in boat.items:
+        turn.besides['patch'] = sonar_patch(turn)
     turn.steer(pings=boat.pings + 1)
-    sectors = {}
-    for x, y, depth in turn.soundings:
-        sectors.setdefault(sector_key(x, y), []).append(depth)
-    for key, depths in sectors.items():
+    reward_sounding(turn, sector_key(boat.x, boat.y))
+    by_sector = {}
+    for x, y, metres in turn.soundings:
+        by_sector.setdefault(sector_key(x, y), []).append(metres)
+    for key, depths in by_sector.items():
         old = turn.ocean.depths.get(key)
-        if not old:
-            turn.steer(score=turn.boat.score + SOUNDING_POINTS)
-        turn.put('depths', key, name=old.name if old else boat.name, at=turn.now,
-                 total=round((old.total if old else 0) + sum(depths), 1), count=(old.count if old else 0) + len(depths))
-    turn.story = f'{boat.name} sounded {floor(boat.x, boat.y)} m'
-    return {'depth': rows[0][0][2]} if len(rows) == 1 else [[depth for _, _, depth in row] for row in rows]
+        total, count, name, first = (old.total, old.count, old.name, old.first) if old else \
+            (0, 0, boat.name, turn.true_time)
+        turn.put('depths', key, total=round(total + sum(depths), 1), count=count + len(depths),
+                 name=name, first=first, at=turn.true_time)
+    if turn.traffic.sounded(boat.x, boat.y):
+        turn.meets('Cartographer')
+    turn.story = f'{boat.name} sounded {depth} m'
+    return {'depth': depth}
+
+
+def sonar_patch(turn):
+    """The depths round the boat, row by row; the north comes first, as on a map."""
+    span, rows = range(-SONAR_CELLS, SONAR_CELLS + 1), []
+    for dy in reversed(span):
+        row = []
+        for dx in span:
+            x = wrap(turn.boat.x + dx, WIDTH_CELLS)
+            y = wrap(turn.boat.y + dy, HEIGHT_CELLS)
+            row.append(turn.ocean.floor(x, y))
+            if dx or dy:
+                turn.soundings.append([x, y, row[-1]])
+        rows.append(row)
+    return rows
+
+
+def reward_sounding(turn, key):
+    """A point for the sector below: in home waters once to every boat, elsewhere to the first."""
+    bit, sounded = turn.ocean.home.get(key, 0), int(turn.boat.home_pings or '0', 16)
+    if bit and not sounded & bit:
+        turn.steer(score=turn.boat.score + SOUNDING_POINTS, home_pings=f'{sounded | bit:x}')
+    elif not bit and key not in turn.ocean.depths:
+        turn.steer(score=turn.boat.score + SOUNDING_POINTS)
 
 
 def rule_get(turn, item):
@@ -1080,90 +1695,116 @@ def rule_get(turn, item):
 
 
 def get_treasure(turn):
-    boat = turn.boat
-    near = [(distance(boat.x, boat.y, x, y), name, z) for name, x, y, z in treasures(turn.ocean) if name not in boat.items]
-    away, name, z = min(near, default=(math.inf, '', 0))
-    if away > reach(boat):
-        raise Refusal(f'no treasure within {reach(boat)} cells of you that you do not have; look around', 'look', 409)
+    boat, cells = turn.boat, reach(turn.boat)
+    near = [thing for thing in near_things(turn, cells)
+            if thing.kind == 'treasure' and thing.name not in boat.items]
+    if not near:
+        raise Refusal(f'no treasure within {cells} cells of you that you do not have; look around',
+                      CONFLICT, 'look')
+    _, _, name, _, _, z = min(near)
     if abs(z - boat.z) > REACH_M:
-        raise Refusal(f'the {name} lies {z:g} m deep and you are at {boat.z:g} m; {REACH_M} m is as far as you reach',
-                      'dive', 409, {'direction': 'down' if z > boat.z else 'up'})
+        raise Refusal(f'the {name} lies {z:g} m deep and you are at {boat.z:g} m; '
+                      f'{REACH_M} m is as far as you reach', CONFLICT, 'dive',
+                      {'direction': 'down' if z > boat.z else 'up'})
     if name not in turn.ocean.finds:
-        turn.put('finds', name, name=boat.name, at=turn.now)
+        turn.put('finds', name, name=boat.name, at=turn.true_time)
         turn.news(f'{boat.name} found the {name}')
     points = reward(turn, name, TREASURE_POINTS)
     turn.steer(items=(*boat.items, name))
+    if name in turn.traffic.shown:
+        turn.meets('Reader')
     turn.story = f'{boat.name} got the {name}'
     return {'got': name, 'points': points}
 
 
-def reward(turn, name, points):
-    """Points for a first time; how many."""
-    if name in turn.boat.finds:
-        return 0
-    turn.steer(score=turn.boat.score + points, finds=(*turn.boat.finds, name))
-    return points
-
-
 def get_whale(turn):
-    boat, ocean = turn.boat, turn.ocean
+    boat, ocean, cells = turn.boat, turn.ocean, reach(turn.boat)
     if boat.riding:
-        raise Refusal(f'you are riding {boat.riding} already; row on', 'move', 409, {'heading': 'north'})
-    whales = [(distance(boat.x, boat.y, *whale_place(ocean, whale, turn.now)), name)
-              for name, whale in ocean.whales.items() if not ridden(ocean, whale, turn.now)]
-    away, name = min(whales, default=(math.inf, ''))
-    if away > reach(boat):
-        raise Refusal(f'no free whale within {reach(boat)} cells of you; look around', 'look', 409)
-    blooms = [bloom.until for bloom in ocean.blooms.values() if bloom.until > turn.now
-              and distance(boat.x, boat.y, bloom.x, bloom.y) <= BLOOM_CELLS]
-    if not blooms:
-        words = 'a whale lets itself be ridden only in a plankton bloom; iron dust makes one'
-        raise Refusal(words, 'use', 409, {'item': 'iron dust'}) if 'iron dust' in boat.items else Refusal(words, 'look', 409)
+        raise Refusal(f'you are riding {boat.riding} already; row on', CONFLICT, 'move',
+                      {'heading': 'north'})
+    near = [thing for thing in near_things(turn, cells)
+            if thing.kind == 'whale' and not ridden(ocean, ocean.whales[thing.name], turn.now)]
+    if not near:
+        raise Refusal(f'no free whale within {cells} cells of you; look around', CONFLICT, 'look')
+    until = bloom_until(turn)
     if boat.z:
-        raise Refusal(f'whales are ridden at the surface, and you are at {boat.z:g} m', 'dive', 409, {'direction': 'up'})
+        raise Refusal(f'whales are ridden at the surface, and you are at {boat.z:g} m', CONFLICT,
+                      'dive', {'direction': 'up'})
+    name = min(near).name
+    end_race(turn, f'it rode {name}')
     turn.put('whales', name, rider=turn.key, seen=ocean.whales[name].seen or boat.name)
     turn.news(f'{boat.name} rides the whale {name}')
-    turn.steer(riding=name, ride_until=max(blooms), speed=0)
+    turn.steer(riding=name, ride_until=until, speed=0)
+    if name in turn.traffic.shown:
+        turn.meets('Reader')
     turn.story = f'{boat.name} rides {name}'
     return {'got': f'a ride on {name}', 'points': reward(turn, 'whale ride', WHALE_POINTS)}
 
 
+def bloom_until(turn):
+    """Until when the plankton blooms round the boat, or a Refusal that says what makes it bloom."""
+    boat = turn.boat
+    blooms = [bloom.until for bloom in turn.ocean.blooms.values() if bloom.until > turn.now
+              and distance(boat.x, boat.y, bloom.x, bloom.y) <= BLOOM_CELLS]
+    if blooms:
+        return max(blooms)
+    words = 'a whale lets itself be ridden only in a plankton bloom; iron dust makes one'
+    if 'iron dust' in boat.items:
+        raise Refusal(words, CONFLICT, 'use', {'item': 'iron dust'})
+    raise Refusal(words, CONFLICT, 'look')
+
+
 def rule_inventory(turn):
     boat = turn.boat
-    return [{'kind': kind, 'name': name} for kind, names in (
-        ('treasure', boat.items), ('whale', [boat.riding] if boat.riding else []), ('badge', boat.badges)) for name in names]
+    rows = [{'kind': 'treasure', 'name': name} for name in boat.items]
+    if boat.riding:
+        rows.append({'kind': 'whale', 'name': boat.riding})
+    return rows + [{'kind': 'quest', 'name': name} for name in QUEST_NAMES[:boat.quest]]
 
 
 def rule_use(turn, item):
     if item not in turn.boat.items:
-        raise Refusal(f'you do not have the {item}; your inventory tells what you have', 'inventory', 409)
-    if item in USES:
-        return USES[item](turn)
-    return {'used': f'the {item} works all the time, you need not do anything'}
+        raise Refusal(f'you do not have the {item}; your inventory tells what you have', CONFLICT,
+                      'inventory')
+    treasure = TREASURES[item]
+    if treasure.use:
+        return treasure.use(turn)
+    return {'used': f'the {item} works all the time: {treasure.does}'}
 
 
 def use_crystal(turn):
-    raise Refusal('the teleport crystal asks where to', 'teleport', 409, {'x': '300', 'y': '200'})
+    raise Refusal('the teleport crystal asks where to', CONFLICT, 'teleport',
+                  {'x': '300', 'y': '200'})
 
 
 def use_net(turn):
-    rested(turn, turn.boat.net_at, NET_S, 'the fish come back once a minute')
-    turn.steer(net_at=turn.now, score=turn.boat.score + NET_POINTS)
-    turn.story = f'{turn.boat.name} went fishing'
-    return {'used': f'a good catch: {NET_POINTS} points'}
+    boat = turn.boat
+    rested(turn, boat.net_at, NET_S, 'the fish come back once a minute')
+    key = sector_key(boat.x, boat.y)
+    sector = turn.row('sectors', key)
+    if sector and turn.now < sector.fished + FISHED_S:
+        rested(turn, sector.fished, FISHED_S, 'these waters are fished out; row to others')
+    points = min(NET_POINTS, MOST_NET_POINTS - boat.net_points)
+    turn.put('sectors', key, name=sector.name if sector else boat.name,
+             at=sector.at if sector else turn.true_time, fished=turn.now)
+    turn.steer(net_at=turn.now, net_points=boat.net_points + points, score=boat.score + points)
+    turn.story = f'{boat.name} went fishing'
+    return {'used': f'a good catch: {points} points'}
 
 
 def use_alert(turn):
     x, y = turn.boat.x, turn.boat.y
-    away, hill = min((distance(x, y, hill.x, hill.y), hill) for hill in turn.ocean.floor.seamounts)
-    return {'seamount': hill.name, 'distance': tidy(away), 'heading': bearing(x, y, hill.x, hill.y)}
+    hill = min(turn.ocean.floor.seamounts, key=lambda hill: distance(x, y, hill.x, hill.y))
+    return {'seamount': hill.name, 'distance': tidy(distance(x, y, hill.x, hill.y)),
+            'heading': bearing(x, y, hill.x, hill.y)}
 
 
 def use_rov(turn):
-    return [thing for thing in tell_near(turn, ROV_CELLS) if thing['kind'] == 'treasure']
+    return tell_near([thing for thing in near_things(turn, ROV_CELLS) if thing.kind == 'treasure'])
 
 
 def use_sandwich(turn):
+    end_race(turn, 'its crew ate the sandwich')
     turn.steer(items=without(turn.boat.items, 'sandwich'), fast_until=turn.now + SANDWICH_S)
     turn.story = f'{turn.boat.name} ate the sandwich'
     return {'used': f'delicious! You row twice as fast for {SANDWICH_S} seconds'}
@@ -1175,9 +1816,10 @@ def without(items, item):
 
 def use_dust(turn):
     for key, bloom in turn.ocean.blooms.items():
-        if bloom.until <= turn.now:
+        if bloom.until <= turn.now or bloom.key == turn.key:
             turn.drop('blooms', key)
-    turn.put('blooms', str(next_key(turn.ocean.blooms)), x=turn.boat.x, y=turn.boat.y, until=turn.now + BLOOM_S)
+    turn.put('blooms', str(turn.next_number('blooms')), x=turn.boat.x, y=turn.boat.y,
+             until=turn.now + BLOOM_S, key=turn.key)
     turn.steer(items=without(turn.boat.items, 'iron dust'))
     turn.news(f'{turn.boat.name} made the plankton bloom')
     turn.story = f'{turn.boat.name} made a plankton bloom'
@@ -1190,38 +1832,67 @@ def use_infundibulum(turn):
 
 
 def leap(turn, x, y):
-    """The boat at another place, at the surface and at rest. A leap is not a voyage: going round starts anew."""
+    """The boat at another place, at the surface and at rest. A leap is not a voyage: going round
+    starts anew."""
+    end_race(turn, 'it leapt')
     if turn.boat.riding:
         dismount(turn)
     turn.steer(x=x, y=y, z=0, speed=0, leap_at=turn.now, from_x=x, from_y=y, seams_x=0, seams_y=0)
-    chart(turn, [sector_key(x, y)])
+    enter(turn, [sector_key(x, y)])
     turn.story = f'{turn.boat.name} leapt to {x},{y}'
-    return tell_place(turn.boat)
+    return tell_boat(turn.boat)
 
 
-USES = {'fishing net': use_net, 'crash alert': use_alert, 'ROV': use_rov, 'teleport crystal': use_crystal,
-        'sandwich': use_sandwich, 'iron dust': use_dust, 'infundibulum': use_infundibulum}
+LIE_ON_SEAMOUNTS = (      # the first three are where boats start: a reward is in sight
+    'crash alert', 'iron dust', 'iron dust', 'fishing net', 'ROV', 'submarine', 'imaging sonar',
+    'teleport crystal', 'infundibulum', 'binoculars', 'sandwich', 'boat hook')
+TREASURES = {treasure.name: treasure for treasure in (
+    Treasure('crash alert', 'names the nearest seamount and the way to it', use_alert, True),
+    Treasure('iron dust', 'makes the plankton bloom, once: only there whales let themselves be '
+             'ridden', use_dust, True),
+    Treasure('fishing net', f'a catch once a minute, {NET_POINTS} points, each time in other '
+             'waters', use_net),
+    Treasure('ROV', f'looks for treasures up to {ROV_CELLS} cells away', use_rov),
+    Treasure('submarine', 'you are as fast under water as above, and can enter the trench'),
+    Treasure('imaging sonar', 'a ping also shows the sea floor round you (format=json)'),
+    Treasure('teleport crystal', 'teleport takes you to any place', use_crystal),
+    Treasure('infundibulum', 'takes you to a random place, once a minute', use_infundibulum),
+    Treasure('binoculars', f'you see {BINOCULARS_CELLS} cells far at the surface'),
+    Treasure('sandwich', 'double speed for a minute, then it is eaten', use_sandwich),
+    Treasure('boat hook', f'you reach {HOOK_CELLS} cells far'))}
 
 
 def rule_teleport(turn, x, y):
     if 'teleport crystal' not in turn.boat.items:
-        raise Refusal('you do not have the teleport crystal; your inventory tells what you have', 'inventory', 409)
+        raise Refusal('you do not have the teleport crystal; your inventory tells what you have',
+                      CONFLICT, 'inventory')
     rested(turn, turn.boat.leap_at, CRYSTAL_S, 'the crystal has to cool down')
     return leap(turn, x % WIDTH_CELLS, y % HEIGHT_CELLS)
 
 
 def rule_sendchat(turn, name, message):
     ocean, boat = turn.ocean, turn.boat
-    keys = [key for key in ocean.boats if key != turn.key and len(letters(ocean, key)) < LETTERS_KEPT] \
-        if key_of(name) == 'all' else [recipient(ocean, name)]
+    key = 'all' if key_of(name) == 'all' else recipient(ocean, name)
     talk = max(boat.talk, turn.now - 60) + 60 / LETTERS_PER_MINUTE
     if talk > turn.now:
         raise too_early(talk - turn.now, f'{LETTERS_PER_MINUTE} messages a minute are enough')
-    for key in keys:
-        turn.put('mail', key, letters=(*letters(ocean, key), (boat.name, message)))
     turn.steer(talk=talk)
     turn.story = f'{boat.name} says to {name}: {message}'
-    return {'sent': f'sent to {len(keys)} player{"" if len(keys) == 1 else "s"}'}
+    if key == 'all':
+        post(turn, message)
+        players = len(ocean.boats) - 1
+    else:
+        turn.put('mail', key, letters=(*letters(ocean, key), (turn.now, boat.name, message)))
+        players = 1
+    return {'sent': f'sent to {players} player{"" if players == 1 else "s"}'}
+
+
+def post(turn, message):
+    """A message to all goes on a board, once; each boat remembers how far it has read."""
+    number = turn.next_number('board')
+    turn.put('board', str(number), at=turn.now, name=turn.boat.name, text=message)
+    if len(turn.ocean.board) >= BOARD_KEPT:
+        turn.drop('board', min(turn.ocean.board, key=int))
 
 
 def letters(ocean, key):
@@ -1233,33 +1904,183 @@ def recipient(ocean, name):
     """The key of the player to whom a letter goes."""
     key = key_of(name)
     if key not in ocean.boats:
-        close = difflib.get_close_matches(key, [other for other in ocean.boats if other[0] == key[0]], 1, 0.5)
-        if close:
-            meant = ocean.boats[close[0]].name
-            raise Refusal(f'nobody here is called {name}; did you mean {meant}?', status=404, fix={'name': meant})
-        raise Refusal(f'nobody here is called {name}; who tells the names', 'who', 404)
+        names = [other for other in ocean.boats if other[0] == key[:1]]
+        close = difflib.get_close_matches(key, names, 1, 0.5)
+        if not close:
+            raise Refusal(f'nobody here is called {name}; who tells the names', UNKNOWN, 'who')
+        meant = ocean.boats[close[0]].name
+        raise Refusal(f'nobody here is called {name}; did you mean {meant}?', UNKNOWN,
+                      fix={'name': meant})
     if len(letters(ocean, key)) >= LETTERS_KEPT:
-        raise Refusal(f'the letter box of {ocean.boats[key].name} is full: {LETTERS_KEPT} letters wait to be read',
-                      'who', 409)
+        raise Refusal(f'the letter box of {ocean.boats[key].name} is full: {LETTERS_KEPT} letters '
+                      'wait to be read', CONFLICT, 'who')
     return key
 
 
+def next_letter(turn):
+    """The oldest unread message, to this player or to all: (number on the board or 0, (sea time,
+    sender, text)), or None."""
+    found = [(0, letter) for letter in letters(turn.ocean, turn.key)[:1]]
+    for number, notice in turn.ocean.board.items():
+        if int(number) > turn.boat.heard and notice.name != turn.boat.name:
+            found.append((int(number), (notice.at, notice.name, notice.text)))
+            break
+    return min(found, key=lambda pair: pair[1][0], default=None)
+
+
 def rule_popchat(turn):
-    box = letters(turn.ocean, turn.key)
-    if not box:
+    found = next_letter(turn)
+    if not found:
         return {}
-    if box[1:]:
-        turn.put('mail', turn.key, letters=box[1:])
+    number, (_, name, message) = found
+    if number:
+        turn.steer(heard=number)
     else:
-        turn.drop('mail', turn.key)
-    return {'name': box[0][0], 'message': box[0][1]}
+        turn.put('mail', turn.key, letters=letters(turn.ocean, turn.key)[1:])
+    return {'name': name, 'message': message}
 
 
 def rule_score(turn, name):
-    rows = [row for row in tell_ranks(turn.ocean) if name is None or key_of(row['name']) == key_of(name)]
-    if name and not rows:
-        raise Refusal(f'nobody here is called {name}; these are all', 'score', 404)
+    rows = tell_ranks(turn.ocean)
+    if name is None:
+        return rows
+    rows = [row for row in rows if key_of(row['name']) == key_of(name)]
+    if not rows:
+        raise Refusal(f'nobody here is called {name}; these are all', UNKNOWN, 'score')
     return rows
+
+
+def rule_quest(turn):
+    number = turn.boat.quest
+    if number == len(QUESTS):
+        return {'number': number, 'title': 'Done', 'task': 'all quests are met: sail a better race',
+                'call': ('course', {})}
+    quest = QUESTS[number]
+    return {'number': number + 1, 'title': quest.name, 'task': quest.task, 'call': quest.call}
+
+
+def rule_course(turn, course):
+    now = int(turn.now // COURSE_S)
+    if course is not None and course > now:
+        raise Refusal(f'course was {course}; the newest one is {now}', fix={'course': str(now)})
+    number = now if course is None else course
+    marks = course_of(turn.ocean, number).marks
+    return {'course': number, 'ends_in_s': round(max((number + 1) * COURSE_S - turn.now, 0), 2),
+            'marks': [{'mark': mark, 'x': x, 'y': y} for mark, (x, y) in enumerate(marks)]}
+
+
+def rule_race(turn):
+    boat, number = turn.boat, int(turn.now // COURSE_S)
+    x, y = course_of(turn.ocean, number).marks[0]
+    if distance(boat.x, boat.y, x, y) > MARK_CELLS:
+        race = running_race(turn)
+        if race:
+            return tell_race(turn, race)
+        raise way_to_start(turn, number, x, y)
+    if boat.riding or turn.now < boat.fast_until:
+        wait_s = max(boat.ride_until if boat.riding else 0, boat.fast_until) - turn.now
+        raise Refusal('a race is sailed without a whale and without a sandwich: they wear off in '
+                      f'{wait_s:.0f} s', CONFLICT, 'course')
+    charge_cell(turn)
+    start = max(turn.now, turn.boat.paid)          # the saved second is gone
+    turn.steer(paid=start)
+    race = turn.put('races', turn.key, course=number, start=start, left=tuple(range(1, MARKS)),
+                    seconds=0, end='')
+    turn.story = f'{boat.name} starts in course {number}'
+    return tell_race(turn, race)
+
+
+def way_to_start(turn, number, x, y):
+    """The Refusal for a race away from its start: how the last one ended, and a call that rows
+    towards mark 0."""
+    boat, last = turn.boat, turn.row('races', turn.key)
+    over = f'your race ended: {last.end}. ' if last and last.end else ''
+    away, heading = distance(boat.x, boat.y, x, y), bearing(boat.x, boat.y, x, y)
+    most = int(speed_limit(boat, turn.now) * SAVED_S / math.hypot(*HEADINGS[heading]))
+    return Refusal(f'{over}course {number} starts at mark 0, at {x},{y}: {tidy(away)} cells '
+                   f'{heading} of you; row there, then call race', CONFLICT, 'move',
+                   {'heading': heading, 'steps': str(max(1, min(most, int(away))))},
+                   x=x, y=y, distance=tidy(away))
+
+
+def tell_race(turn, race):
+    seconds = max(turn.now, turn.boat.paid) - race.start
+    return {'course': race.course, 'seconds': round(seconds, 2),
+            'ends_in_s': round(max(FINISH_S - seconds, 0), 2), 'left': list(race.left)}
+
+
+def running_race(turn):
+    """The race in which the boat is, or None."""
+    race = turn.row('races', turn.key)
+    if not race or race.seconds or race.end or turn.now > race.start + FINISH_S:
+        return None
+    return race
+
+
+def sail_on(turn, path, began, ended):
+    """Where the boat is in a race: has it passed a mark on its way, or even finished?"""
+    race = turn.row('races', turn.key)
+    if not race or race.seconds or race.end:
+        return
+    marks, leg_s = course_of(turn.ocean, race.course).marks, (ended - began) / (len(path) - 1)
+    sailed = race
+    for number, (here, there) in enumerate(itertools.pairwise(path)):
+        start = began + number * leg_s
+        sailed = race_after(sailed, marks, (*here, *there), start, start + leg_s)
+        if sailed.seconds or sailed.end:
+            break
+    if sailed is not race:
+        turn.put('races', turn.key, left=sailed.left, seconds=sailed.seconds, end=sailed.end)
+    if sailed.seconds:
+        finish(turn, sailed)
+
+
+def end_race(turn, why):
+    """What is not allowed in a race ends it, and says so."""
+    if running_race(turn):
+        turn.put('races', turn.key, end=why)
+        turn.besides['race'] = f'your race ended: {why}'
+
+
+def finish(turn, race):
+    """A course is finished: the table, the points, the news, and two quests."""
+    course, name = course_of(turn.ocean, race.course), turn.boat.name
+    points = course_points(course.seconds, race.seconds)
+    key, table = f'{race.course} {turn.key}', tell_laps(turn.ocean, race.course)
+    best = min((lap['seconds'] for lap in table), default=math.inf)
+    old = turn.row('laps', key)
+    turn.meets('Racer')
+    if course.seconds >= 0.85 * race.seconds or old and race.seconds <= 0.8 * old.seconds:
+        turn.meets('Champion')
+    if not old or race.seconds < old.seconds:
+        turn.put('laps', key, name=name, seconds=race.seconds, points=points, at=turn.true_time)
+        win_laurels(turn, race.course, points)
+    for old_key in turn.ocean.laps:
+        if int(old_key.split()[0]) <= race.course - COURSES_KEPT:
+            turn.drop('laps', old_key)
+    ending = ', the best so far' if race.seconds < best else ''
+    turn.news(f'{name} sailed course {race.course} in {race.seconds:.2f} s{ending}')
+    turn.besides['race'] = f'course {race.course} in {race.seconds:.2f} s: {points} points'
+
+
+def win_laurels(turn, number, points):
+    """A boat's best courses count; a better time pays the difference."""
+    won = dict(turn.boat.laurels)
+    before = sum(won.values())
+    won[number] = max(points, won.get(number, 0))
+    best = sorted(won.items(), key=lambda pair: -pair[1])[:LAURELS_KEPT]
+    points = sum(points for _, points in best) - before
+    turn.steer(laurels=tuple(best), score=turn.boat.score + points)
+
+
+def rule_regatta(turn, course):
+    number = int(turn.now // COURSE_S) if course is None else course
+    return tell_laps(turn.ocean, number)
+
+
+def rule_season(turn):
+    rows = sorted(turn.ocean.season.values(), key=lambda row: (-row['points'], row['name']))
+    return [{'rank': rank, **row} for rank, row in enumerate(rows, 1)]
 
 
 def rule_news(turn, since):
@@ -1268,9 +2089,12 @@ def rule_news(turn, since):
 
 
 def rule_log(turn):
-    calls = tuple(turn.calls[turn.key].calls)      # the next one may come in while we read
-    return [{'time': tell_time(int(at)), 'status': int(status), 'request': told(route, read_query(query)[0]),
-             'answer': brief(answer)} for at, status, route, query, answer in (line.split(' ', 4) for line in calls)]
+    calls = tuple(turn.traffic.calls)      # the next one may come in while we read
+    rows = []
+    for at, status, route, query, said in (line.split(' ', 4) for line in calls):
+        rows.append({'time': tell_time(int(at)), 'status': int(status),
+                     'request': told(route, dict(pairs_of(query))), 'answer': brief(said)})
+    return rows
 
 
 def rule_chart(turn, since):
@@ -1278,172 +2102,305 @@ def rule_chart(turn, since):
 
 
 def rule_health(turn):
-    runs = list(turn.ocean.runs.values())
-    return {'state': 'ok', 'uptime_s': int(turn.now - runs[-1].began), 'players': len(turn.ocean.boats),
-            'halt': runs[-2].how if len(runs) > 1 else 'this is the first run'}
+    runs = sorted(turn.ocean.runs.items(), key=lambda run: int(run[0]))
+    halt = runs[-2][1].how if len(runs) > 1 else 'this is the first run'
+    return {'state': 'ok', 'uptime_s': int(max(turn.true_time - runs[-1][1].began, 0)),
+            'players': len(turn.ocean.boats), 'halt': halt}
 
 
-# --- BADGES ----------------------------------------------------------------------------------------------------------
+# --- QUESTS --------------------------------------------------------------------------------------
+# A chain of things that a program can newly do, one at a time. To add one: a line in QUESTS, and
+# `turn.meets(name)` where it can be seen: in a rule, or in `watch`, which sees every call.
+
+class Quest(NamedTuple):
+    name: str
+    task: str                 # what to do, in words for whoever does it
+    call: tuple               # a call that begins it: route, parameters
+
+
+QUESTS = (
+    Quest('First stroke', 'row one cell in any direction', ('move', {'heading': 'north'})),
+    Quest('Lookout', 'look around: what is near you, and how far away?', ('look', {})),
+    Quest('Looper', 'make ten moves, one after the other, evenly: let a loop do it',
+          ('move', {'heading': 'east'})),
+    Quest('Phoenix', 'make a mistake, read what the server says, and send the call again, mended',
+          ('move', {'heading': 'nroth'})),
+    Quest('Over the seam', 'row over the edge of the chart: there x or y jumps, and the ocean '
+          'goes on', ('move', {'heading': 'west', 'steps': '10'})),
+    Quest('Reader', 'look, then row to a treasure that you saw, dive to it, and get it',
+          ('look', {})),
+    Quest('Cartographer', 'sound the depth at twenty places in one straight row',
+          ('ping', {})),
+    Quest('Patient', 'make fifty calls in a row, and none of them too early',
+          ('move', {'heading': 'east'})),
+    Quest('Navigator', 'say with expect=x,y where a move will end: right twenty times in a row, '
+          'three of them over the edge of the chart',
+          ('move', {'heading': 'east', 'expect': '0,0'})),
+    Quest('Racer', 'sail a course of the regatta: row to mark 0, call race, and pass all the marks',
+          ('course', {})),
+    Quest('Champion', 'sail a course once more, a fifth faster than before (or nearly as well as '
+          'it can be done)', ('race', {})),
+    Quest('Magellan', 'go all the way round the planet, east-west and north-south',
+          ('move', {'heading': 'north', 'steps': '10'})))
+QUEST_NAMES = tuple(quest.name for quest in QUESTS)
+
 
 class Traffic:
-    """What is remembered of one boat's calls, until the server stops: for `log` and the badges."""
+    """What is remembered of one boat's calls, until the server stops: for `log` and the quests."""
 
     def __init__(self):
         self.calls = collections.deque(maxlen=LOG_KEPT)    # 'second status route query answer'
-        self.moves = collections.deque(maxlen=10)          # when the last ten moves came
-        self.last = 0.0           # the latest call, seconds since 1970
+        self.moves = collections.deque(maxlen=10)          # sea time of the last ten moves
+        self.pings = collections.deque(maxlen=20)          # (x, y) of the last soundings
+        self.foreseen = collections.deque(maxlen=20)       # the last right `expect`s: over a seam?
+        self.last = 0.0           # sea time of the latest call
+        self.waiting = 0          # answers that wait for their time just now
         self.failed = ''          # the route of the last call, if it was refused
         self.calm = 0             # calls in a row that were not too early
-        self.seen = set()         # names of the treasures and whales that the last `look` showed
+        self.shown = set()        # names of the treasures and whales that the last `look` showed
+
+    def foresee(self, right, over_seam):
+        """Note an `expect`; a wrong one begins the row anew."""
+        if not right:
+            self.foreseen.clear()
+        else:
+            self.foreseen.append(over_seam)
+
+    def sounded(self, x, y):
+        """Note a sounding. True if the last twenty lie in one row, each at another place."""
+        self.pings.append((x, y))
+        places = set(self.pings)
+        rows = len({y for _, y in places}), len({x for x, _ in places})
+        return len(places) == self.pings.maxlen and 1 in rows
 
 
-def award(turn, route, facts):
-    """The badges that this call has earned; the boat's traffic is noted."""
-    boat, traffic = turn.boat, turn.calls[turn.key]
-    traffic.calm = 0 if turn.wait else traffic.calm + 1
-    if route.name == 'move' and 'Looper' not in boat.badges:
-        traffic.moves.append(turn.now + turn.wait)
-    if len(boat.badges) < len(BADGES):
-        for name in earned(route.name, boat, traffic, facts):
-            if name not in boat.badges:
-                turn.steer(badges=(*turn.boat.badges, name))
-                turn.news(f'{boat.name} earned the badge {name}: {BADGES[name]}')
-    traffic.failed = ''
-    if route.name == 'look':
-        traffic.seen = {thing['name'] for thing in facts if thing['kind'] != 'player'}
-
-
-def earned(route, boat, traffic, facts):
-    """The badges that a boat deserves with this call, whether it has them or not."""
-    if route == 'move' and 'Looper' not in boat.badges and len(traffic.moves) == 10 and evenly(traffic.moves):
-        yield 'Looper'
+def watch(turn, call, facts):
+    """The quests that a call may meet, whatever its rule is."""
+    route, traffic = call.route.name, turn.traffic
+    traffic.calm += 1
+    if route == 'move':
+        traffic.moves.append(turn.now + turn.wait_s)
+        turn.meets('First stroke')
+        if len(traffic.moves) == 10 and evenly(traffic.moves):
+            turn.meets('Looper')
+        if len(traffic.foreseen) == 20 and sum(traffic.foreseen) >= 3:
+            turn.meets('Navigator')
     if traffic.failed == route:
-        yield 'Phoenix'
+        turn.meets('Phoenix')
+    traffic.failed = ''
     if traffic.calm >= 50:
-        yield 'Patient'
-    if boat.pings >= 50:
-        yield 'Cartographer'
-    if 'east-west' in boat.finds and 'north-south' in boat.finds:
-        yield 'Magellan'
-    if route == 'get' and any(name in facts['got'] for name in traffic.seen):
-        yield 'Reader'
+        turn.meets('Patient')
+    if route == 'look':
+        traffic.shown = {thing['name'] for thing in facts['things']
+                         if thing['kind'] != 'player'}
 
 
 def evenly(times):
-    """Times whose gaps differ by less than a third from their mean."""
+    """Times whose gaps differ by less than a third from their mean, or by the time of a breath."""
     mean = (times[-1] - times[0]) / (len(times) - 1)
-    return mean > 0 and all(abs(later - earlier - mean) < mean / 3 + 0.005 for earlier, later in itertools.pairwise(times))
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
+    return mean > 0 and all(abs(pause - mean) < mean / 3 + GRACE_S for pause in pauses)
 
 
-# --- CHANGE ----------------------------------------------------------------------------------------------------------
+def award(turn):
+    """Points for the quests, one after the other: what was met early counts when its turn comes."""
+    boat, number = turn.boat, turn.boat.quest
+    while number < len(QUESTS) and QUESTS[number].name in boat.badges:
+        number += 1
+        turn.news(f'{boat.name} met quest {number}: {QUESTS[number - 1].name}')
+        turn.besides['quest'] = f'met: {QUESTS[number - 1].name}'
+    if number > boat.quest:
+        points = QUEST_POINTS * (number - boat.quest)
+        turn.steer(quest=number, score=boat.score + points)
+
+
+# --- CHANGE --------------------------------------------------------------------------------------
+# A change is table -> {key: the new record, or None for gone}. A patch is the same as JSON has it:
+# of a record that was there already only the fields that are new (RFC 7396, a merge patch on the
+# state document).
 
 def merge(ocean, change):
-    """Let a change happen: table -> {key: the new record, or None for gone}. Playing, replaying and loading end here."""
+    """Let a change happen. Playing, replaying and loading all end here."""
     for table, records in change.items():
         rows = getattr(ocean, table)
         for key, new in records.items():
-            if table == 'boats':
-                note_boat(ocean, key, rows.get(key), new)
+            if table in NOTE:
+                NOTE[table](ocean, key, rows.get(key), new)
             if new:
                 rows[key] = new
             else:
                 rows.pop(key, None)
-    if 'planet' in change:
-        ocean.floor = Seafloor(ocean.planet['mocean'].seed)
 
 
 def note_boat(ocean, key, old, new):
     """Keep the ways to find a boat: by its id, by its square, and whether it sails."""
-    if old and not (new and new.id == old.id):
-        del ocean.keys[old.id]
-    if new and not (old and new.id == old.id):
-        ocean.keys[new.id] = key
-    here = square(new.x, new.y) if new else None
-    if ocean.berths.get(key) != here:
-        put_boat(ocean, key, here)
+    note_id(ocean, key, old, new)
+    if new:
+        ocean.boats_near.put(key, new.x, new.y)
+    else:
+        ocean.boats_near.drop(key)
     if new and new.speed:
         ocean.sailing.add(key)
     else:
         ocean.sailing.discard(key)
 
 
-def put_boat(ocean, key, here):
-    """Put a boat into its square, where `look` finds it."""
-    there = ocean.berths.pop(key, None)
-    if there:
-        ocean.where[there].discard(key)
-    if here:
-        ocean.berths[key] = here
-        ocean.where.setdefault(here, set()).add(key)
+def note_id(ocean, key, old, new):
+    """Whose id is it? A boat that goes ashore keeps its own."""
+    if new:
+        ocean.keys[new.id] = key
+    if old and not (new and new.id == old.id):
+        others = [ocean.boats.get(key), ocean.ashore.get(key)]
+        if not any(other and other is not old and other.id == old.id for other in others):
+            ocean.keys.pop(old.id, None)
+
+
+def note_whale(ocean, name, old, new):
+    """A whale that is ridden goes with the boat; another one is in the square where it was put."""
+    ocean.ridden.discard(name)
+    ocean.things_near.drop(name)
+    if new and new.rider:
+        ocean.ridden.add(name)
+    elif new:
+        ocean.whales_swept = -math.inf         # the next look puts it into its square
+
+
+def note_planet(ocean, key, old, new):
+    """A planet has a sea floor, with treasures on it."""
+    if new and not (old and new.seed == old.seed):
+        ocean.floor = Seafloor(new.seed)
+        ocean.home = ocean.floor.home_bits()
+        for lying in ocean.floor.treasures:
+            ocean.things_near.put(lying, lying.x, lying.y)
+
+
+NOTE = {'boats': note_boat, 'ashore': note_id, 'whales': note_whale, 'planet': note_planet}
 
 
 def sweep(ocean, now):
-    """Put the boats under sail into the squares where they are by now. One that was left under sail has come to rest."""
+    """Put what moves by itself into the squares where it is by now."""
     if ocean.sailing and not 0 <= now - ocean.swept < SWEEP_S:
         ocean.swept = now
         for key in list(ocean.sailing):
-            here = square(*place(ocean.boats[key], now))
-            if ocean.berths[key] != here:
-                put_boat(ocean, key, here)
-            if now - ocean.boats[key].at > SAIL_S:
+            boat = ocean.boats[key]
+            ocean.boats_near.put(key, *place(boat, now))
+            if now - boat.at > SAIL_S:             # nobody spoke to it: it has come to rest
                 ocean.sailing.discard(key)
+    if not 0 <= now - ocean.whales_swept < WHALE_SWEEP_S:
+        ocean.whales_swept = now
+        for name, whale in ocean.whales.items():
+            if name not in ocean.ridden:
+                ocean.things_near.put(name, *whale_place(ocean, whale, now))
 
 
-def change_of(ocean, patch):
-    """What an RFC 7396 merge patch on the state document, read from JSON, changes in this ocean. Fields that there are
-    not (an older or a newer program may have had others) are left out; lists become tuples, since records never change."""
-    return {table: {key: record_of(kind, getattr(ocean, table).get(key), fields) for key, fields in patch[table].items()}
-            for table, kind in TABLES.items() if table in patch}
+def patch_of(ocean, change):
+    """The change as the journal has it. A value that its field cannot hold is a bug, named here."""
+    patch = {}
+    for table, records in change.items():
+        rows = getattr(ocean, table)
+        patch[table] = {key: new and fields_of(table, key, rows.get(key), new)
+                        for key, new in records.items()}
+    return patch
 
 
-def record_of(kind, old, fields):
-    """The record of this kind after a patch: the old one changed, a new one, or None for gone."""
-    if fields is None:
-        return None
-    fields = {name: tuple(value) if isinstance(value, list) else value
-              for name, value in fields.items() if name in kind.__dataclass_fields__}
-    return old.but(**fields) if old else kind(**fields)
+def fields_of(table, key, old, new):
+    """The fields of a record that its old one does not have, looked at."""
+    before = vars(old) if old else {}
+    changed = {name: value for name, value in vars(new).items()
+               if name not in before or value is not before[name]}
+    for name, value in changed.items():
+        if not KINDS[table][name](value):
+            raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which is no '
+                            f'{NAMES_OF_KINDS[KINDS[table][name]]}; nothing has changed')
+    return changed
+
+
+KINDS = {table: {field.name: field.type for field in fields(record)}
+         for table, record in TABLES.items()}
+NAMES_OF_KINDS = {value: name for name, value in list(globals().items())
+                  if hasattr(value, 'is_kind')}
+
+
+def change_of(ocean, patch, spare=None, faults=None):
+    """What a patch, read from JSON, changes in this ocean. A value that its field cannot hold is
+    left out, and said: what `spare`, another ocean, has there takes its place."""
+    change, faults = {}, faults if faults is not None else []
+    for table in TABLES:
+        rows = patch.get(table, {})
+        if not isinstance(rows, dict):
+            faults.append(f'{table} is no table')
+            rows = {}
+        records = change[table] = {}
+        for key, values in rows.items():
+            if table in NUMBERED and not re.fullmatch('[0-9]{1,15}', key) or \
+                    table in ('sectors', 'depths') and not is_sector(key):
+                faults.append(f'{table} {shown(key)} is no key')
+                continue
+            records[key] = None
+            if values is not None:
+                old = getattr(ocean, table).get(key)
+                other = getattr(spare, table).get(key) if spare else None
+                records[key] = record_of(table, key, old, values, other, faults)
+        if table in NUMBERED:                   # an editor may have sorted them as words
+            change[table] = dict(sorted(records.items(), key=lambda row: int(row[0])))
+    return {table: records for table, records in change.items() if records}
+
+
+def is_sector(key):
+    """True for 'column,row' of a sector of the chart."""
+    found = re.fullmatch('([0-9]{1,2}),([0-9]{1,2})', key)
+    return bool(found) and int(found[1]) < COLUMNS and int(found[2]) < ROWS
+
+
+def record_of(table, key, old, values, spare, faults):
+    """The record after a patch: the old one changed, or a new one; None if it cannot be one."""
+    if not isinstance(values, dict):
+        faults.append(f'{table} {shown(key)} is no record')
+        return spare or old
+    good = {}
+    for name, kind_ in KINDS[table].items():        # fields that there are not are left out
+        if name not in values:
+            continue
+        value = as_tuple(values[name])
+        if kind_(value):
+            good[name] = value
+            continue
+        faults.append(f'{table} {shown(key)}: {name} is {shown(str(value))}')
+        if spare:
+            good[name] = getattr(spare, name)
+    if old:
+        return old.but(**good)
+    missing = [field.name for field in fields(TABLES[table])
+               if field.default is MISSING and field.name not in good]
+    if missing:
+        faults.append(f'{table} {shown(key)} has no {missing[0]}: it is left out')
+        return spare
+    return TABLES[table](**good)
+
+
+def as_tuple(value):
+    """Records never change: a list in JSON is a tuple here, and so is a list in it."""
+    return tuple(map(as_tuple, value)) if isinstance(value, list) else value
 
 
 def document_of(ocean):
     """The whole ocean as one document: what the state file holds."""
-    return {'number': ocean.number, 'last': ocean.last,
-            **{table: {key: vars(record) for key, record in getattr(ocean, table).items()} for table in TABLES}}
+    tables = {table: {key: vars(record) for key, record in getattr(ocean, table).items()}
+              for table in TABLES}
+    return {'number': ocean.number, 'last': ocean.last, 'now': ocean.now,
+            'soundings': list(ocean.soundings), **tables}
 
 
-# --- JOURNAL ---------------------------------------------------------------------------------------------------------
-# mocean.json is the ocean, whole; mocean.journal has one line per change since then. Each line has a number, and a line
-# whose number the state file has already passed does nothing. The state file before the last one is kept, with its
-# journal, so that a state file which cannot be read loses nothing either.
+# --- JOURNAL -------------------------------------------------------------------------------------
+# mocean.json is the ocean, whole; mocean.journal has one line per change since then. Each line has
+# a number, and one that the state file has already passed does nothing. When a fresh state file is
+# due, the journal's page is turned: what was written so far is called mocean.turned.journal, until
+# the state file is in place; then the state file before it and this page become the last good copy
+# (mocean.last.json, mocean.last.journal). So at each moment two files of each kind know everything.
 
-compact = json.JSONEncoder(ensure_ascii=False, separators=(',', ':'), check_circular=False)
-try:                             # compact.encode would make an encoder in C for each call, only to throw it away
-    pieces = json.encoder.c_make_encoder(None, compact.default, json.encoder.encode_basestring, None, ':', ',', False, False, True)
-except TypeError:                # another Python than the usual one
-    def pieces(value, _):
-        return compact.encode(value)
-
-
-def encode(value):
-    """JSON in one line, as short as it can be."""
-    return ''.join(pieces(value, 0))
-
-
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
+encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':'), check_circular=False).encode
 datasync = getattr(os, 'fdatasync', os.fsync)
-try:                             # Python lets other threads in during os.write, and each of them then stops at the lock;
-    write = ctypes.PyDLL(None, use_errno=True).write   # the same system call without letting go: see benchmarks/
-except TypeError:                # Windows
-    def write(fd, data, length):
-        return os.write(fd, data)
-
-
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)   # what bad bytes raise
-
-
-def log(text):
-    """Say something in the log. A log that cannot be written to must not stop the game."""
-    with contextlib.suppress(OSError, ValueError):
-        print(text, file=sys.stderr, flush=True)
 
 
 class Journal:
@@ -1453,186 +2410,334 @@ class Journal:
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state, self.path = self.folder / 'mocean.json', self.folder / 'mocean.journal'
-        self.last_state, self.last_path = self.folder / 'mocean.last.json', self.folder / 'mocean.last.journal'
-        self.held = hold(self.folder / 'mocean.lock')
-        self.file, self.size, self.lines, self.synced = None, 0, 0, True
-        self.whole = False        # the state file holds all that the last journal holds
+        self.last_state = self.folder / 'mocean.last.json'
+        self.last_path = self.folder / 'mocean.last.journal'
+        self.turned = self.folder / 'mocean.turned.journal'
+        self.held = hold(self.folder / 'mocean.lock', 'another process has this ocean open '
+                         f'({self.folder}); one ocean lives in one process: stop the other one '
+                         'first, and start uWSGI with --processes 1')
+        self.file = None          # the journal, open for writing: the number of the file
+        self.size = 0             # of what has been written well, bytes
+        self.dirty = False        # behind that lies half a line which could not be cut off
+        self.lines = 0            # that no state file has yet
+        self.synced = True
+        self.doubtful = False     # the disk did not take a sync: only a fresh state file is sure
 
     def load(self):
         """The ocean as it was answered last."""
-        ocean = Ocean()
-        for path in (self.state, self.last_state):
-            if path.exists() and self.load_state(ocean, path):
-                break
+        ocean = self.load_state(self.state)
+        if not ocean:
+            ocean = self.load_state(self.last_state)
+            if ocean:
+                log(f'{self.state.name} cannot be read or is missing: going on from the last good '
+                    'copy and its journal')
+        ocean = ocean or Ocean()
+        since = ocean.number      # a damaged number in one line must not hide the lines after it
+        for path in (self.last_path, self.turned, self.path):
+            self.load_lines(ocean, path, since)
+        if not ocean.planet:
             ocean = Ocean()
-        since = ocean.number      # not the number of the line before: a damaged one must not hide those after it
-        for path in (self.last_path, self.path):
-            if path.exists():
-                self.load_lines(ocean, path, since)
+        ocean.season = self.load_season()
         self.open()
         return ocean
 
-    def load_state(self, ocean, path):
-        """True if the state file could be read; else it is set aside, never overwritten."""
+    def load_state(self, path):
+        """The ocean of a state file, or None. One that cannot be read is set aside."""
+        if not path.exists():
+            return None
         try:
             document = json.loads(path.read_bytes())
-            merge(ocean, change_of(ocean, document))
-            ocean.number, ocean.last = int(document['number']), str(document['last'])
-            if path is self.last_state:
-                log(f'{self.state.name} cannot be read or is missing: going on from the last good copy and its journal')
-            return bool(ocean.planet)
+            ocean = read_ocean(document)
+            if ocean.faults and path is self.state:
+                ocean = read_ocean(document, self.load_spare(ocean.number))
+            for fault in ocean.faults[:10]:
+                log(f'{path.name}: {fault}; the last good copy has its say there, or nobody')
+            if len(ocean.faults) > 10:
+                log(f'{path.name}: and {len(ocean.faults) - 10} more of this kind')
+            return ocean
         except UNREADABLE as error:
             aside = set_aside(path)
-            log(f'{path.name} cannot be read ({error}): it is now called {aside.name}')
-            return False
+            log(f'{path.name} cannot be read ({brief(str(error))}): it is now called {aside.name}')
+            return None
+
+    def load_spare(self, number):
+        """The same ocean as the last good copy and its journal have it; None where they do not."""
+        try:
+            ocean = read_ocean(json.loads(self.last_state.read_bytes()))
+            for path in (self.last_path, self.turned):
+                for line in lines_of(path):
+                    patch = json.loads(line)
+                    if ocean.number < patch['number'] <= number:
+                        happen(ocean, patch)
+            return ocean
+        except (OSError, *UNREADABLE):
+            return None
 
     def load_lines(self, ocean, path, since):
-        """Let the lines of a journal happen again, in order."""
-        lines = path.read_bytes().split(b'\n')
-        torn, garbage = lines.pop(), 0
-        for line in lines:
+        """Let the lines of a journal happen again, in order. Half a line at its end is cut off."""
+        good, garbage = 0, 0
+        for line in lines_of(path):
+            whole = line.endswith(b'\n')
             try:
                 patch = json.loads(line)
-                if patch['number'] > since:
-                    merge(ocean, change_of(ocean, patch))
-                    ocean.number, ocean.last = max(ocean.number, patch['number']), str(patch['last'])
+                number = patch['number']
+                if not whole and number != ocean.number + 1:
+                    raise ValueError('not the next change')
+                if number > since:
+                    if number > ocean.number + 1:
+                        log(f'{path.name}: changes {ocean.number + 1} to {number - 1} are missing')
+                    happen(ocean, patch)
             except UNREADABLE:
-                garbage += 1
-        if torn:
-            log(f'{path.name} ended in half a line ({len(torn)} bytes), never answered: cut off')
-            os.truncate(path, path.stat().st_size - len(torn))
+                if not whole:
+                    break
+                garbage += bool(line.strip())
+            good += len(line)
+        self.mend(path, good, garbage)
+
+    def mend(self, path, good, garbage):
+        """After reading a journal: its end is the end of a line, and what is no change is kept."""
+        size = path.stat().st_size if path.exists() else 0
         if garbage:
-            kept = path.with_name(path.name + datetime.datetime.now().strftime(OLD))
-            kept.write_bytes(b'\n'.join(lines))
-            log(f'{path.name} has {garbage} lines that are not changes: left out, all kept in {kept.name}')
+            aside = dated(path)
+            shutil.copyfile(path, aside)
+            log(f'{path.name} has {garbage} lines that are not changes: left out, all kept in '
+                f'{aside.name}')
+        if good < size:
+            log(f'{path.name} ended in half a line ({size - good} bytes), never answered: cut off')
+            os.truncate(path, good)
+        elif size and not ends_in_newline(path):
+            with open(path, 'ab') as file:
+                file.write(b'\n')
+
+    def load_season(self):
+        """season.json: what outlives every ocean. Who has won what, by id."""
+        path = self.folder / 'season.json'
+        try:
+            rows = json.loads(path.read_bytes())
+            return {id: {'name': str(row['name']), 'points': int(row['points']),
+                         'rounds': int(row['rounds'])} for id, row in rows.items()}
+        except FileNotFoundError:
+            return {}
+        except UNREADABLE as error:
+            log(f'season.json cannot be read ({error}): it is now called {set_aside(path).name}')
+            return {}
 
     def open(self):
-        self.file = open(self.path, 'ab', buffering=0)     # noqa: SIM115 (it stays open)
-        self.size = self.file.seek(0, os.SEEK_END)
+        self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | BINARY, 0o666)
+        self.size, self.dirty = os.fstat(self.file).st_size, False
 
-    def write(self, ocean, patch, last):
-        """Write a change down, before anybody hears of it. A disk that refuses leaves the journal as it was."""
-        line = {'number': ocean.number + 1, 'last': last, **patch}
-        data = encode(line).encode() + b'\n'
+    def write(self, ocean, patch, last, now, soundings=()):
+        """Write a change down, before anybody hears of it. Where the disk refuses, the journal is
+        as it was: half a line is cut off, or made a line of its own by the next one."""
+        line = {'number': ocean.number + 1, 'last': last, 'now': now, **patch}
+        if soundings:
+            line['soundings'] = soundings
+        data = b'\n' * self.dirty + encode(line).encode() + b'\n'
         try:
-            if self.file.closed:          # a full disk had no room for a new page
+            if self.file is None:         # there was no room for a new page
                 self.open()
-            written = write(self.file.fileno(), data, len(data))
-            if written != len(data):
-                raise OSError(ctypes.get_errno() if written < 0 else errno.ENOSPC, 'written in part')
+            if os.write(self.file, data) != len(data):
+                raise OSError(errno.ENOSPC, 'written in part')
         except OSError as error:
-            with contextlib.suppress(OSError, ValueError):
-                self.file.truncate(self.size)
-            raise Refusal(f'the disk of the server is full or broken ({os.strerror(error.errno)}); nothing has changed, '
-                          'tell your teacher', status=503) from error
+            self.cut_back()
+            raise Refusal('the disk of the server is full or broken '
+                          f'({os.strerror(error.errno)}); nothing has changed, tell your teacher',
+                          AWAY) from error
         self.size += len(data)
         self.lines += 1
-        self.synced = False
-        ocean.number, ocean.last = line['number'], last
+        self.dirty = self.synced = False
+        ocean.number, ocean.last, ocean.now = line['number'], last, now
+
+    def cut_back(self):
+        """Half a line may stand at the end."""
+        if self.file is not None:
+            self.dirty = True
+            with contextlib.suppress(OSError):
+                os.ftruncate(self.file, self.size)
+                self.dirty = False
 
     def sync(self):
         """What a power cut may take is what came after this."""
-        if not self.synced:
-            self.synced = True
-            datasync(self.file.fileno())
+        if not self.synced and self.file is not None:
+            self.synced = True            # a line that is written meanwhile sets it back
+            try:
+                datasync(self.file)
+            except OSError:
+                self.synced, self.doubtful = False, True
+                raise
 
     def turn_page(self):
-        """Begin a new journal; the one before it stays until the next time. Not twice for one state file."""
-        if self.whole and not self.file.closed:
-            self.file.close()
-            os.replace(self.path, self.last_path)
-            self.whole, self.synced, self.lines = False, True, 0
+        """What has been written so far gets another name, until it is in a state file. Returns the
+        file, still open, to be synced and closed."""
+        if self.turned.exists():          # the last state file could not be written
+            return None
+        old = self.file
+        os.replace(self.path, self.turned)
+        self.file = None
+        with contextlib.suppress(OSError):       # a full disk: the next write tries again
             self.open()
+        return old
 
-    def write_state(self, document):
+    def put_state(self, document):
         """A fresh state file, whole or not at all; the one before it becomes the last good copy."""
         fresh = self.folder / 'mocean.json.new'
-        try:
-            with open(fresh, 'wb') as file:
-                file.write(readable(document).encode())
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            fresh.unlink(missing_ok=True)      # the little space that is left is the journal's
-            raise
+        write_new(fresh, readable(document))
         if self.state.exists():
-            os.replace(self.state, self.last_state)      # a kill just here leaves the copy and its journal: enough
+            os.replace(self.state, self.last_state)   # a kill just here leaves the copy: enough
         os.replace(fresh, self.state)
-        self.whole = True
+        if self.turned.exists():
+            os.replace(self.turned, self.last_path)
+        sync_folder(self.folder)
+        self.doubtful = False
 
     def close(self):
-        for file in (self.file, self.held):
-            if file:
-                file.close()
+        if self.file is not None:
+            os.close(self.file)
+        self.file = None
+        self.held.close()
+
+
+BINARY = getattr(os, 'O_BINARY', 0)              # Windows would write two letters for a newline
+
+
+def lines_of(path):
+    """The lines of a file, one after the other; none where there is no file."""
+    if path.exists():
+        with open(path, 'rb') as file:
+            yield from file
+
+
+def ends_in_newline(path):
+    with open(path, 'rb') as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b'\n'
+
+
+def read_ocean(document, spare=None):
+    """The ocean of a state document, and in `faults` what its fields could not hold."""
+    ocean = Ocean()
+    ocean.faults = []
+    ocean.number, ocean.last = document['number'], str(document['last'])
+    if not Count(ocean.number):
+        raise ValueError('its number is no number')
+    merge(ocean, change_of(ocean, document, spare, ocean.faults))
+    if not ocean.planet:
+        raise ValueError('it has no planet')
+    ocean.now = document.get('now')
+    if not Moment(ocean.now):             # of a program that had no sea time
+        ocean.now = newest(ocean)
+    take_soundings(ocean, document.get('soundings', ()))
+    return ocean
+
+
+def happen(ocean, patch):
+    """Let one line of the journal happen."""
+    number, last, now, faults = patch['number'], str(patch['last']), patch.get('now'), []
+    if not Count(number):
+        raise ValueError('its number is no number')
+    merge(ocean, change_of(ocean, patch, None, faults))
+    ocean.number, ocean.last = max(ocean.number, number), last
+    if Moment(now):
+        ocean.now = now
+    take_soundings(ocean, [[number, *row] for row in patch.get('soundings', ())])
+    for fault in faults:
+        log(f'change {number}: {fault}; left out')
+
+
+def take_soundings(ocean, rows):
+    """Soundings that the data service may not have yet: number, player, time, x, y, depth."""
+    for row in rows:
+        if len(row) == 6 and Text(row[1]) and all(map(is_number, row[:1] + row[2:])):
+            ocean.soundings.append(row)
+
+
+def newest(ocean):
+    """The latest moment that the boats remember."""
+    return max([0.0, *(max(boat.at, boat.paid) for boat in ocean.boats.values())])
 
 
 def readable(document):
     """The document as JSON, one record a line: quick to write, and a person can read it."""
     parts = []
     for name, value in document.items():
+        text = encode(value)
         if isinstance(value, dict):
-            rows = ',\n'.join(f'  {encode(key)}: {encode(fields)}' for key, fields in value.items())
-            value = '{\n' + rows + '\n }'
-        else:
-            value = encode(value)
-        parts.append(f' {encode(name)}: {value}')
+            rows = [f'  {encode(key)}: {encode(values)}' for key, values in value.items()]
+            text = '{\n' + ',\n'.join(rows) + '\n }'
+        parts.append(f' {encode(name)}: {text}')
     return '{\n' + ',\n'.join(parts) + '\n}\n'
 
 
-def set_aside(path):
-    """Give a file a name with a date, one that is free."""
-    aside = path.with_name(path.name + datetime.datetime.now().strftime(OLD))
-    while aside.exists():
-        aside = aside.with_name(aside.name + '+')
-    return path.rename(aside)
-
-
-def hold(path):
-    """Hold a file as long as this process lives; a second process is refused."""
-    file = open(path, 'ab')                                # noqa: SIM115 (it stays open)
-    try:
-        try:
-            import fcntl
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:                                # Windows
-            import msvcrt
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    except OSError:
-        file.close()
-        raise Refusal(f'another process has this ocean open ({path}); one ocean lives in one process: stop the other '
-                      'one first, and start uWSGI with --processes 1', status=503) from None
-    return file
-
-
-# --- PLAY ------------------------------------------------------------------------------------------------------------
+# --- PLAY ----------------------------------------------------------------------------------------
 
 class Clock:
-    """Seconds since 1970 that never run backward: where the computer's clock is set back, they go on from where they were."""
+    """Sea time: seconds since the ocean began, while the server was up. It never runs backward,
+    whatever the clock of the computer does."""
 
-    def __init__(self):
-        self.now, self.ticks = 0.0, time.monotonic()
+    def __init__(self, ticks=time.monotonic):
+        self.ticks = ticks        # seconds that pass, counted from anywhere
+        self.set(0)
+
+    def set(self, now):
+        """Go on from this moment."""
+        self.base, self.start = now, self.ticks()
 
     def __call__(self):
-        ticks = time.monotonic()
-        self.now, self.ticks = max(time.time(), self.now + ticks - self.ticks), ticks
-        return self.now
+        return round(self.base + self.ticks() - self.start, 6)
+
+
+class Diary:
+    """The game's log, made for reading: not more than so many lines a second, in all and about one
+    boat. It says how many it left out."""
+
+    def __init__(self):
+        self.lock, self.second = threading.Lock(), 0
+        self.lines, self.left_out = collections.Counter(), 0
+
+    def say(self, text, who=''):
+        """One line, about this boat."""
+        with self.lock:
+            self.turn_page()
+            self.lines[who] += 1
+            of_one = self.lines[who] if who else 0
+            if self.lines.total() > LOG_LINES_PER_S or of_one > LOG_LINES_OF_ONE_PER_S:
+                self.left_out += 1
+                return
+        log(text)
+
+    def turn_page(self):
+        """A new second begins; say what was left out in the one before."""
+        second = int(time.monotonic())
+        if second != self.second:
+            if self.left_out:
+                log(f'({self.left_out} lines are left out here: too many for one second)')
+            self.second, self.left_out = second, 0
+            self.lines.clear()
 
 
 class Sea:
-    """The running game: one ocean, its journal, its clock and dice, and one lock."""
+    """The running game: one ocean, its journal, its clocks and dice, and one lock."""
 
-    def __init__(self, folder, clock=None, dice=None):
-        self.folder, self.clock, self.dice = folder, clock or Clock(), dice or random.SystemRandom()
+    def __init__(self, folder, clock=None, dice=None, calendar=time.time):
+        self.folder = pathlib.Path(folder)
+        self.clock = Clock(clock or time.monotonic)         # sea time
+        self.calendar = calendar                            # true time
+        self.dice = dice or random.SystemRandom()
         self.lock, self.tending = threading.RLock(), threading.Lock()
         self.process = None       # the process in which the sea is open
         self.closing = threading.Event()
         self.watched = False      # an endless loop ends the process, and somebody starts a new one
-        self.began = {}           # thread -> when the request began that it is at, in seconds of a clock of its own
-        self.ocean = self.journal = self.store = None
-        self.calls = collections.defaultdict(Traffic)   # key -> what is remembered of a boat's calls
-        self.moved, self.soundings = set(), []              # since the data service was last told
-        self.tended = self.state_at = 0.0
+        self.began = {}           # thread -> when the request began that it is at (time.monotonic)
+        self.ocean = self.journal = None
+        self.diary = Diary()
+        self.calls = collections.defaultdict(Traffic)    # key -> what is remembered of its calls
+        self.called = False       # somebody has called since the sea was last tended
+        self.moved = set()        # keys of the boats that have moved since then
+        self.routes = dict(BY_NAME)                      # name -> Route, those of riders too
+        self.riders = []          # who rides along: see Rider
+        self.collects = False     # soundings wait for the data service
+        self.tended = self.state_at = 0.0                # sea time
+        self.offset = 0.0         # true time less the seconds that pass
 
     def open(self):
         """Load the ocean, once, in the process that serves it: never before a fork."""
@@ -1642,8 +2747,7 @@ class Sea:
             self.journal = Journal(self.folder)
             try:
                 self.ocean = self.journal.load()
-                if isinstance(self.clock, Clock):
-                    self.clock.now = newest(self.ocean)
+                self.clock.set(self.ocean.now or 0)
                 begin_run(self)
             except BaseException:
                 self.journal.close()      # else this very process would stand in its own way
@@ -1652,8 +2756,7 @@ class Sea:
             atexit.register(self.close)
             threading.Thread(target=keep_tending, args=(self,), daemon=True).start()
             if self.watched:
-                faulthandler.dump_traceback_later(STUCK_S, exit=True)      # now, before anybody can be stuck
-                threading.Thread(target=keep_watch, args=(self,), daemon=True).start()
+                keep_watch(self)
 
     def close(self):
         """An orderly end: a bonus, never relied upon."""
@@ -1664,356 +2767,902 @@ class Sea:
                 self.closing.set()
                 end_run(self)
                 self.journal.close()
-                if self.store:
-                    hand_over(self, self.clock())
-                    self.store.close()
+                for rider in self.riders:
+                    rider.end()
+
+    def say(self, text, who=''):
+        """A line for the log; ids are masked wherever they came in."""
+        self.diary.say(masked(self.ocean, text), who)
 
 
-def newest(ocean):
-    """The latest moment that the ocean remembers, in seconds since 1970."""
-    return max((0.0, *(max(boat.at, boat.paid) for boat in ocean.boats.values()), *(news.at for news in ocean.news.values())))
+def masked(ocean, line):
+    """A line for the server's log: whatever is or holds somebody's id is masked."""
+    def mask(word):
+        plain = unicodedata.normalize('NFKC', word[0]).casefold()
+        inside = (plain[at:at + ID_LENGTH] for at in range(len(plain) - ID_LENGTH + 1))
+        return '********' if any(id in ocean.keys for id in inside) else word[0]
+    return re.sub(r'[^\W_]{8,}', mask, line) if ocean else line
 
 
-def play(sea, route, values):
-    """One turn: the rule decides -> the journal is written -> merge lets it happen. Returns the facts to tell."""
-    number, id = values.pop('n', None), values.pop('id') if route.mine else None
+def play(sea, call):
+    """One turn: the rule decides -> the journal is written -> merge lets it happen. Returns the
+    facts to tell."""
     with sea.lock:
-        turn = begin_turn(sea, route, id)
-        stored = number and stored_reply(turn, route, number)
-        if stored:
-            return json.loads(stored.facts)
+        turn = begin_turn(sea, call)
+        facts = stored_reply(turn, call)
+        if facts:
+            return facts
         try:
-            facts = decide(turn, route, values)
+            facts = decide(turn, call)
         except Refusal:
-            with contextlib.suppress(Refusal):      # a full disk; what the call itself got wrong is what to say
-                commit(sea, route, turn)
+            turn.change, turn.soundings = turn.kept, []
+            with contextlib.suppress(Refusal):      # a full disk; what the call got wrong is said
+                commit(sea, call, turn)
             raise
-        if route.mine and turn.change.get('boats', {}).get(turn.key, True):      # not for one that quits
-            award(turn, route, facts)
-            if number:
-                keep_reply(turn, route, number, facts)
-        commit(sea, route, turn)
-    if turn.story and (LOG_MOVES or route.loud):
-        log(masked(sea.ocean, turn.story))
-    if turn.now - sea.tended > 5:      # no thread tends the sea: an old uWSGI without --enable-threads
+        commit(sea, call, turn)
+    if turn.story and (LOG_MOVES or call.route.loud):
+        sea.say(turn.story, turn.key)
+    if turn.now - sea.tended > 5:      # no thread tends the sea: an old uWSGI
         tend(sea)
-    if turn.wait:
-        time.sleep(turn.wait)          # the lock is not held
-    return facts
+    if turn.wait_s:
+        wait(turn.traffic, turn.wait_s)
+    return {**facts, **turn.besides} if call.form == 'json' and turn.besides else facts
 
 
-def commit(sea, route, turn):
-    """Write the change into the journal, then let it happen. Where the disk refuses, who only looks is answered all the
-    same; what would have come with it (a whale seen, a badge, the way made under sail) waits for the next call."""
-    if not turn.change:
-        return
+def wait(traffic, seconds):
+    """The time that a call costs; the lock is not held."""
+    traffic.waiting += 1
     try:
-        sea.journal.write(sea.ocean, turn.patch, f'{turn.boat.name} called {route.name}')
-    except Refusal:
-        if N in route.parameters or not route.mine:      # a call that changes something has an n
-            raise
-        return
-    merge(sea.ocean, turn.change)
-    tell_store(sea, turn)
-    if turn.key and turn.key not in sea.ocean.boats:
-        sea.calls.pop(turn.key, None)      # who comes next under this name starts anew
+        time.sleep(seconds)
+    finally:
+        traffic.waiting -= 1
 
 
-def begin_turn(sea, route, id):
-    """A fresh sheet for the player with this id."""
+def begin_turn(sea, call, calls=None):
+    """A fresh sheet for whoever calls."""
     if sea.process != os.getpid():
         sea.open()
-    return Turn(sea.ocean, sea.clock(), sea.dice, aboard(sea.ocean, id) if route.mine else '', sea.calls)
+    key = aboard(sea.ocean, call) if call.route.mine else ''
+    return Turn(sea.ocean, sea.clock(), round(sea.calendar(), 3), sea.dice, key,
+                sea.calls if calls is None else calls)
 
 
-def decide(turn, route, values):
+def decide(turn, call):
     """The rule writes its sheet and tells the facts, or refuses."""
+    route = call.route
     sweep(turn.ocean, turn.now)
     if route.mine:
         arrive(turn)
-    return route.rule(turn, **values)
+    facts = route.rule(turn, **call.values)
+    if isinstance(facts, list):
+        facts = {route.many: facts}
+    if route.mine and turn.row('boats', turn.key):
+        if route.costs and not turn.has_paid:
+            charge_cell(turn)
+        if route.changes and not turn.boat.acted:
+            turn.steer(acted=True)
+        watch(turn, call, facts)
+        award(turn)
+    if call.n and turn.key:
+        keep_reply(turn, call, facts)
+    return facts
 
 
-def rehearse(sea, route, texts):
-    """Raise the Refusal that a call would meet at this moment: a turn of which nothing comes."""
-    values = read_values(route, texts)
-    if route.rule:
-        values.pop('n', None)
-        with sea.lock:
-            decide(begin_turn(sea, route, values.pop('id') if route.mine else None), route, values)
+def commit(sea, call, turn):
+    """Write the change into the journal, then let it happen. Where the disk refuses, who only looks
+    is answered all the same; what would have come with it waits for the next call."""
+    if not turn.change or not call.route.changes and is_small_way(turn):
+        return
+    name = turn.boat.name if turn.boat else 'somebody'
+    try:
+        sea.journal.write(sea.ocean, patch_of(sea.ocean, turn.change),
+                          f'{name} called {call.route.name}', turn.now, told_soundings(turn))
+    except Refusal:
+        if call.route.changes:
+            raise
+        return
+    merge(sea.ocean, turn.change)
+    sea.called = True
+    sea.moved.update(turn.change.get('boats', ()))
+    if sea.collects:
+        take_soundings(sea.ocean, [[sea.ocean.number, *row] for row in told_soundings(turn)])
+    if turn.key not in sea.ocean.boats:
+        sea.calls.pop(turn.key, None)      # who comes next under this name starts anew
 
 
-def aboard(ocean, id):
-    """The key of the boat with this id."""
-    key = ocean.keys.get(id) or ocean.keys.get(id.casefold())
-    if not key and (inside := id_inside(ocean, id)):
-        raise Refusal(f'id was {shown(id)}; only 8 of these letters and digits are your id', fix={'id': inside})
-    if not key:
-        raise Refusal(f'nobody aboard has the id {shown(id)}; {NO_ID}', 'join', 404)
-    return key
+def is_small_way(turn):
+    """True where nothing happened but less than a cell's way under sail: it waits for more."""
+    boat = turn.ocean.boats.get(turn.key)
+    if list(turn.change) != ['boats'] or not boat or turn.now - boat.at > 1 / HULL_CELLS_PER_S:
+        return False
+    changed = {name for name, value in vars(turn.boat).items() if value is not getattr(boat, name)}
+    return changed <= {'x', 'y', 'z', 'at', 'paid'}
 
 
-def id_inside(ocean, text):
-    """The id that is part of a text, or None: somebody has copied more than the id."""
-    text = text[:100].casefold()
-    return next((text[at:at + 8] for at in range(len(text) - 7) if text[at:at + 8] in ocean.keys), None)
+def told_soundings(turn):
+    """What was measured, for the data service: player, time, x, y, depth."""
+    return [[turn.boat.name, int(turn.true_time), *sounding] for sounding in turn.soundings]
 
 
-def caller(sea, texts):
-    """The key of the boat whose id came with a call, if it is one."""
-    id = texts.get('id')
-    return id and sea.ocean and (sea.ocean.keys.get(id) or sea.ocean.keys.get(id.strip().casefold()))
+def rehearse(sea, call):
+    """Raise the Refusal that a call would meet at this moment, or return its facts: a turn of which
+    nothing comes."""
+    with sea.lock:
+        turn = begin_turn(sea, call, collections.defaultdict(Traffic))
+        facts = decide(turn, call)
+        return {**facts, **turn.besides} if call.form == 'json' else facts
 
 
-def stored_reply(turn, route, number):
-    replies = (turn.ocean.replies.get(slot) for slot in reply_keys(turn.key))
-    return next((reply for reply in replies if reply and (reply.route, reply.n) == (route.name, number)), None)
+def aboard(ocean, call):
+    """The key of the boat that calls."""
+    key = ocean.keys.get(call.id)
+    if key in ocean.boats:
+        return key
+    if key in ocean.ashore:
+        if call.n and find_reply(ocean, key, call):      # it quit, and asks once more
+            return key
+        name = ocean.ashore[key].name
+        raise Refusal(f'{name} has sailed home; join with the id brings it back', CONFLICT, 'join',
+                      {'name': name})
+    if key_of(call.id) in ocean.boats:
+        why = f'{call.id} is a name, and no secret'
+    elif len(call.id) != ID_LENGTH:
+        why = f'{shown(call.id)} has {len(call.id)} letters and digits'
+    else:
+        why = f'nobody aboard has the id {shown(call.id)}'
+    raise Refusal(f'{why}; {NO_ID}', UNKNOWN, 'join', {'id': None, 'name': 'ada'})
 
 
-def keep_reply(turn, route, number, facts):
-    """Store the reply under the player's own number, in the same line of the journal."""
-    turn.put('replies', f'{turn.key} {turn.boat.replies % REPLIES_KEPT}', route=route.name, n=number,
-             facts=json.dumps(facts, ensure_ascii=False))
-    turn.steer(replies=turn.boat.replies + 1)
+def caller(sea, pairs):
+    """The key of the boat whose id came with a request, or None."""
+    if sea.ocean:
+        for name, text in pairs:
+            if name == 'id':
+                return sea.ocean.keys.get(text.strip(QUOTES).lower())
+    return None
 
 
-def note_call(sea, route, texts, query, status, answer):
-    """Remember a call for the player's `log`; a refused one may become a Phoenix."""
-    key = caller(sea, texts)
-    if key:
+def asked(call):
+    """What a call asks for, so that it can be compared."""
+    return encode(sorted(call.values.items()))
+
+
+def find_reply(ocean, key, call):
+    """The reply stored under this name of a call, or None."""
+    for slot in reply_keys(key):
+        reply = ocean.replies.get(slot)
+        if reply and (reply.route, reply.n) == (call.route.name, call.n):
+            return reply
+    return None
+
+
+def stored_reply(turn, call):
+    """What was answered to the very same call within the last minute, or None."""
+    reply = find_reply(turn.ocean, turn.key, call) if call.n and turn.key else None
+    if not reply or turn.now >= reply.at + REPLY_S:
+        return None
+    if reply.asked != asked(call):
+        before = told(call.route.name, dict(json.loads(reply.asked)))
+        free = next(str(number) for number in itertools.count(1)
+                    if not find_reply(turn.ocean, turn.key, call._replace(n=str(number))))
+        raise Refusal(f'n={call.n} has just been the name of another call: {before}; each new call '
+                      'needs a new n', CONFLICT, fix={'n': free})
+    facts = json.loads(reply.facts)
+    return {**facts, 'repeated': True} if call.form == 'json' else facts
+
+
+def keep_reply(turn, call, facts):
+    """Store the reply under the player's own name for the call, in the same line of the journal."""
+    old = find_reply(turn.ocean, turn.key, call)
+    slots = reply_keys(turn.key)
+    slot = next((slot for slot in slots if turn.ocean.replies.get(slot) is old), slots[0]) \
+        if old else slots[turn.boat.replies % REPLIES_KEPT]
+    turn.put('replies', slot, route=call.route.name, n=call.n, asked=asked(call),
+             facts=as_json(facts), at=turn.now)
+    if turn.row('boats', turn.key):
+        turn.steer(replies=turn.boat.replies + 1)
+
+
+def note_call(sea, route, pairs, query, status, said):
+    """Remember a call for the player's `log`; a refused one may become a quest."""
+    key = caller(sea, pairs)
+    if key and key in sea.ocean.boats:
         traffic = sea.calls[key]
         traffic.last = sea.clock()
-        traffic.calls.append(f'{int(traffic.last)} {status} {route.name} {query[:500]} {answer[:200]}')
-        if status == 429:
+        traffic.calls.append(f'{int(sea.calendar())} {status} {route.name} {query[:500]} '
+                             f'{said[:200]}')
+        if status == EARLY:
             traffic.calm = 0
         elif status != 200:
             traffic.failed = route.name
 
 
-def tell_store(sea, turn):
-    """Keep for the data service what was measured; it is handed over once a second."""
-    if sea.store:
-        sea.moved.update(turn.change.get('boats', ()))
-        for sounding in turn.soundings:
-            sea.soundings.append((turn.boat.name, int(turn.now), *sounding))
+def keep_tending(sea):
+    while not sea.closing.wait(SYNC_S):
+        tend(sea)
 
 
 def tend(sea):
-    """Once a second, off the path of any request: sync the journal, tell the data service, write the state file."""
+    """Once a second, off the path of any request. What the game needs comes before what its riders
+    do, and none of these can keep another one from its work."""
     if not sea.tending.acquire(blocking=False):
         return
     try:
-        now = sea.tended = sea.clock()
-        sea.journal.sync()
-        if sea.store:
-            hand_over(sea, now)
-        if sea.journal.lines and (sea.journal.lines >= JOURNAL_LINES or now - sea.state_at >= STATE_S):
-            save(sea)
-    except OSError as error:
-        log(f'the disk refuses: {error}; the game goes on, and this is tried again')
+        sea.tended = sea.clock()
+        own = sync, check_clock, send_home, save_when_due
+        tasks = [functools.partial(task, sea) for task in own]
+        for task in tasks + [rider.tend for rider in sea.riders]:
+            try:
+                task()
+            except OSError as error:
+                log(f'the disk refuses: {error}; the game goes on, and this is tried again')
+            except Exception:     # the sea must be tended as long as the game runs
+                log('tending the sea failed:\n' + traceback.format_exc())
+        sea.diary.turn_page()
     finally:
         sea.tending.release()
 
 
-def hand_over(sea, now):
-    """Give the data service the tracks and soundings of the last second."""
+def sync(sea):
+    """Bring the journal to the disk. Sea time goes in, too, where somebody has asked for it."""
+    if sea.called and sea.ocean.now < sea.tended - SYNC_S / 2:
+        with sea.lock, contextlib.suppress(Refusal):
+            sea.journal.write(sea.ocean, {}, sea.ocean.last, sea.clock())
+    sea.called = False
+    sea.journal.sync()
+
+
+def check_clock(sea):
+    """The computer's clock may jump; the game's does not."""
+    offset = sea.calendar() - time.monotonic()
+    if sea.offset and abs(offset - sea.offset) > 5:
+        log(f'the clock of this computer was put {offset - sea.offset:+.0f} s: news and data tell '
+            'the new time, and the game goes on by its own')
+    sea.offset = offset
+
+
+def send_home(sea):
+    """Boats that quit, and waited in vain for their owners, are gone for good; in a crowd those
+    that only joined go ashore, from where their id brings them back."""
     with sea.lock:
-        keys, sea.moved = sea.moved | sea.ocean.sailing, set()
-        boats = [sea.ocean.boats[key] for key in keys if key in sea.ocean.boats]
-        soundings, sea.soundings = sea.soundings, []
-    tracks = [(boat.name, int(now), *place(boat, now), boat.z) for boat in boats
-              if not boat.speed or now - boat.at <= SAIL_S]
-    if tracks or soundings:
-        sea.store.keep(tracks, soundings)
+        ocean = sea.ocean
+        turn = Turn(ocean, sea.clock(), round(sea.calendar(), 3))
+        idle = [key for key, boat in ocean.ashore.items() if not boat.acted]
+        for key, boat in ocean.ashore.items():
+            if boat.acted and turn.now > boat.left + ASHORE_S:
+                forget(turn, key)
+        for key in idle[:max(len(idle) - ASHORE_KEPT, 0)]:
+            forget(turn, key)
+        if len(ocean.boats) > CROWD_BOATS:
+            for key, boat in ocean.boats.items():
+                if not boat.acted and turn.now > boat.joined + IDLE_S:
+                    go_ashore(turn, key)
+        if turn.change:
+            with contextlib.suppress(Refusal):
+                sea.journal.write(ocean, patch_of(ocean, turn.change), ocean.last, turn.now)
+                merge(ocean, turn.change)
+
+
+def save_when_due(sea):
+    """A fresh state file after so many lines, or so many seconds."""
+    lines = sea.journal.lines
+    if lines >= JOURNAL_LINES or sea.journal.doubtful or \
+            lines and sea.tended - sea.state_at >= STATE_S:
+        save(sea)
 
 
 def save(sea):
-    """Write a fresh state file and begin a new journal. The lock is held only to take the picture."""
+    """Write a fresh state file, and turn the page of the journal. The lock is held only to take the
+    picture."""
     sea.state_at = sea.clock()
     with sea.lock:
         document = document_of(sea.ocean)
-        sea.journal.turn_page()
-    sea.journal.write_state(document)
+        lines, old = sea.journal.lines, sea.journal.turn_page()
+    if old is not None:
+        with os.fdopen(old, 'ab', buffering=0), contextlib.suppress(OSError):
+            datasync(old)             # where it fails, the state file is on the disk all the same
+    sea.journal.put_state(document)
+    sea.journal.lines -= lines
 
 
-def keep_tending(sea):
-    while not sea.closing.wait(SYNC_S):
-        try:
-            tend(sea)
-        except Exception:        # the sea must be tended as long as the game runs; what went wrong is in the log
-            log('tending the sea failed:\n' + traceback.format_exc())
+def measured(sea):
+    """What the data service has not had yet: (tracks, soundings, the number of the last change).
+    tracks are [player, time, x, y, z], one for each boat that moved; soundings [player, time, x, y,
+    depth]."""
+    with sea.lock:
+        keys, sea.moved = sea.moved | sea.ocean.sailing, set()
+        boats = [sea.ocean.boats[key] for key in keys if key in sea.ocean.boats]
+        soundings = [row[1:] for row in sea.ocean.soundings]
+        now, number = sea.clock(), sea.ocean.number
+    tracks = [[boat.name, int(sea.calendar()), *place(boat, now), boat.z] for boat in boats
+              if not boat.speed or now - boat.at <= SAIL_S]
+    return tracks, soundings, number
 
 
-def keep_watch(sea):
-    """Wind up an alarm again and again, unless somebody holds the lock for STUCK_S or a request runs for ENDLESS_S: then
-    the alarm goes off, shows in the log where every thread is, and ends the worker."""
-    while not sea.closing.wait(SYNC_S):
-        with sea.lock:
-            pass
-        left = min([*sea.began.values()], default=math.inf) + ENDLESS_S - time.monotonic()
-        if left > 0:
-            faulthandler.dump_traceback_later(min(left, STUCK_S), exit=True)
+def handed_over(sea, number):
+    """The data service has all soundings up to this change, safely on the disk."""
+    with sea.lock:
+        soundings = sea.ocean.soundings
+        while soundings and soundings[0][0] <= number:
+            soundings.popleft()
 
 
-# --- RUNS ------------------------------------------------------------------------------------------------------------
+# --- RUNS ----------------------------------------------------------------------------------------
 
 def begin_run(sea):
     """Begin a game where there is none; say how the last run ended; note that a new one begins."""
-    ocean, now = sea.ocean, sea.clock()
-    patch = {} if ocean.planet else new_planet(sea.dice.getrandbits(64), now)
-    number = next_key(ocean.runs) - 1
+    ocean, change = sea.ocean, {}
+    true_time = round(sea.calendar(), 3)
+    if not ocean.planet:
+        merge(ocean, new_planet(sea.dice.getrandbits(64), true_time))
+        ocean.now = 0.0
+    number = max(map(int, ocean.runs), default=0)
     if number:
         run = ocean.runs[str(number)]
+        last = masked(ocean, ocean.last) or 'nothing'
         how = run.how or 'ended without a goodbye: killed, crashed, or the power failed; ' \
-            f'the last thing that happened was: {masked(ocean, ocean.last) or "nothing"}'
+            f'the last thing that happened was: {last}'
         log(f'run {number} began {tell_time(run.began)} and {how}')
-        patch['runs'] = {str(number): {'how': how}, str(number - 20): None}
-    patch['runs'] = {**patch.get('runs', {}), str(number + 1): {'began': now}}
-    merge(ocean, change_of(ocean, patch))
+        change = {str(number): run.but(how=how), str(number - 20): None}
+    merge(ocean, {'runs': {**change, str(number + 1): Run(began=true_time)}})
     log(f'run {number + 1} begins: {len(ocean.boats)} boats, change number {ocean.number}')
-    sea.state_at = sea.tended = now
+    sea.tended = sea.clock()
     try:
-        for _ in range(2):        # the state file, and its copy: then both journals have done their work
-            sea.journal.write_state(document_of(ocean))
-        sea.journal.turn_page()
+        for _ in range(2):        # the state file, and its copy: both journals have done their work
+            save(sea)
     except OSError as error:
         if not number:
-            raise                 # a planet that is not written down would be another one after the next start
+            raise                 # a planet that is not written down would be another one next time
         log(f'no fresh state file could be written: {error}; the journal goes on')
 
 
 def end_run(sea):
     """Note that the run ended in good order."""
-    number, now = next(reversed(sea.ocean.runs)), sea.clock()
-    run = sea.ocean.runs[number].but(ended=now, how=f'ended in good order at {tell_time(now)}')
-    patch = {'runs': {number: vars(run)}}       # whole: its beginning may have met a full disk
+    number, now = str(max(map(int, sea.ocean.runs))), round(sea.calendar(), 3)
+    how = f'ended in good order at {tell_time(now)}'
+    change = {'runs': {number: sea.ocean.runs[number].but(ended=now, how=how)}}
+    patch = {'runs': {number: vars(change['runs'][number])}}     # whole: its beginning may be lost
     with contextlib.suppress(OSError, Refusal):
-        sea.journal.write(sea.ocean, patch, sea.ocean.last)
-        merge(sea.ocean, {'runs': {number: run}})
+        sea.journal.write(sea.ocean, patch, sea.ocean.last, sea.clock())
+        merge(sea.ocean, change)
         sea.journal.sync()
     log(f'run {number} ends in good order')
 
 
-# =====================================================================================================================
+# =================================================================================================
 # PART 3  THE DOORS
-# =====================================================================================================================
+# =================================================================================================
 
-# --- ROUTES ----------------------------------------------------------------------------------------------------------
-# To add a route: 1. write its rule in RULES (look at rule_name, the shortest); 2. add a line here; that is all:
-# reading, refusals, the usage page and openapi.json follow from the line. 3. A test asks for what was forgotten.
+# --- COMMON --------------------------------------------------------------------------------------
+# What mocean.py, steps.py and data.py all need. Each of them runs alone, so each has this section,
+# word for word the same: change it in one and copy it into the others; a test compares them.
+
+WRONG, UNKNOWN, NOT_GET, CONFLICT, EARLY, BUG, AWAY = 400, 404, 405, 409, 429, 500, 503
+TEXT, JSON = 'text/plain; charset=utf-8', 'application/json; charset=utf-8'
+HTML = 'text/html; charset=utf-8'
+ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'),
+          ('Access-Control-Allow-Origin', '*')]
+MAY = [('Access-Control-Allow-Methods', 'GET, HEAD, OPTIONS'),
+       ('Access-Control-Allow-Headers', '*'), ('Access-Control-Max-Age', '86400')]
+MISTAKE = 'the server has a bug here; its log says where, tell your teacher'
+
+
+class Refusal(Exception):
+    """What came cannot be done: a sentence that teaches, and what a better call is like.
+
+    words    what came, what is wrong with it, what works
+    status   the number that HTTP has for this kind: WRONG, UNKNOWN, CONFLICT, ...
+    route    the name of the better call; '' for the same one
+    fix      the parameters that it has other than this one; None leaves one out
+    numbers  the same facts for programs: wait_s, ...
+    """
+
+    def __init__(self, words, status=WRONG, route='', fix=None, **numbers):
+        super().__init__(words)
+        self.words, self.status, self.route = words, status, route
+        self.fix, self.numbers = fix or {}, numbers
+
+
+def log(text):
+    """Say something to whoever watches the server. Where nobody can read it, the game goes on."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def shown(text):
+    """What somebody sent, safe to print: short, no control characters, in quotes."""
+    return repr(text if len(text) <= 40 else text[:40] + '...')
+
+
+# Files: nothing is ever overwritten but by its whole successor.
+
+def hold(path, words, fix=None):
+    """Hold a file as long as this process lives; a second process is refused, in these words."""
+    file = open(path, 'ab')                                # noqa: SIM115 (it stays open)
+    try:
+        if os.name == 'nt':
+            import msvcrt
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise Refusal(words, AWAY, fix=fix) from None
+    return file
+
+
+def set_aside(path):
+    """Give a file a name with the date. Returns the new path."""
+    return path.rename(dated(path))
+
+
+def dated(path):
+    """The path with the date (UTC) behind it: a name that is still free."""
+    stamp = datetime.datetime.now(datetime.timezone.utc).strftime('-%Y%m%d-%H%M%S')
+    aside = path.with_name(path.name + stamp)
+    while aside.exists():
+        aside = aside.with_name(aside.name + '+')
+    return aside
+
+
+def write_new(path, text):
+    """Write a file and see it on the disk; where there is no room, no half of it stays."""
+    content = text.encode()
+    try:
+        with open(path, 'wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder):
+    """See on the disk which names the files of a folder have. (Windows does so by itself.)"""
+    if os.name != 'nt':
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+# What came: the address, the query, the wanted form, a name.
+
+HOST = re.compile(r'(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?')
+PREFIX = re.compile(r'(?:/[a-z0-9-]{1,63})*')
+FORMS = {'application/json': 'json', 'text/html': 'html', 'text/plain': 'text', '*/*': 'text'}
+ROBOTS = re.compile(r'(?i)facebookexternalhit|whatsapp|skypeuripreview|googlebot|bingbot|slackbot'
+                    r'|discordbot|telegrambot|twitterbot|linkedinbot|applebot|link.?preview')
+
+
+def base_of(environ):
+    """http://host:port as the asker reached this server, and the prefix that a front has for it.
+    A header that is not what it should be is not repeated."""
+    host = environ.get('HTTP_HOST', '')
+    if not HOST.fullmatch(host):
+        host = f'{environ.get("SERVER_NAME", "localhost")}:{environ.get("SERVER_PORT", "8080")}'
+    prefix = environ.get('HTTP_X_FORWARDED_PREFIX', '').rstrip('/')
+    if not PREFIX.fullmatch(prefix):
+        prefix = ''
+    schemes = environ.get('HTTP_X_FORWARDED_PROTO'), environ.get('wsgi.url_scheme')
+    return f'{"https" if "https" in schemes else "http"}://{host}{prefix}'
+
+
+def call_of(base, name, texts):
+    """A call as a whole URL, with these parameters."""
+    pairs = [f'{urllib.parse.quote(key)}={urllib.parse.quote(str(text), safe=",:")}'
+             for key, text in texts.items()]
+    return f'{base}/{name}' + ('?' if pairs else '') + '&'.join(pairs)
+
+
+def pairs_of(query):
+    """The text of a query string -> [(name, text), ...]. What is no UTF-8 becomes \ufffd."""
+    if query.isascii() and '%' not in query and '+' not in query:      # nearly every call
+        return [pair.partition('=')[::2] for pair in query.split('&') if pair]
+    query = query.encode('latin-1', 'replace').decode('utf-8', 'replace')
+    return urllib.parse.parse_qsl(query, keep_blank_values=True, errors='replace')
+
+
+def wanted_form(environ, texts):
+    """'text', 'json' or 'html': what format= says, else what the Accept header likes best."""
+    asked = texts.get('format', '').strip().casefold()
+    if asked in ('text', 'json'):
+        return asked
+    form, liked = 'text', (0, True)                        # a weight of 0 means: never
+    for part in environ.get('HTTP_ACCEPT', '').casefold().split(','):
+        kind, *more = part.replace(' ', '').split(';')
+        weight = next((word[2:] for word in more if word.startswith('q=')), '1')
+        if kind in FORMS and re.fullmatch(r'[01](\.[0-9]{0,3})?', weight):
+            liking = float(weight), kind != '*/*'
+            if liking > liked:
+                form, liked = FORMS[kind], liking
+    return form
+
+
+def sent_by_nobody(environ):
+    """Words, where a browser or a robot sent this without being asked to; else ''."""
+    for header in ('HTTP_SEC_PURPOSE', 'HTTP_PURPOSE', 'HTTP_X_PURPOSE', 'HTTP_X_MOZ'):
+        if header in environ and 'pre' in environ[header].casefold():
+            return 'this was your browser guessing ahead; type the call yourself and it counts'
+    if ROBOTS.search(environ.get('HTTP_USER_AGENT', '')):
+        return 'this was a robot that previews links; type the call yourself and it counts'
+    return ''
+
+
+NAME_KINDS = ('Lu', 'Ll', 'Lt', 'Lm', 'Lo', 'Nd', 'Mn', 'Mc', 'Me')      # letters, digits, marks
+CJK = ('CJK', 'IDEOGRAPHIC', 'HIRAGANA', 'KATAKANA', 'HANGUL', 'BOPOMOFO')
+INVISIBLE = re.compile('[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0'
+                       '\U000e0100-\U000e01ef]')
+LOOK_ALIKES = str.maketrans('аеорсухіјѕһкмтвнԁοανρτικυχε', 'aeopcyxijshkmtbhdoavptikuxe')
+
+
+def tidy_name(text):
+    """The name that a text can be: 1 to 20 letters or digits of one script; '' if it can be none.
+    A letter may have marks, three at the most; none may be invisible."""
+    text = INVISIBLE.sub('', unicodedata.normalize('NFKC', text[:200].strip()))
+    kept = [letter for letter in text if unicodedata.category(letter) in NAME_KINDS]
+    first = next(filter(None, map(script_of, kept)), '')
+    name = ''.join(letter for letter in kept if script_of(letter) in ('', first))
+    name = unicodedata.normalize('NFKC', name)             # a mark may now join another letter
+    return re.sub(r'^\W+|(?<=\W\W\W)\W+', '', name)[:20]    # of what is kept, only marks are \W
+
+
+def script_of(letter):
+    """'LATIN', 'CYRILLIC', 'GREEK', ...; Chinese, Japanese and Korean are one; '' for a digit."""
+    if not letter.isalpha():
+        return ''
+    script = re.split('[ -]', unicodedata.name(letter, 'NONE'))[0]
+    return 'CJK' if script in CJK else script
+
+
+def key_of(name):
+    """One key for all names that a reader could take for each other: ADA, ada, a Cyrillic Ada."""
+    return unicodedata.normalize('NFKC', name.casefold()).translate(LOOK_ALIKES)
+
+
+# What goes back.
+
+def answer(body, kind=TEXT, status=200, **headers):
+    """A whole answer. Headers are written with _ for -."""
+    headers = {name.replace('_', '-'): value for name, value in headers.items()}
+    return bottle.HTTPResponse(body, status, {'Content-Type': kind, **headers})
+
+
+def error_form(refusal, works, form):
+    """The one form of every error: what came, what works, and a call that does."""
+    wait = refusal.numbers.get('wait_s')
+    headers = {} if wait is None else {'Retry_After': str(math.ceil(wait))}
+    if form == 'json':
+        facts = {'error': refusal.words, 'try': works, 'status': refusal.status, **refusal.numbers}
+        return answer(json.dumps(facts, ensure_ascii=False), JSON, refusal.status, **headers)
+    return answer(f'{refusal.words}\ntry: {works}', TEXT, refusal.status, **headers)
+
+
+def wsgi(app):
+    """The WSGI application: the same headers on every answer; OPTIONS; /health/ is /health."""
+    def application(environ, start_response):
+        def start(status, headers, exc_info=None):     # uWSGI throws away what comes with exc_info
+            return start_response(status, headers + ALWAYS)
+        if environ['REQUEST_METHOD'] == 'OPTIONS':
+            start('204 No Content', MAY)
+            return []
+        environ['PATH_INFO'] = '/' + environ.get('PATH_INFO', '').strip('/')
+        return app(environ, start)
+    return application
+
+
+# `python mocean.py`: Python's own server, and two processes, as Bottle's reloader has it.
+
+class ThreadedServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
+    """Bottle's own server, with a thread for each call: a whole class can wait at once."""
+    daemon_threads = True
+    allow_reuse_address = os.name != 'nt'       # on Windows it would let two servers share a port
+    request_queue_size = 128
+
+    def __init__(self, address, handler):
+        if socket.has_dualstack_ipv6():         # on Windows localhost means IPv6 first
+            self.address_family, address = socket.AF_INET6, ('::', address[1])
+        super().__init__(address, handler)
+
+    def server_bind(self):
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, False)
+        socketserver.TCPServer.server_bind(self)       # HTTPServer's would look up a name first
+        self.server_name, self.server_port = 'localhost', self.server_address[1]
+        self.setup_environ()
+
+
+def port():
+    """Where `python mocean.py` listens: PORT in the environment, or 8080."""
+    text = os.environ.get('PORT', '8080')
+    if re.fullmatch('[0-9]{1,5}', text) and 0 < int(text) < 65_536:
+        return int(text)
+    sys.exit(f'PORT was {text!r}; it is a number from 1 to 65535, such as PORT=8081')
+
+
+def launch(title, page='/'):
+    """The first process says where the game is and then only keeps the second one running, which
+    comes back from here and plays."""
+    if sys.stderr is None:                    # pythonw: nobody reads along
+        sys.stderr = open(os.devnull, 'w')    # noqa: SIM115 (it stays open)
+    with contextlib.suppress(OSError, ValueError, AttributeError):     # IDLE: not a real file
+        faulthandler.enable()
+    if os.environ.get('BOTTLE_CHILD'):
+        hear_signals()
+        return
+    try_port(title)
+    others = ''.join(f', on other computers here http://{address}:{port()}{page}'
+                     for address in own_addresses()[:1])
+    log(f'{title}: open http://localhost:{port()}{page} in a browser{others}. '
+        'Ctrl-C stops the game, and it is kept.')
+    sys.exit(keep_playing())
+
+
+def hear_signals():
+    """The second process ends with the first, and Bottle's reloader can always interrupt it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:          # nohup python mocean.py &
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def try_port(title):
+    """End with one sentence where the port cannot be had."""
+    try:
+        with socket.socket() as probe:          # macOS would share a port: one has IPv4, one IPv6
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name != 'nt')
+            probe.bind(('0.0.0.0', port()))
+        ThreadedServer(('0.0.0.0', port()), None).server_close()
+    except PermissionError:
+        sys.exit(f'Port {port()} is not for everybody on this computer; choose another: PORT=8081')
+    except OSError:
+        sys.exit(f'Port {port()} is taken: is {title} running already? '
+                 'Stop it, or choose another: PORT=8081')
+
+
+def keep_playing():
+    """Start the program again and again: after a change of a file at once, after a mistake in one
+    when it is mended. (Bottle's own parent ends for good at a mistake, and when the computer
+    sleeps: its child looks at how old a file is. This file is from the future.)"""
+    handle, lock = tempfile.mkstemp(prefix='bottle.', suffix='.lock')
+    os.close(handle)
+    os.utime(lock, (2**31 - 1, 2**31 - 1))    # 2038, the last date that every computer knows
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        while True:
+            saved = file_times()
+            code = play_until_changed(lock)
+            if code in (1, 2):                # Python's words for: a mistake, or no such file
+                log('The lines above say what is wrong. '
+                    'Mend the file and save it; then it goes on.')
+                while file_times() == saved:
+                    time.sleep(0.2)
+            elif code != 3:                   # Bottle's word for: a file has changed
+                return code
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        os.unlink(lock)
+
+
+def play_until_changed(lock):
+    """Run this program as the second process. Returns the number with which it ends."""
+    alone = signal.getsignal(signal.SIGINT) is signal.SIG_IGN         # nohup python mocean.py &
+    child = subprocess.Popen(
+        [sys.executable, *sys.argv], start_new_session=alone,
+        env={**os.environ, 'BOTTLE_CHILD': 'true', 'BOTTLE_LOCKFILE': lock})
+    try:
+        while child.poll() is None:
+            time.sleep(0.1)
+    except KeyboardInterrupt:                 # a terminal tells both processes, IDLE only this one
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(3)
+        raise
+    finally:
+        child.terminate()
+        child.wait()
+    return child.returncode
+
+
+def file_times():
+    """When the programs in this folder were last saved."""
+    times = {}
+    for path in HERE.glob('*.py'):
+        with contextlib.suppress(OSError):    # some editors take a file away before they write it
+            times[path] = path.stat().st_mtime
+    return times
+
+
+def end_with_parent(parent):
+    """The child must not hold the port and the files when its parent is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def own_addresses():
+    """This computer's addresses in its networks, the likeliest first. Nothing is sent."""
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        with contextlib.suppress(OSError):
+            probe.connect(('192.0.2.1', 9))            # which way would it take to another place?
+            found.append(probe.getsockname()[0])
+        with contextlib.suppress(OSError, ImportError):
+            import fcntl
+            for _, name in socket.if_nameindex():      # a network without a way out: ask Linux
+                with contextlib.suppress(OSError):
+                    reply = fcntl.ioctl(probe, 0x8915, struct.pack('256s', name.encode()))
+                    found.append(socket.inet_ntoa(reply[20:24]))
+    if not found:
+        with contextlib.suppress(OSError):
+            found += socket.gethostbyname_ex(socket.gethostname())[2]      # not Linux
+    return [address for address in dict.fromkeys(found) if not address.startswith('127.')]
+
+
+# --- ROUTES --------------------------------------------------------------------------------------
+# To add a route: 1. write its rule in RULES (look at rule_name, the shortest); 2. add a line here,
+# in the same place; that is all: reading, refusals, the usage page and openapi.json follow from the
+# line. 3. A test asks for what was forgotten. (Routes of your own can live in my_routes.py.)
 
 @dataclass(eq=False)
 class Route:
+    """One route, declared. All that the doors know about it is here."""
     name: str
-    rule: object
+    rule: object              # the rule, or None for a page
     meaning: str
     reply: str                # the names of the values in the text reply
     parameters: tuple = ()
-    many: str = ''            # the reply is a list: its name in JSON
+    many: str = ''            # the reply is a list of records: its name in JSON
+    changes: bool = False     # takes n=, costs time, is refused on a full disk
+    costs: bool = None        # a cell's time, if its rule charges nothing; as `changes` says
     loud: bool = False        # the log tells of it; of the others only when asked
     json: bool = False        # the reply is always JSON
+    once: bool = False        # pages show no link to it: it cannot be undone
 
     def __post_init__(self):
+        self.mine = ID in self.parameters    # the call is about the caller's own boat
+        if self.changes and self.mine:
+            self.parameters += (N,)
         if self.rule or self.json:           # every route of the game also speaks JSON
             self.parameters += (FORMAT,)
-        self.mine = ID in self.parameters    # the call is about the caller's own boat
+        if self.costs is None:
+            self.costs = self.changes
+        self.columns = self.reply.split(',')
         self.known = {parameter.name: parameter for parameter in self.parameters}
-        self.defaults = {parameter.name: parameter.default for parameter in self.parameters if not parameter.required}
+        self.defaults = {parameter.name: parameter.default for parameter in self.parameters
+                         if not parameter.required}
 
 
 NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
 OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
-MY_ID = Parameter('id', 'your id: it is filled in for you', read_id, '', required=False)
+MY_ID = Parameter('id', 'your id: it is filled in for you', read_id, '', required=False, default='')
+SURE = Parameter('sure', 'yes, if you mean it', read_word('yes'), 'yes', required=False)
 WHO = Parameter('name', 'one player only', read_text(20), 'ada', required=False)
 TO = Parameter('name', 'the player who gets the message, or all', read_text(20), 'all')
-HEADING = Parameter('heading', ', '.join(HEADINGS) + ' (or e, ne, n, nw, w, sw, s, se)', read_heading, 'north')
-STEPS = Parameter('steps', 'how many cells in one call', read_whole(1), '5', required=False, default=1)
-CTRL_SAIL = Parameter('ctrl', 'w faster, s slower, a turn left, d turn right', read_word('w', 's', 'a', 'd'), 'w')
+HEADING = Parameter('heading', ', '.join(HEADINGS) + ' (or e, ne, n, nw, w, sw, s, se)',
+                    read_heading, 'north')
+STEPS = Parameter('steps', 'how many cells in one call', read_whole(1), '5', required=False,
+                  default=1)
+EXPECT = Parameter('expect', 'where this move will end, as x,y: if you are right, it takes only '
+                   f'{EXPECT_PRICE} of the time', read_cell, '57,105', required=False)
+CTRL_SAIL = Parameter('ctrl', 'w faster, s slower, a turn left, d turn right',
+                      read_word('w', 's', 'a', 'd'), 'w')
 CTRL_DIVE = Parameter('ctrl', 'f down, r up', read_word('f', 'r'), 'f', required=False)
 DIRECTION = Parameter('direction', 'down or up', read_word('down', 'up'), 'down', required=False)
 CATCH = Parameter('item', 'treasure or whale', read_word('treasure', 'whale'), 'treasure')
-ITEM = Parameter('item', 'the name of a treasure on board', read_word(*dict.fromkeys(TREASURES)), 'crash alert')
+ITEM = Parameter('item', 'the name of a treasure on board', read_word(*TREASURES), 'crash alert')
 X = Parameter('x', 'cells east', read_whole(-1_000_000, 1_000_000), '300')
 Y = Parameter('y', 'cells north', read_whole(-1_000_000, 1_000_000), '200')
-MESSAGE = Parameter('message', f'what you want to say, up to {LETTER_LENGTH} characters', read_text(LETTER_LENGTH), 'ahoy')
-SINCE = Parameter('since', 'only what has a higher number', read_whole(0), '0', required=False, default=0)
-SINCE_TIME = Parameter('since', 'only what happened at this time or later, in seconds since 1970', read_seconds, '0',
-                       required=False, default=0.0)
-USAGE = Parameter('usage', 'brief: one line per route', read_word('brief', 'long'), 'brief', required=False)
-CLIENT = Parameter('client', 'browser: HTML with links', read_word('browser', 'text'), 'browser', required=False)
-LEVEL = Parameter('level', 'how much the program can do: 1, 2 or 3', read_whole(1, 3), '1', required=False, default=1)
+MESSAGE = Parameter('message', f'what you want to say, up to {LETTER_LENGTH} characters',
+                    read_text(LETTER_LENGTH), 'ahoy')
+COURSE = Parameter('course', 'its number; the newest one if you give none', read_whole(0), '0',
+                   required=False)
+SINCE = Parameter('since', 'only what has a higher number', read_whole(0), '0', required=False,
+                  default=0)
+SINCE_TIME = Parameter('since', 'only what happened at this time or later, in seconds since 1970',
+                       read_seconds, '0', required=False, default=0.0)
+USAGE = Parameter('usage', 'brief: one line per route', read_word('brief', 'long'), 'brief',
+                  required=False)
+CLIENT = Parameter('client', 'browser: HTML with links', read_word('browser', 'text'), 'browser',
+                   required=False)
+LEVEL = Parameter('level', 'how much the program can do: 1, 2 or 3', read_whole(1, 3), '1',
+                  required=False, default=1)
 
 ROUTES = [
-    Route('join', rule_join, 'come aboard: you get a boat and its secret id', 'id,name,x,y,z', (NAME, OLD_ID), loud=True),
-    Route('quit', rule_quit, 'leave the game: your boat is gone, your name is free', 'farewell', (ID, N), loud=True),
-    Route('who', rule_who, 'all players and their scores, best first', 'name,score', (), many='players'),
+    Route('join', rule_join, 'come aboard: you get a boat and its secret id', 'id,name,x,y,z',
+          (NAME, OLD_ID), changes=True, loud=True),
+    Route('quit', rule_quit, f'leave the game; for {ASHORE_S // 60} minutes join with your id '
+          'brings you back', 'farewell', (ID, SURE), changes=True, loud=True, once=True),
+    Route('who', rule_who, 'all players and their scores, best first', 'name,score', (),
+          many='players'),
     Route('name', rule_name, 'the name that belongs to your id', 'name', (ID,)),
-    Route('move', rule_move, 'row so many cells towards a heading', 'x,y,z', (ID, HEADING, STEPS, N)),
-    Route('look', rule_look, 'what you can see, nearest first; x grows to the east, y to the north, z downward',
-          'kind,name,x,y,z,distance', (ID,), many='things'),
-    Route('location', rule_location, 'where you are; have you crossed the edge of the chart, is there a message, is '
-          'something within reach (0 or 1)', 'x,y,z,wrapped,message,nearby', (ID,)),
-    Route('velocity', rule_velocity, 'cells a second east and north; heading in radians, 0 is east, counter-clockwise',
-          'vx,vy,heading', (ID,)),
-    Route('accel', rule_accel, 'set sail: faster, slower, left or right; the boat goes on by itself',
-          'x,y,z,vx,vy,heading', (ID, CTRL_SAIL, N)),
-    Route('stop', rule_stop, 'take the sails down', 'x,y,z,vx,vy,heading', (ID, N)),
-    Route('dive', rule_dive, f'{DIVE_M} metres down or up; the sea floor stops you', 'x,y,z', (ID, CTRL_DIVE, DIRECTION, N)),
-    Route('ping', rule_ping, 'sound the depth of the sea floor below you, in metres', 'depth', (ID, N), many='depths'),
-    Route('get', rule_get, 'take the nearest treasure, or ride the nearest whale', 'got,points', (ID, CATCH, N), loud=True),
+    Route('move', rule_move, 'row so many cells towards a heading; a diagonal cell takes 1.41 '
+          'times as long', 'x,y,z', (ID, HEADING, STEPS, EXPECT), changes=True),
+    Route('look', rule_look, 'what you can see, nearest first; x grows to the east, y to the '
+          'north, z downward', 'kind,name,x,y,z,distance', (ID,), many='things'),
+    Route('location', rule_location, 'where you are; have you crossed the edge of the chart, is '
+          'there a message, is something within reach (0 or 1)', 'x,y,z,wrapped,message,nearby',
+          (ID,)),
+    Route('velocity', rule_velocity, 'cells a second east and north; heading in radians, 0 is '
+          'east, counter-clockwise', 'vx,vy,heading', (ID,)),
+    Route('accel', rule_accel, 'set sail: faster, slower, left or right; the boat goes on by '
+          'itself', 'x,y,z,vx,vy,heading', (ID, CTRL_SAIL), changes=True),
+    Route('stop', rule_stop, 'take the sails down', 'x,y,z,vx,vy,heading', (ID,), changes=True),
+    Route('dive', rule_dive, f'{DIVE_M} metres down or up; the sea floor stops you', 'x,y,z',
+          (ID, CTRL_DIVE, DIRECTION), changes=True),
+    Route('ping', rule_ping, 'sound the depth of the sea floor below you, in metres', 'depth',
+          (ID,), changes=True),
+    Route('get', rule_get, 'take the nearest treasure, or ride the nearest whale', 'got,points',
+          (ID, CATCH), changes=True, loud=True),
     Route('inventory', rule_inventory, 'what you have', 'kind,name', (ID,), many='things'),
-    Route('use', rule_use, 'use a treasure', 'used', (ID, ITEM, N), many='things', loud=True),
-    Route('teleport', rule_teleport, 'leap to any place; needs the teleport crystal', 'x,y,z', (ID, X, Y, N), loud=True),
-    Route('sendchat', rule_sendchat, 'send a message to a player, or to all', 'sent', (ID, TO, MESSAGE, N), loud=True),
-    Route('popchat', rule_popchat, 'your oldest unread message, or nothing', 'name,message', (ID, N)),
+    Route('use', rule_use, 'use a treasure', 'used', (ID, ITEM), many='things', changes=True,
+          loud=True),
+    Route('teleport', rule_teleport, 'leap to any place; needs the teleport crystal', 'x,y,z',
+          (ID, X, Y), changes=True, loud=True),
+    Route('sendchat', rule_sendchat, 'send a message to a player, or to all', 'sent',
+          (ID, TO, MESSAGE), changes=True, loud=True),
+    Route('popchat', rule_popchat, 'your oldest unread message, or nothing', 'name,message', (ID,),
+          changes=True, costs=False),
     Route('score', rule_score, 'the ranking', 'rank,name,score', (WHO,), many='players'),
-    Route('news', rule_news, 'who found, charted, rode, joined', 'number,time,text', (SINCE,), many='news'),
-    Route('log', rule_log, f'your last {LOG_KEPT} calls as the server saw them', 'time,status,request,answer', (ID,), many='calls'),
+    Route('quest', rule_quest, 'the next thing that your program could do, and a call that begins '
+          'it', 'number,title,task', (ID,)),
+    Route('course', rule_course, 'the marks of a course of the regatta; mark 0 is start and finish',
+          'mark,x,y', (COURSE,), many='marks'),
+    Route('race', rule_race, 'at mark 0 your race begins, or begins anew; elsewhere: how it stands',
+          'course,seconds,ends_in_s,left', (ID,), changes=True, costs=False),
+    Route('regatta', rule_regatta, 'the best times of a course', 'rank,name,seconds,points',
+          (COURSE,), many='times'),
+    Route('season', rule_season, 'what outlives every ocean: the points of all rounds',
+          'rank,name,points,rounds', (), many='players'),
+    Route('news', rule_news, 'who found, charted, rode, joined', 'number,time,text', (SINCE,),
+          many='news'),
+    Route('log', rule_log, f'your last {LOG_KEPT} calls as the server saw them',
+          'time,status,request,answer', (ID,), many='calls'),
     Route('map', None, 'the live map', 'HTML'),
     Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, MY_ID)),
     Route('chart', rule_chart, 'what the live map needs', 'JSON', (SINCE_TIME,), json=True),
-    Route('client.py', None, 'a program to start with, with your server and id filled in', 'Python', (MY_ID, LEVEL)),
-    Route('health', rule_health, 'is the game well, how many seconds is it up, why did it halt last',
-          'state,uptime_s,players,halt'),
+    Route('client.py', None, 'a program to start with, with your server and id filled in', 'Python',
+          (MY_ID, LEVEL)),
+    Route('health', rule_health, 'is the game well, how many seconds is it up, why did it halt '
+          'last', 'state,uptime_s,players,halt'),
     Route('openapi.json', None, 'the whole interface, for programs', 'JSON', json=True),
 ]
 BY_NAME = {route.name: route for route in ROUTES}
 
 
-# --- HELP ------------------------------------------------------------------------------------------------------------
+# --- HELP ----------------------------------------------------------------------------------------
 
 WORLD = f"""Mocean is an ocean planet in the shape of a torus.
-x grows to the east, 0 to {WIDTH_CELLS - 1}; y grows to the north, 0 to {HEIGHT_CELLS - 1}; both wrap around, so the ocean has no edge.
+x grows to the east, 0 to {WIDTH_CELLS - 1}; y grows to the north, 0 to {HEIGHT_CELLS - 1}; \
+both wrap around, so the ocean has no edge.
 One cell is one kilometre. z is your depth in metres: 0 at the surface, growing downward.
-You row at most {HULL_CELLS_PER_S} cells a second, {SUBMERGED_CELLS_PER_S} under water, {WHALE_CELLS_PER_S} on a whale."""
-GOAL = (f'Explore it! {SECTOR_POINTS} point for each square of {SECTOR_CELLS} by {SECTOR_CELLS} cells that nobody has entered before,\n'
-        f'{SOUNDING_POINTS} for being the first to sound its depth, {TREASURE_POINTS} for a treasure, {WHALE_POINTS} for a ride on a whale,\n'
-        f'{ROUND_POINTS} for going all the way round the planet.')
+You row at most {HULL_CELLS_PER_S} cells a second, {SUBMERGED_CELLS_PER_S} under water, \
+{WHALE_CELLS_PER_S} on a whale; a diagonal cell takes 1.41 times as long."""
+GOAL = f"""Explore it! {SECTOR_POINTS} point for each square of {SECTOR_CELLS} by {SECTOR_CELLS} \
+cells that nobody has entered before (round the home seamounts: that you have not),
+{SOUNDING_POINTS} for being the first to sound its depth, {TREASURE_POINTS} for a treasure, \
+{WHALE_POINTS} for a ride on a whale, {ROUND_POINTS} for going all the way round the planet,
+{QUEST_POINTS} for each quest, and up to {MOST_COURSE_POINTS} for a course of the regatta: \
+a new one every {COURSE_S // 60} minutes."""
+START = 'It answers with your secret id. Every call about your boat needs it:'
+FIRST = ('look', 'move', 'dive', 'quest')              # what to try first
+EXTRA = f"""Add format=json to a call of the game for JSON. Calls that do something also take n=, \
+a name of your own for the call, such as 1:
+the same n again within {REPLY_S} seconds is answered again, and not done twice."""
+ALSO = {'map': 'the live map', 'steps': 'the game of puzzles',
+        'erddap': 'what the players measured, for data programs'}
 
 
 def example(route, base, id):
     """A call that works when pasted, once the id is one's own."""
     texts = {parameter.name: parameter.example for parameter in route.parameters
              if parameter.required and parameter is not ID or parameter in (STEPS, DIRECTION)}
-    return call(base, route.name, {'id': id, **texts} if ID in route.parameters else texts)
-
-
-def call(base, name, texts):
-    """A whole URL."""
-    query = '&'.join(f'{urllib.parse.quote(key)}={urllib.parse.quote(str(text), safe=",:")}' for key, text in texts.items())
-    return f'{base}/{name}' + ('?' + query if query else '')
-
-
-START = 'It answers with your secret id. Every call about your boat needs it:'
-FIRST = ('look', 'move', 'dive')                       # what to try first, and so the first links on the page
-EXTRA = ('Add format=json to a call of the game for JSON. Most calls that do something also take n=, a number of your own:\n'
-         f'the same n again (of the last {REPLIES_KEPT}) is answered again, and not done twice.')
-ALSO = {'map': 'the live map', 'steps': 'the game of puzzles', 'erddap': 'what the players measured, for data programs'}
-
-
-def help_brief(also):
-    return '\n'.join([f'/{route.name} {" ".join(parameter.name for parameter in route.parameters if parameter is not FORMAT)}'
-                      .rstrip() for route in ROUTES] + [f'/{name}' for name in also if name not in BY_NAME])
+    return call_of(base, route.name, {'id': id, **texts} if route.mine else texts)
 
 
 def told_parameters(route):
@@ -2021,14 +3670,23 @@ def told_parameters(route):
     return [parameter for parameter in route.parameters if parameter not in (FORMAT, N)]
 
 
-def help_text(base, id, also):
-    parts = [WORLD, GOAL, f'Start: {call(base, "join", {"name": "ada"})}\n{START}',
-             '\n'.join(example(BY_NAME[name], base, id) for name in FIRST), EXTRA,
+def help_brief(routes, also):
+    lines = []
+    for route in routes.values():
+        names = [parameter.name for parameter in route.parameters if parameter is not FORMAT]
+        lines.append(' '.join([f'/{route.name}', *names]))
+    return '\n'.join(lines + [f'/{name}' for name in also if name not in routes])
+
+
+def help_text(routes, base, id, also):
+    parts = [WORLD, GOAL, f'Start: {call_of(base, "join", {"name": "ada"})}\n{START}',
+             '\n'.join(example(routes[name], base, id) for name in FIRST), EXTRA,
              '\n'.join(f'Also here: {base}/{name}, {ALSO[name]}' for name in also)]
-    for route in ROUTES:
-        known = ''.join(f'    {parameter.name}{"" if parameter.required else " (optional)"}: {parameter.meaning}\n'
-                        for parameter in told_parameters(route))
-        parts.append(f'/{route.name}: {route.meaning}\n  answers {route.reply}\n{known}  {example(route, base, id)}')
+    for route in routes.values():
+        known = ''.join(f'    {parameter.name}{"" if parameter.required else " (optional)"}: '
+                        f'{parameter.meaning}\n' for parameter in told_parameters(route))
+        parts.append(f'/{route.name}: {route.meaning}\n  answers {route.reply}\n{known}'
+                     f'  {example(route, base, id)}')
     return '\n\n'.join(parts)
 
 
@@ -2036,107 +3694,87 @@ PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Mocean</title>
 <meta name="viewport" content="width=device-width">
 <style>
-:root {{ color-scheme: light dark; --ink: #0b2b3a; --sea: #f4fafc; --line: #bcd9e3; --link: #00607f; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --ink: #dcecf2; --sea: #08202b; --line: #21485a; --link: #7fd4f0; }} }}
-body {{ font: 18px/1.5 system-ui, sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em; color: var(--ink);
-       background: var(--sea); }}
-h1 {{ letter-spacing: .04em; }} h2 {{ margin: 1.6em 0 0; font-size: 1.1em; border-top: 1px solid var(--line);
-padding-top: .8em; }} p {{ margin: .3em 0; }} a {{ color: var(--link); overflow-wrap: anywhere; }}
-code {{ font-family: ui-monospace, monospace; }} dl {{ margin: .3em 0; }} dt {{ float: left; margin-right: .6em; }}
-</style></head><body><h1>Mocean</h1>{body}</body></html>"""
+:root {{ color-scheme: light dark; --ink: #0b2b3a; --sea: #f4fafc; --line: #bcd9e3;
+         --link: #00607f; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --ink: #dcecf2; --sea: #08202b; --line: #21485a; --link: #7fd4f0; }} }}
+body {{ font: 20px/1.5 system-ui, sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em;
+       color: var(--ink); background: var(--sea); }}
+h1 {{ letter-spacing: .04em; }}
+h2 {{ margin: 1.6em 0 0; font-size: 1.1em; border-top: 1px solid var(--line); padding-top: .8em; }}
+p {{ margin: .3em 0; }}
+a {{ color: var(--link); overflow-wrap: anywhere; }}
+code {{ font-family: ui-monospace, monospace; overflow-wrap: anywhere; }}
+dl {{ margin: .3em 0; }} dt {{ float: left; margin-right: .6em; }}
+</style></head><body><main><h1>Mocean</h1>{body}</main></body></html>"""
 
 
-def help_html(base, id, also):
-    def link(address, words=''):
-        return f'<a href="{html.escape(address)}">{html.escape(words or address)}</a>'
+def help_html(routes, base, id, also):
+    """The usage page for a browser. What changes something is shown, and no link: a robot or a slip
+    of the finger would do it."""
+    def shown_call(name):
+        call = html.escape(example(routes[name], base, id))
+        if routes[name].changes:
+            return f'<code>{call}</code>'
+        return f'<a href="{call}">{call}</a>'
+    start = html.escape(call_of(base, 'join', {'name': 'ada'}))
     parts = [f'<p>{html.escape(line)}</p>' for line in (*WORLD.split('\n'), GOAL)]
-    parts.append(f'<p>Start: {link(call(base, "join", {"name": "ada"}))} (with your own name). {html.escape(START)}</p>')
-    parts += [f'<p>{link(example(BY_NAME[name], base, id))}</p>' for name in FIRST]
+    parts.append(f'<p>Start: <code>{start}</code> (with your own name). {html.escape(START)}</p>')
+    parts += [f'<p>{shown_call(name)}</p>' for name in FIRST]
     parts.append(f'<p>{html.escape(EXTRA)}</p>')
-    parts += [f'<p>Also here: {link(f"{base}/{name}")}, {html.escape(ALSO[name])}</p>' for name in also]
-    for route in ROUTES:
-        known = ''.join(f'<dt><code>{parameter.name}</code></dt><dd>{html.escape(parameter.meaning)}'
-                        f'{"" if parameter.required else " (optional)"}</dd>' for parameter in told_parameters(route))
-        parts.append(f'<h2 id="{route.name}"><code>/{route.name}</code></h2><p>{html.escape(route.meaning)}; answers '
-                     f'<code>{html.escape(route.reply)}</code></p><dl>{known}</dl><p>{link(example(route, base, id))}</p>')
+    parts += [f'<p>Also here: <a href="{base}/{name}">{base}/{name}</a>, {ALSO[name]}</p>'
+              for name in also]
+    for route in routes.values():
+        known = ''.join(f'<dt><code>{parameter.name}</code></dt>'
+                        f'<dd>{html.escape(parameter.meaning)}'
+                        f'{"" if parameter.required else " (optional)"}</dd>'
+                        for parameter in told_parameters(route))
+        parts.append(f'<h2 id="{route.name}"><code>/{route.name}</code></h2>'
+                     f'<p>{html.escape(route.meaning)}; answers '
+                     f'<code>{html.escape(route.reply)}</code></p><dl>{known}</dl>'
+                     f'<p>{shown_call(route.name)}</p>')
     return PAGE.format(body='\n'.join(parts))
 
 
-def openapi(base):
+def openapi(routes, base):
     """The interface as OpenAPI 3.1 describes it."""
     error = {'description': 'a sentence that teaches, and a call that works', 'content': {
-        'text/plain': {'schema': {'type': 'string'}}, 'application/json': {'schema': {
+        'text/plain': {'schema': {'type': 'string'}},
+        'application/json': {'schema': {
             'type': 'object', 'required': ['error', 'try', 'status'], 'properties': {
-                'error': {'type': 'string'}, 'try': {'type': 'string'}, 'status': {'type': 'integer'}}}}}}
-    return {'openapi': '3.1.0', 'info': {'title': 'Mocean', 'version': VERSION, 'description': WORLD},
-            'servers': [{'url': base}],
-            'paths': {f'/{route.name}': {'get': {
-                'operationId': route.name, 'summary': route.meaning,
-                'parameters': [{'name': parameter.name, 'in': 'query', 'required': parameter.required,
-                                'description': parameter.meaning, 'schema': schema_of(parameter)}
-                               for parameter in route.parameters],
-                'responses': {'200': {'description': route.reply, 'content': media(route)}, 'default': error}}}
-                for route in ROUTES}}
+                'error': {'type': 'string'}, 'try': {'type': 'string'},
+                'status': {'type': 'integer'}}}}}}
+    paths = {}
+    for route in routes.values():
+        paths[f'/{route.name}'] = {'get': {
+            'operationId': route.name, 'summary': route.meaning,
+            'parameters': [{'name': parameter.name, 'in': 'query', 'required': parameter.required,
+                            'description': parameter.meaning, 'schema': schema_of(parameter)}
+                           for parameter in route.parameters],
+            'responses': {'200': {'description': route.reply, 'content': media(route)},
+                          'default': error}}}
+    return {'openapi': '3.1.0', 'info': {'title': 'Mocean', 'version': VERSION,
+                                         'description': WORLD},
+            'servers': [{'url': base}], 'paths': paths}
 
 
 def schema_of(parameter):
     schema = getattr(parameter.read, 'schema', {'type': 'string'})
-    return schema if parameter.default is None else {**schema, 'default': parameter.default}
+    return {**schema, 'default': parameter.default} if parameter.default else schema
 
 
 def media(route):
-    kinds = {'HTML': ['text/html'], 'Python': ['text/plain']}.get(route.reply, ['text/plain', 'application/json'])
-    return {kind: {'schema': {'type': 'object' if 'json' in kind else 'string'}}
-            for kind in (['application/json'] if route.json else kinds)}
+    kinds = {'HTML': ['text/html'], 'Python': ['text/plain'],
+             'text': ['text/plain', 'text/html']}.get(route.reply,
+                                                      ['text/plain', 'application/json'])
+    if route.json:
+        kinds = ['application/json']
+    return {kind: {'schema': {'type': 'object' if 'json' in kind else 'string'}} for kind in kinds}
 
 
-# --- WIRE ------------------------------------------------------------------------------------------------------------
+# --- WIRE ----------------------------------------------------------------------------------------
 
 VERSION = '1.0'
-BUG = 'the server has a bug here; its log says where, tell your teacher'
-ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'), ('Access-Control-Allow-Origin', '*')]
-TEXT, JSON, HTML = 'text/plain; charset=utf-8', 'application/json; charset=utf-8', 'text/html; charset=utf-8'
-HOST = re.compile(r'(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?')
-
-
-def base_of(environ):
-    """http://host:port as the learner reached this server. A Host header that is not one is not repeated."""
-    host = environ.get('HTTP_HOST', '')
-    if not HOST.fullmatch(host):
-        host = f'{environ.get("SERVER_NAME", "localhost")}:{environ.get("SERVER_PORT", PORT)}'
-    secure = environ.get('HTTP_X_FORWARDED_PROTO') == 'https' or environ.get('wsgi.url_scheme') == 'https'
-    return f'{"https" if secure else "http"}://{host}'
-
-
-def wants_json(environ, texts):
-    """format= decides; without it, what the Accept header likes best."""
-    if 'format' in texts:
-        return texts['format'].strip().casefold() == 'json'
-    accept, liking = environ.get('HTTP_ACCEPT', '').casefold(), {}
-    if 'json' not in accept:
-        return False
-    for part in accept.split(','):
-        kind, _, weight = part.replace(' ', '').partition(';q=')
-        liking[kind.partition(';')[0]] = float(weight or 1) if re.fullmatch(r'([01](\.[0-9]*)?)?', weight) else 0
-    return liking.get('application/json', 0) > max(liking.get(kind, 0) for kind in ('text/plain', 'text/html', '*/*'))
-
-
-def answer(body, kind=TEXT, status=200, **headers):
-    return bottle.HTTPResponse(body, status, {'Content-Type': kind, **headers})
-
-
-def error_form(words, works, status, in_json, **numbers):
-    """The one form of every error: what came, what works, and a call that does."""
-    headers = {'Retry-After': str(math.ceil(numbers['wait_s']))} if 'wait_s' in numbers else {}
-    if in_json:
-        body = json.dumps({'error': words, 'try': works, 'status': status, **numbers}, ensure_ascii=False)
-        return answer(body, JSON, status, **headers)
-    return answer(f'{words}\ntry: {works}', TEXT, status, **headers)
-
-
-def is_prefetch(environ):
-    """True where a browser guesses what its user will ask for next."""
-    return any('pre' in environ.get(header, '') for header in ('HTTP_SEC_PURPOSE', 'HTTP_PURPOSE', 'HTTP_X_MOZ'))
 
 
 class Wire:
@@ -2145,124 +3783,184 @@ class Wire:
 
     def __init__(self, sea):
         self.sea = sea
-        self.second, self.lines = 0, 0       # lines of refusals in this second
 
     def apply(self, callback, bottle_route):
         route = bottle_route.config['declared']
         return lambda: self.serve(route, callback)
 
     def serve(self, route, callback):
-        """One request. What a client can get wrong becomes a Refusal; anything else is a bug, and is logged as one."""
+        """One request. What a client can get wrong becomes a Refusal; anything else is a bug, and
+        is logged as one."""
         environ = bottle.request.environ
-        if environ['REQUEST_METHOD'] == 'HEAD':
-            return ''
         query = environ.get('QUERY_STRING', '')
-        texts, twice = read_query(query)
-        in_json = route.json or wants_json(environ, texts)
+        pairs = pairs_of(query)
+        form = 'json' if route.json else wanted_form(environ, dict(pairs))
         try:
             try:
-                if twice is not None:
-                    raise misread(route, texts, twice)
-                if ('HTTP_SEC_PURPOSE' in environ or 'HTTP_PURPOSE' in environ or 'HTTP_X_MOZ' in environ
-                        ) and (route.mine or route.name == 'join') and is_prefetch(environ):
-                    raise Refusal('this was your browser guessing ahead; type the call yourself and it counts', status=503)
-                found = callback(read_values(route, texts))
-                if isinstance(found, bottle.HTTPResponse):
-                    return found
-                body = as_json(found, route.many) if in_json else as_text(found)
+                nobody = sent_by_nobody(environ)
+                if nobody:
+                    raise Refusal(nobody, AWAY)
+                call = read_call(route, pairs, form)
+                if environ['REQUEST_METHOD'] == 'HEAD' and route.rule:
+                    facts = rehearse(self.sea, call)         # HEAD changes nothing
+                else:
+                    facts = callback(call)
+                if isinstance(facts, bottle.HTTPResponse):
+                    return facts
+                body = as_json(facts) if form == 'json' else as_text(route, facts)
             except Refusal as refusal:
-                self.note_refused(route, texts, refusal)
-                return self.refuse(refusal, route.name, texts, in_json)
-        except Exception:        # the one place: whatever else goes wrong is logged with its request, and answered
-            line = f'{self.who(texts)} asked for {told(route.name, texts)} and met a bug:'
-            log(masked(self.sea.ocean, line) + '\n' + traceback.format_exc())
-            return error_form(BUG, call(base_of(environ), 'health', {}), 500, in_json)
-        note_call(self.sea, route, texts, query, 200, body)
-        bottle.response.set_header('Content-Type', JSON if in_json else TEXT)
+                return self.refuse(route, pairs, refusal, form)
+        except (Exception, SystemExit):    # the one place: logged with its request, and answered
+            return self.confess(route, pairs, form)
+        note_call(self.sea, route, pairs, query, 200, body)
+        bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
 
-    def refuse(self, refusal, name, texts, in_json):
-        """The answer to a refused call: the words, and the learner's own call, corrected."""
-        return error_form(refusal.words, call(base_of(bottle.request.environ), *self.corrected(refusal, name, texts)),
-                          refusal.status, in_json, **refusal.numbers)
+    def refuse(self, route, pairs, refusal, form):
+        """The answer to a refused call: the words, and the learner's own call, corrected. It goes
+        into the player's own log, and into the server's."""
+        environ, sea = bottle.request.environ, self.sea
+        if environ.get('CONTENT_LENGTH') not in (None, '', '0'):
+            refusal.words += '; what comes in the body is not read: params= instead of data='
+        works = call_of(base_of(environ), *self.corrected(refusal, route.name, dict(pairs)))
+        query = environ.get('QUERY_STRING', '')
+        note_call(sea, route, pairs, query, refusal.status, refusal.words)
+        words = refusal.words.replace(shown(dict(pairs).get('id', '')), "'********'")
+        sea.say(f'{self.request(route, pairs)}: {refusal.status} {words}', self.who(pairs))
+        return error_form(refusal, works, form)
+
+    def confess(self, route, pairs, form):
+        """The answer to a call that met a bug."""
+        self.sea.say(f'{self.who(pairs) or "somebody"} asked for {self.request(route, pairs, "")} '
+                     f'and met a bug:\n{traceback.format_exc()}')
+        works = call_of(base_of(bottle.request.environ), 'health', {})
+        return error_form(Refusal(MISTAKE, BUG), works, form)
+
+    def request(self, route, pairs, who=None):
+        """Who asked for what, as far as a person may read along: masked first, cut short then."""
+        texts = {name: masked(self.sea.ocean, text) for name, text in pairs}
+        who = self.who(pairs) or 'somebody' if who is None else who
+        return f'{who} {told(route.name, texts)}'.strip()
+
+    def who(self, pairs):
+        key = caller(self.sea, pairs)
+        boat = self.sea.ocean.boats.get(key) if key else None
+        return boat.name if boat else ''
 
     def corrected(self, refusal, name, texts):
-        """A call that works: corrected, and asked whether it would; what that refuses is corrected in its turn."""
-        for _ in range(5):
-            texts = {**({'id': texts.get('id')} if refusal.route else texts), **refusal.fix}
-            name = refusal.route or name
+        """A call that works: corrected, and asked whether it would. What that refuses is corrected
+        in its turn, but where a rule has a reason of its own: that comes when the call is sent."""
+        for _ in range(6):
+            if refusal.route:
+                name, texts = refusal.route, {'id': texts.get('id')}
+            texts = {**texts, **refusal.fix}
             texts = {key: text for key, text in texts.items() if text is not None}
-            if name not in BY_NAME:
+            route = self.sea.routes.get(name)
+            if not route:
                 break
             try:
-                rehearse(self.sea, BY_NAME[name], texts)
+                call = read_call(route, list(texts.items()), 'text')
+                if route.rule:
+                    rehearse(self.sea, call)
                 break
             except Refusal as another:
-                if 'wait_s' in another.numbers:
+                if another.status in (EARLY, AWAY) or route.once:
+                    break
+                if another.status == CONFLICT and another.route:
                     break
                 refusal = another
         return name, texts
 
-    def who(self, texts):
-        key = caller(self.sea, texts)
-        boat = key and self.sea.ocean.boats.get(key)
-        return boat.name if boat else 'somebody'
-
-    def note_refused(self, route, texts, refusal):
-        """The refusal goes into the player's own log, and, as far as a person could read along, into the server's."""
-        second = int(self.sea.clock())
-        query = bottle.request.environ.get('QUERY_STRING', '')
-        note_call(self.sea, route, texts, query, refusal.status, refusal.words)
-        self.lines = self.lines + 1 if second == self.second else 1
-        self.second = second
-        if self.lines <= LOG_LINES_PER_S:
-            words = refusal.words.replace(shown(texts.get('id', '')), "'" + MASK + "'")
-            log(masked(self.sea.ocean, f'{self.who(texts)} {told(route.name, texts)}: {refusal.status} {words}'))
-
     def lost(self, error):
         """No such route, or not by GET: the same form as every error."""
+        pairs = pairs_of(bottle.request.environ.get('QUERY_STRING', ''))
+        try:
+            return self.direct(error, pairs)
+        except (Exception, SystemExit):
+            form = wanted_form(bottle.request.environ, dict(pairs))
+            return self.confess(self.sea.routes['mocean'], pairs, form)
+
+    def direct(self, error, pairs):
+        """The answer to a request that no route takes: the way to one that does."""
         environ = bottle.request.environ
-        texts, _ = read_query(environ.get('QUERY_STRING', ''))
-        path = environ['PATH_INFO'].strip('/')
-        if error.status_code == 405:
-            refusal = Refusal(f'{shown(environ["REQUEST_METHOD"])[1:-1]} is not spoken here, only GET', status=405)
-            name, headers = path or 'mocean', {'Allow': 'GET, HEAD'}
+        path, headers = environ['PATH_INFO'].strip('/'), {}
+        if error.status_code == NOT_GET:
+            words = f'{shown(environ["REQUEST_METHOD"])[1:-1]} is not spoken here, only GET: ' \
+                'requests.get(url, params={...})'
+            name, headers = path, {'Allow': 'GET, HEAD, OPTIONS'}
         else:
-            name, headers = self.meant(path), {}
-            refusal = Refusal(f'there is no /{shown(path)[1:-1]} here' + (
-                f'; did you mean /{name}?' if name else '; the usage page lists what there is'), status=404)
-        reply = self.refuse(refusal, name or 'mocean', self.taken(name, texts), wants_json(environ, texts))
+            path, pairs, words = self.untangle(path, pairs)
+            name = self.meant(path)
+            if not words:
+                words = f'there is no /{shown(path)[1:-1]} here; ' + (
+                    f'did you mean /{name}?' if name else 'the usage page lists what there is')
+        name = name or 'mocean'
+        refusal = Refusal(words, error.status_code)
+        texts = self.taken(name, dict(pairs))
+        works = call_of(base_of(environ), *self.corrected(refusal, name, texts))
+        reply = error_form(refusal, works, wanted_form(environ, dict(pairs)))
         reply.headers.update(headers)
         return reply
 
+    def untangle(self, path, pairs):
+        """What a learner pasted or mistyped as a whole: a `try:` line behind the address, or & for
+        the ?. Returns path, pairs, and words where that was it."""
+        pasted = re.fullmatch(r'(?:try:?)?\s*https?:/+[^/]+/*(.*)', path, re.DOTALL)
+        if pasted:
+            return pasted[1], pairs, 'only what comes behind try: is the address'
+        name, sign, rest = path.partition('&')
+        if sign and '=' in rest:
+            return name, pairs_of(rest) + pairs, f'the sign behind /{shown(name)[1:-1]} is ?; ' \
+                'the & comes between parameters'
+        return path, pairs, ''
+
     def taken(self, name, texts):
-        """The texts that go on to a route: to one's own all, since they will be corrected; to a neighbour's what it takes."""
-        takes = next((route.config['takes'] for route in bottle.request.app.routes
-                      if route.rule == f'/{name}' and 'takes' in route.config), ())
-        return texts if name in BY_NAME else {key: text for key, text in texts.items() if key in takes}
+        """The texts that go on to a route: to one's own all, since they will be corrected; to a
+        rider's what it takes."""
+        if name in self.sea.routes:
+            return texts
+        for route in bottle.request.app.routes:
+            if route.rule == f'/{name}':
+                return {key: text for key, text in texts.items()
+                        if key in route.config.get('takes', ())}
+        return {}
 
     def meant(self, path):
         """The route that a misspelt path means, or nothing."""
-        rules = [rule.rule.strip('/') for rule in bottle.request.app.routes if '<' not in rule.rule]
-        plain = path.casefold().strip(' /')
+        plain = path.casefold().strip(' /')[:40]
         if plain in ('help', 'usage'):
             return 'mocean'
-        return plain if plain in rules else next(iter(difflib.get_close_matches(plain, rules, 1, 0.6)), '')
+        rules = [rule.rule.strip('/') for rule in bottle.request.app.routes if '<' not in rule.rule]
+        close = difflib.get_close_matches(plain, rules, 1, 0.6)
+        return plain if plain in rules else close[0] if close else ''
 
 
-# --- PAGES -----------------------------------------------------------------------------------------------------------
+# --- PAGES ---------------------------------------------------------------------------------------
+# A page is asked with the sea and the call, and returns facts, as a rule does, or a whole answer.
 
-def page_of(sea, values):
+def page_of(sea, call):
     """The usage page, in the three forms that people ask for."""
-    environ = bottle.request.environ
-    base, id = base_of(environ), values['id'] if sea.ocean and values['id'] in sea.ocean.keys else 'your-id'
-    also = [name for name in ALSO if any(rule.rule.startswith(f'/{name}') for rule in bottle.request.app.routes)]
+    environ, values = bottle.request.environ, call.values
+    base, id = base_of(environ), 'your-id'
+    if sea.ocean and values['id'] in sea.ocean.keys:
+        id = values['id']
+    rules = [rule.rule for rule in bottle.request.app.routes]
+    also = [name for name in ALSO if any(rule.startswith(f'/{name}') for rule in rules)]
     if values['usage'] == 'brief':
-        return answer(help_brief(also))
-    if values['client'] == 'browser' or not values['client'] and 'text/html' in environ.get('HTTP_ACCEPT', ''):
-        return answer(help_html(base, id, also), HTML,
-                      **{'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'"})
-    return answer(help_text(base, id, also))
+        return answer(help_brief(sea.routes, also))
+    if values['client'] == 'browser' or not values['client'] and call.form == 'html':
+        policy = "default-src 'none'; style-src 'unsafe-inline'"
+        return answer(help_html(sea.routes, base, id, also), HTML, Content_Security_Policy=policy)
+    return answer(help_text(sea.routes, base, id, also))
+
+
+def quest_of(sea, call):
+    """The next quest, and the whole URL of a call that begins it."""
+    facts = play(sea, call)
+    name, texts = facts.pop('call')
+    if sea.routes[name].mine:
+        texts = {'id': call.id, **texts}
+    return {**facts, 'try': call_of(base_of(bottle.request.environ), name, texts)}
 
 
 def file_beside(name):
@@ -2270,103 +3968,159 @@ def file_beside(name):
     for folder in (HERE / 'clients', HERE, HERE / 'mocean' / 'clients'):
         if (folder / name).is_file():
             return (folder / name).read_text(encoding='utf-8')
-    raise Refusal(f'clients/{name} does not lie beside mocean.py on the server; the game works without it', 'mocean', 404)
+    raise Refusal(f'clients/{name} does not lie beside mocean.py on the server; the game works '
+                  'without it', UNKNOWN, 'mocean')
 
 
-def map_of(sea, values):
+def map_of(sea, call):
     return answer(file_beside('map.html'), HTML)
 
 
-def client_of(sea, values):
-    """A starter program, with the learner's server, id and next task filled in."""
-    program = file_beside(f'starter_{values["level"]}.py')
-    key = sea.ocean and sea.ocean.keys.get(values['id'])
-    filled = {'SERVER': base_of(bottle.request.environ), 'ID': values['id'] if key else 'your-id',
-              'TASK': task(sea.ocean.boats.get(key) if key else None)}
+def client_of(sea, call):
+    """A starter program, with the learner's server, id and next quest filled in."""
+    program = file_beside(f'starter_{call.values["level"]}.py')
+    key = sea.ocean.keys.get(call.values['id']) if sea.ocean else None
+    boat = sea.ocean.boats.get(key) if key else None
+    task = 'join: open /join?name=your-name in the browser, and write the id into this program'
+    if boat:
+        task = QUESTS[boat.quest].task if boat.quest < len(QUESTS) else 'sail a better race'
+    filled = {'SERVER': base_of(bottle.request.environ), 'TASK': task,
+              'ID': boat.id if boat else 'your-id'}
     for name, text in filled.items():
-        program = re.sub(rf'^{name} = .*$', lambda _, line=f'{name} = {text!r}': line, program, count=1, flags=re.M)
+        line = f'{name} = {text!r}'
+        program = re.sub(rf'^{name} = .*$', lambda _, line=line: line, program, count=1, flags=re.M)
     return answer(program)
 
 
-def task(boat):
-    """What this player could try next."""
-    if not boat:
-        return 'join: open /join?name=your-name in the browser, and write the id into this program'
-    tasks = [('Looper', boat.badges, 'a loop: make ten moves in a row, one after the other'),
-             ('crash alert', boat.finds, 'a find: look around, row to the treasure, dive to it and get it'),
-             ('Cartographer', boat.badges, 'a survey: ping every ten cells, fifty times'),
-             ('east-west', boat.finds, 'a voyage: go all the way round the planet')]
-    return next((words for name, earned, words in tasks if name not in earned), 'the score: write the best robot of all')
+def openapi_of(sea, call):
+    document = openapi(sea.routes, base_of(bottle.request.environ))
+    return answer(json.dumps(document, ensure_ascii=False, indent=1), JSON)
 
 
-def openapi_of(sea, values):
-    return answer(json.dumps(openapi(base_of(bottle.request.environ)), ensure_ascii=False, indent=1), JSON)
+PAGES = {'mocean': page_of, 'quest': quest_of, 'map': map_of, 'client.py': client_of,
+         'openapi.json': openapi_of}
 
 
-PAGES = {'mocean': page_of, 'map': map_of, 'client.py': client_of, 'openapi.json': openapi_of}
+# --- START ---------------------------------------------------------------------------------------
+
+RIDERS = ('steps', 'data', 'captain', 'my_routes')        # who may lie beside this file
 
 
-# --- START -----------------------------------------------------------------------------------------------------------
+class Rider:
+    """What a file that rides along hands over. Its `ride(game, sea)` gets this module and the
+    running game, and returns one of these. (It never imports mocean: under uWSGI that would be a
+    second one.)
+
+    routes   Routes of the game, with rules of its own, or the routes of a Bottle app
+    tend     called once a second, off the path of any request; what it raises is logged
+    end      called at the end, in good order
+
+    A rider may not stop or slow the game: its rules run while the ocean is held. What it refuses is
+    a game.Refusal, or looks like one.
+    """
+
+    def __init__(self, routes=(), tend=None, end=None):
+        self.routes = list(routes)
+        self.tend = tend or (lambda: None)
+        self.end = end or (lambda: None)
+
 
 def make_app(folder=None, clock=None, dice=None):
-    """A Bottle app on the ocean in a folder. It opens the ocean with the first request, or with app.sea.open()."""
+    """A Bottle app on the ocean in a folder. It opens the ocean with the first request, or with
+    app.sea.open()."""
     sea = Sea(folder or os.environ.get('STATE_DIRECTORY') or HERE, clock, dice)
     app, wire = bottle.Bottle(), Wire(sea)
     app.sea = sea
     app.install(wire)
     for route in ROUTES:
-        callback = functools.partial(PAGES[route.name], sea) if route.name in PAGES else functools.partial(play, sea, route)
-        for path in ('/', '/mocean') if route.name == 'mocean' else (f'/{route.name}',):
-            app.route(path, 'GET', callback, declared=route)
-    for status in (404, 405):
+        add_route(app, route)
+    for status in (UNKNOWN, NOT_GET):
         app.error(status)(wire.lost)
-    for name in ('steps', 'data'):
-        if (HERE / f'{name}.py').is_file():
-            ride_along(app, sea, name)
+    for name in RIDERS:
+        ride_along(app, name)
     return app
 
 
-def ride_along(app, sea, name):
-    """Serve the routes of steps.py or data.py too, when it lies beside this file."""
-    if str(HERE) not in sys.path:
-        sys.path.insert(0, str(HERE))
-    try:
-        module = importlib.import_module(name)
-        rider = module.make_app(sea.folder)
-    except Exception:            # a mistake in a neighbour's file must not stop the game; the log tells
-        log(f'{name}.py cannot ride along:\n{traceback.format_exc()}')
+def add_route(app, route):
+    """Serve a route; one that is there already stays as it is."""
+    if isinstance(route, Route):
+        act = PAGES.get(route.name, play)
+        app.sea.routes[route.name] = route
+        for path in ('/', '/mocean') if route.name == 'mocean' else (f'/{route.name}',):
+            app.route(path, 'GET', functools.partial(act, app.sea), declared=route)
+    elif route.rule not in {own.rule for own in app.routes}:
+        app.merge([route])
+
+
+def ride_along(app, name):
+    """Serve the routes of a file, too, that lies in the working folder or beside this one."""
+    folders = dict.fromkeys([pathlib.Path.cwd(), HERE] if name == 'my_routes' else [HERE])
+    path = next((folder / f'{name}.py' for folder in folders if (folder / f'{name}.py').is_file()),
+                None)
+    if not path:
         return
-    sea.store = getattr(rider, 'store', sea.store)
-    own = {route.rule for route in app.routes}
-    app.merge([route for route in rider.routes if route.rule not in own])
+    app.sea.collects = app.sea.collects or name == 'data'
+    try:
+        rider = module_at(path).ride(sys.modules[__name__], app.sea)
+        for route in rider.routes:
+            add_route(app, route)
+        app.sea.riders.append(rider)
+    except (Exception, SystemExit):    # a mistake in another file must not stop the game
+        log(f'{path.name} cannot ride along:\n{traceback.format_exc()}')
 
 
-def wsgi(app):
-    """The WSGI application: the same headers on every answer. uWSGI would throw away the body that comes with exc_info."""
-    def application(environ, start_response):
-        def start(status, headers, exc_info=None):
-            return start_response(status, headers + ALWAYS)
-        thread = threading.get_ident()
-        if thread not in app.sea.began:
-            hear_crashes()
-        app.sea.began[thread] = time.monotonic()
+def module_at(path):
+    """The module in a file, loaded once."""
+    module = sys.modules.get(path.stem)
+    if not module or getattr(module, '__file__', '') != str(path):
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
         try:
-            return app(environ, start)
-        except SystemExit:        # a sys.exit() in a rule: uWSGI would leave the client and the thread hanging
-            log(f'{shown(environ["PATH_INFO"])} met a bug:\n{traceback.format_exc()}')
-            start('500 Internal Server Error', [('Content-Type', TEXT)])
-            return [f'{BUG}\ntry: {base_of(environ)}/health'.encode()]
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[path.stem]
+            raise
+    return module
+
+
+# --- SERVERS -------------------------------------------------------------------------------------
+
+def watched(sea, inner):
+    """The WSGI application, which notes when each thread began its request: see keep_watch."""
+    def application(environ, start_response):
+        thread = threading.get_ident()
+        if thread not in sea.began:
+            hear_crashes()
+        sea.began[thread] = time.monotonic()
+        try:
+            return inner(environ, start_response)
         finally:
-            app.sea.began[thread] = math.inf
+            sea.began[thread] = math.inf
     return application
 
 
-# --- SERVERS ---------------------------------------------------------------------------------------------------------
-
 def hear_crashes():
-    """uWSGI's threads block all signals: a crash in C code would pass without the traceback of faulthandler."""
+    """uWSGI's threads block all signals: a crash in C would pass without a traceback."""
     if hasattr(signal, 'pthread_sigmask'):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE,
+                                                    signal.SIGABRT})
+
+
+def keep_watch(sea):
+    """An alarm that goes off unless it is wound up again and again: it shows in the log where every
+    thread is, and ends the worker. It is wound up unless somebody holds the ocean for STUCK_S, or a
+    request runs for ENDLESS_S. (It has a copy of the log's file: a rule may close the log.)"""
+    log_file = os.dup(2)
+    faulthandler.dump_traceback_later(STUCK_S, exit=True, file=log_file)
+
+    def wind_up():
+        while not sea.closing.wait(SYNC_S):
+            with sea.lock:
+                pass
+            left = min([*sea.began.values()], default=math.inf) + ENDLESS_S - time.monotonic()
+            if left > 0:
+                faulthandler.dump_traceback_later(min(left, STUCK_S), exit=True, file=log_file)
+    threading.Thread(target=wind_up, daemon=True).start()
 
 
 def open_now(sea):
@@ -2379,7 +4133,7 @@ def open_now(sea):
 
 def give_up(why):
     log(f'Mocean cannot start: {why}')
-    sys.exit(22)                  # so uWSGI's master knows that it is no use to try again: it ends, too
+    sys.exit(22)                  # so uWSGI's master knows that it is no use to try again
 
 
 def under_uwsgi(sea):
@@ -2396,62 +4150,12 @@ def under_uwsgi(sea):
         open_now(sea)
 
 
-class ThreadedServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
-    """Bottle's own server, with a thread for each call: a whole class can wait at once."""
-    daemon_threads = True
-    allow_reuse_address = os.name != 'nt'       # on Windows it would let two servers share a port
-    request_queue_size = 128
-
-    def __init__(self, address, handler):
-        if socket.has_dualstack_ipv6():         # on Windows localhost means IPv6 first, and giving it up takes a while
-            self.address_family, address = socket.AF_INET6, ('::', address[1])
-        super().__init__(address, handler)
-
-    def server_bind(self):
-        if self.address_family == socket.AF_INET6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, False)
-        socketserver.TCPServer.server_bind(self)            # HTTPServer's would look up a name in the network first
-        self.server_name, self.server_port = 'localhost', self.server_address[1]
-        self.setup_environ()
-
-
-def begin(sea):
-    """For `python mocean.py`: the reloader's parent checks the port, its child opens the ocean."""
-    if not os.environ.get('BOTTLE_CHILD'):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name != 'nt')
-            try:
-                probe.bind(('0.0.0.0', PORT))
-            except OSError:
-                sys.exit(f'Port {PORT} is taken: is Mocean running already? Stop it, or choose another: PORT=8081')
-        others = f', on other computers here http://{address}:{PORT}/' if (address := own_address()) else ''
-        log(f'Mocean: open http://localhost:{PORT}/ in a browser{others}. Ctrl-C stops the game, and it is kept.')
-        return
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
-    open_now(sea)
-
-
-def own_address():
-    """This computer's address in its network, or nothing. To ask for the way to some other place sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
-        probe.connect(('192.0.2.1', 9))
-        return probe.getsockname()[0]
-    return ''
-
-
-def end_with_parent(parent):
-    """The child must not hold the port and the ocean when the reloader's parent is gone."""
-    while os.getppid() == parent:
-        time.sleep(0.2)
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 app = make_app()
-application = wsgi(app)
+application = watched(app.sea, wsgi(app))
 under_uwsgi(app.sea)
 
 if __name__ == '__main__':
-    faulthandler.enable()
-    begin(app.sea)
-    bottle.run(app=application, host='0.0.0.0', port=PORT, reloader=True, quiet=True, server_class=ThreadedServer)
+    launch('Mocean')
+    open_now(app.sea)
+    bottle.run(app=application, host='0.0.0.0', port=port(), reloader=True, quiet=True,
+               server_class=ThreadedServer)

@@ -743,6 +743,11 @@ th, td { padding: .2em .7em; border-bottom: 1px solid var(--line); }</style><h1>
 """
 
 
+def ride(game, sea):
+    """Serve these routes beside those of the ocean."""
+    return game.Rider(make_app(sea.folder).routes)
+
+
 # --- START -----------------------------------------------------------------------------------------------------------
 
 def wsgi(app):
