@@ -6,12 +6,20 @@ import pytest
 from conftest import ROOT, poll
 
 FILE = ROOT / 'bash_aliases'
+WHY = ROOT / 'why.awk'
 BOTH = ['activate', 'start', 'stop', 'restart', 'reload', 'status', 'daemon', 'journal', 'follow', 'ps', 'kill', 'why']
 
 
 def bash(text):
     done = subprocess.run(['bash', '-c', text], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr
+    return done.stdout.rstrip('\n')
+
+
+def why(journal):
+    """What mocean_why makes of these lines of the journal."""
+    done = subprocess.run(['awk', '-v', 'game=mocean', '-f', WHY], input=journal, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (0, '')
     return done.stdout.rstrip('\n')
 
 
@@ -31,13 +39,19 @@ def test_reading_the_file_changes_nothing_but_words():
     assert bash(f'{before}; {look}; ') == bash(f'{before}; . {FILE}; {look}')
 
 
+def test_the_picture_at_the_top_of_why_is_true():
+    picture = [line[6:] for line in WHY.read_text().splitlines() if line.startswith('#     ')]
+    journal = [line.partition(' <- ')[0].rstrip() for line in picture if ' club ' in line]
+    arrow = next(number for number, line in enumerate(picture) if line.strip() == 'v')
+    assert len(journal) == 4
+    assert why('\n'.join(journal)).splitlines() == picture[arrow + 1:arrow + 3]
+
+
 def test_why_knows_the_line_that_systemd_writes_where_it_sees_the_kernel_kill():
     """Only with the memory controller of cgroup v2, as on Ubuntu: the lab may have to do without."""
     line = 'Nov 25 01:02:03 club systemd[1]: mocean.service: A process of this unit has been killed by the OOM killer.'
-    said = bash(f'. {FILE}; echo "{line}" | awk -v game=mocean "$_game_why_awk"')
-    assert said.startswith('Nov 25 01:02:03  Out of memory: the kernel killed a process that wanted more than MemoryMax.')
-    assert bash(f'. {FILE}; echo "{line.replace("systemd[1]", "mocean[1]")}" | awk -v game=mocean "$_game_why_awk"') == \
-        'nothing at all.'
+    assert why(line).startswith('Nov 25 01:02:03  Out of memory: the kernel killed a process that wanted more than ')
+    assert why(line.replace('systemd[1]', 'mocean[1]')) == 'nothing at all.'
 
 
 @pytest.mark.skipif(not shutil.which('shellcheck'), reason='there is no shellcheck here')
