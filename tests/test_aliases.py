@@ -3,7 +3,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import ROOT, poll
+from conftest import ROOT, join, place, poll
 
 FILE = ROOT / 'bash_aliases'
 WHY = ROOT / 'why.awk'
@@ -125,19 +125,19 @@ def test_a_changed_unit_is_read_by_daemon(vm):
 
 @pytest.mark.systemd
 def test_a_backup_brings_back_the_ocean_as_it_was(vm):
-    id, *_ = vm.say('/join?name=Backup').split(',')
-    here = vm.say(f'/location?id={id}')
+    id = join(vm, 'Backup')
+    here = place(vm, id)
     file = vm.user('mocean_backup').split('copied to ')[1].split()[0]
     assert vm.sh(f'stat -c %a {file}') == '600'
     for _ in range(3):
         vm.say(f'/move?id={id}&heading=north')
-    assert vm.say(f'/location?id={id}') != here
+    assert place(vm, id) != here
     assert 'is kept in' in vm.user(f'mocean_restore {file}')
-    assert vm.say(f'/location?id={id}') == here
+    assert place(vm, id) == here
     assert file in vm.fails('mocean_restore')
     vm.sh(f'head -c 300 {file} > {file}.part')
     assert 'Nothing has changed' in vm.fails(f'mocean_restore {file}.part')
-    assert vm.say(f'/location?id={id}') == here
+    assert place(vm, id) == here
 
 
 @pytest.mark.systemd
@@ -153,7 +153,7 @@ def test_a_backup_that_finds_no_room_is_none(vm):
 
 @pytest.mark.systemd
 def test_a_new_game_keeps_the_old_one(vm):
-    id, *_ = vm.say('/join?name=Newgame').split(',')
+    id = join(vm, 'Newgame')
     assert 'Nothing has changed' in vm.fails('echo no | mocean_newgame')
     kept = vm.user('echo yes | mocean_newgame').split('is kept in ')[1].split()[0].rstrip('.')
     assert '0,0' not in vm.say(f'/location?id={id}')

@@ -10,7 +10,7 @@ import sys
 import threading
 
 import pytest
-from conftest import ROOT, poll
+from conftest import ROOT, mounted, poll
 
 import data
 
@@ -79,14 +79,8 @@ def test_kill_9_loses_no_second_that_was_written(tmp_path):
 @pytest.fixture
 def small_disk(tmp_path):
     """A disk with room for some thousand rows."""
-    folder = tmp_path / 'disk'
-    folder.mkdir()
-    mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], capture_output=True)
-    if mounted.returncode:
-        assert not os.environ.get('CI'), mounted.stderr
-        pytest.skip('needs root, to mount a disk of 2 MB')
-    yield folder
-    subprocess.run(['umount', folder], check=True)
+    with mounted(tmp_path / 'disk', '2m') as folder:
+        yield folder
 
 
 def test_a_full_disk_is_said_once_and_its_rows_come_later(small_disk, capsys):

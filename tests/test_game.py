@@ -6,7 +6,7 @@ import shutil
 import threading
 
 import pytest
-from conftest import ROOT, Inside
+from conftest import ROOT, Inside, join
 
 import mocean
 
@@ -35,7 +35,7 @@ class Game:
         self.now += seconds
 
     def join(self, name):
-        return Player(self, name, self.say(f'/join?name={name}').split(',')[0])
+        return Player(self, name, join(self.say, name))
 
     def happen(self, **patch):
         """Let a change happen, written down like any other."""

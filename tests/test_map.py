@@ -10,7 +10,7 @@ import threading
 import bots
 import pytest
 from browser import CHROMIUM, SWITCHES, chromium, open_map
-from conftest import ROOT, Server, poll
+from conftest import ROOT, Server, join, poll
 
 pytestmark = pytest.mark.browser
 MAP = ROOT / 'clients' / 'map.html'
@@ -60,12 +60,6 @@ def wall(browser, sea, complaints):
         page.context.close()
 
 
-def join(server, name):
-    reply = server(f'/join?name={name}')
-    assert reply.status == 200, reply
-    return reply.split(',')[0]
-
-
 def row(server, id, heading, cells):
     """So many cells, in calls as long as the server allows; it makes us wait, we never sleep."""
     while cells:
@@ -91,7 +85,8 @@ def show(page, at):
     }''', at)
 
 
-def place(page, name):
+def seen(page, name):
+    """Where on the screen the map shows a boat."""
     return page.evaluate('name => mocean.places.get(name)', name)
 
 
@@ -147,7 +142,7 @@ def test_a_boat_moves_on_the_map_and_glides_between_two_answers(wall, sea):
     way, sign = ('west', -1) if int(x) > 300 else ('east', 1)           # not across a seam: that is the next test
     page = wall()
     until(page, "mocean.places.has('grace')")
-    start = place(page, 'grace')
+    start = seen(page, 'grace')
     page.evaluate('''() => {
         window.seen = new Set();
         const note = () => { seen.add(mocean.places.get('grace').x); requestAnimationFrame(note); };
@@ -156,7 +151,7 @@ def test_a_boat_moves_on_the_map_and_glides_between_two_answers(wall, sea):
     x = row(sea, id, way, 60)[0]
     there = 'x => { const want = mocean.chart.place(x, 0).x; return Math.abs(mocean.places.get("grace").x - want) < 1; }'
     until(page, there, x)
-    end = place(page, 'grace')
+    end = seen(page, 'grace')
     assert (end['x'] - start['x']) * sign > 40 and abs(end['y'] - start['y']) < 1
     assert len(page.evaluate('[...seen]')) > 4                  # many places on the way, not one leap
     assert page.evaluate('[...mocean.ocean.charter].filter(name => name === "grace").length') >= 5
@@ -183,7 +178,7 @@ def test_a_boat_that_crosses_a_seam_does_not_streak_across_the_map(empty_sea, wa
         };
         requestAnimationFrame(look);
     }''', y)
-    before = place(page, 'noor')
+    before = seen(page, 'noor')
     assert row(empty_sea, id, way, 40)[0] == there
     until(page, 'x => Math.abs(mocean.places.get("noor").x - x) > 400', before['x'])
     until(page, 'x => Math.abs(mocean.places.get("noor").x - mocean.chart.place(x, 0).x) < 1', there)

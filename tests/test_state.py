@@ -15,43 +15,9 @@ import time
 import urllib.request
 
 import pytest
-from conftest import ROOT, UWSGI_OPTIONS, Inside, Server, poll
+from conftest import ROOT, UWSGI_OPTIONS, Clock, Inside, Server, as_killed, join, mounted, poll, woken
 
 import mocean
-
-FILES = ('mocean.json', 'mocean.journal', 'mocean.last.json', 'mocean.last.journal')
-
-
-class Clock:
-    """A clock that the test winds on by hand."""
-    now = 1_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
-def join(say, name='ada'):
-    return say(f'/join?name={name}').split(',')[0]
-
-
-def as_killed(say, folder):
-    """The state folder as a kill -9 at this moment would leave it."""
-    folder.mkdir()
-    for file in FILES:
-        if (say.folder / file).exists():
-            shutil.copy(say.folder / file, folder)
-    return folder
-
-
-@contextlib.contextmanager
-def woken(folder, **options):
-    """The game, started on a state folder."""
-    folder.mkdir(exist_ok=True)
-    say = Inside('mocean', folder, **options)
-    try:
-        yield say
-    finally:
-        say.close()
 
 
 def document(ocean):
@@ -574,14 +540,8 @@ def test_a_state_file_that_cannot_be_written_again_and_again_loses_nothing(tmp_p
 @pytest.fixture
 def small_disk(tmp_path):
     """A real file system of 512 kB."""
-    folder = tmp_path / 'disk'
-    folder.mkdir()
-    mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', str(folder)], capture_output=True, text=True)
-    if mounted.returncode:
-        assert 'CI' not in os.environ, mounted.stderr
-        pytest.skip(f'needs the right to mount: {mounted.stderr.strip()}; see test_what_the_disk_refuses_does_not_happen')
-    yield folder
-    subprocess.run(['umount', '-l', str(folder)], check=True)
+    with mounted(tmp_path / 'disk', '512k') as folder:
+        yield folder
 
 
 def fill(disk):

@@ -12,7 +12,7 @@ import time
 
 import pytest
 import requests
-from conftest import ROOT, Answer, free_port, poll
+from conftest import ROOT, Answer, free_port, join, place, poll
 
 pytestmark = pytest.mark.systemd
 GAME = 'http://127.0.0.1:8080'
@@ -28,18 +28,6 @@ def get(path, timeout=30):
         connection.request('GET', path)
         reply = connection.getresponse()
         return Answer.of(reply.status, reply.getheaders(), reply.read())
-
-
-def join(name):
-    reply = get(f'/join?name={name}')
-    assert reply.status == 200, reply
-    return reply.split(',')[0]
-
-
-def place(id):
-    reply = get(f'/location?id={id}')
-    assert reply.status == 200, reply
-    return reply.split(',')[:3]
 
 
 def names(word, count):
@@ -78,13 +66,14 @@ def traps(vm):
 
 
 def crew(word, count=40):
-    return {id: place(id) for id in map(join, names(word, count))}
+    ids = [join(get, name) for name in names(word, count)]
+    return {id: place(get, id) for id in ids}
 
 
 def all_there(boats, word):
     """Everybody is where they were, and no boat is given out twice."""
-    assert {id: place(id) for id in boats} == boats
-    assert join(f'{word}late') not in boats
+    assert {id: place(get, id) for id in boats} == boats
+    assert join(get, f'{word}late') not in boats
 
 
 def test_1_a_killed_worker_is_back_in_two_seconds_with_all_boats(vm):
@@ -126,8 +115,8 @@ def test_kills_under_load_lose_nothing_that_was_answered(vm):
                     answered[id].append(reply.split(',')[1])
             time.sleep(0.02)
 
-    boats = list(map(join, names('Load', 8)))
-    answered.update({id: [place(id)[1]] for id in boats})
+    boats = [join(get, name) for name in names('Load', 8)]
+    answered.update({id: [place(get, id)[1]] for id in boats})
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         sailing = [pool.submit(sail, id) for id in boats]
         try:
@@ -141,7 +130,7 @@ def test_kills_under_load_lose_nothing_that_was_answered(vm):
     for sailed in sailing:
         sailed.result()
     for id in boats:                            # one move may have been done and not been answered
-        assert int(place(id)[1]) - int(answered[id][-1]) in range(0, 4), answered[id][-3:]
+        assert int(place(get, id)[1]) - int(answered[id][-1]) in range(0, 4), answered[id][-3:]
 
 
 # ---------------------------------------------------------------- stops and starts
@@ -169,7 +158,7 @@ def test_11_a_reload_loses_no_request(vm):
         return turns
 
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
-        playing = [pool.submit(play, join(name)) for name in names('Reload', 20)]
+        playing = [pool.submit(play, join(get, name)) for name in names('Reload', 20)]
         try:
             for _ in range(3):
                 worker, _ = vm.children()
@@ -248,13 +237,13 @@ def test_a_mistake_in_the_unit_is_named(vm, line, why):
 
 
 def test_15_a_second_game_on_the_same_ocean_is_refused_loudly(vm):
-    id, port = join('Second'), free_port()
-    here = place(id)
+    id, port = join(get, 'Second'), free_port()
+    here = place(get, id)
     said = vm.user(f'cd; mocean_activate; STATE_DIRECTORY={STATE} timeout -s KILL 5 uwsgi --http :{port} --wsgi-file '
                    f'mocean.py --master --lazy-apps --need-app & sleep 1.5; curl -s http://127.0.0.1:{port}/join?name=Twin; '
                    f'wait')
     assert 'another process' in said.lower()
-    assert place(id) == here and vm.answers()
+    assert place(get, id) == here and vm.answers()
 
 
 # ---------------------------------------------------------------- mistakes in a route
@@ -423,7 +412,7 @@ def test_16_weird_requests_are_no_error_of_the_server(vm):
 
 
 def test_ids_never_reach_the_journal(traps):
-    id = join('Secret')
+    id = join(get, 'Secret')
     for path in (f'/move?id={id}&heading=nroth', f'/trap?kind=fails&id={id}', f'/nonsense?id={id}', f'/join?name={id}',
                  f'/sendchat?id={id}&name=all&message=I+am+{id}', f'/trap?kind=exits&id={id}'):
         with contextlib.suppress(http.client.HTTPException, OSError):
@@ -457,13 +446,13 @@ def test_14_an_empty_or_missing_journal_is_no_problem(vm):
     boats = crew('Missing', 3)
     for do in f': > {STATE}/mocean.journal', f'rm {STATE}/mocean.journal':
         vm.sh(f'systemctl restart mocean; systemctl stop mocean; {do}; systemctl start mocean')
-        assert {id: place(id) for id in boats} == boats
+        assert {id: place(get, id) for id in boats} == boats
 
 
 def test_14_a_state_that_cannot_be_read_is_set_aside_and_said(vm):
     boats = crew('Broken', 3)
     vm.sh(f'systemctl stop mocean; printf "{{ broken" > {STATE}/mocean.json; systemctl start mocean')
-    assert {id: place(id) for id in boats} == boats
+    assert {id: place(get, id) for id in boats} == boats
     assert 'mocean.json cannot be read' in vm.user('mocean_why')
     assert '{ broken' in vm.sh(f'cat {STATE}/mocean.json-*')
 
@@ -472,14 +461,14 @@ def test_a_full_disk_is_said_and_survived(vm):
     vm.sh(f'systemctl stop mocean; mount -t tmpfs -o size=1M,mode=700 full {STATE}')
     try:
         vm.sh('systemctl start mocean')
-        id, sailor = join('Full'), join('Sailor')
-        here = place(id)
+        id, sailor = join(get, 'Full'), join(get, 'Sailor')
+        here = place(get, id)
         assert get(f'/accel?id={sailor}&ctrl=w').status == 200
         vm.sh(f'head -c 2M /dev/zero > {STATE}/filler', check=False)
         refused = poll(lambda: [reply for reply in [get(f'/move?id={id}&heading=north')] if reply.status == 503])
         assert 'disk' in refused[0]
-        assert place(id)[0] == here[0]
-        assert place(sailor) and get(f'/look?id={sailor}').status == 200      # who only looks is answered, also under sail
+        assert place(get, id)[0] == here[0]
+        assert place(get, sailor) and get(f'/look?id={sailor}').status == 200      # who only looks is answered, also under sail
         vm.sh(f'rm {STATE}/filler')
         poll(lambda: get(f'/move?id={id}&heading=north').status == 200)
         assert 'The disk is full' in vm.user('mocean_why')
@@ -504,15 +493,15 @@ def test_a_start_that_never_ends_is_ended_and_tried_again(vm):
 def test_the_show(vm):
     """As a teacher would: start, play, kill the master, ask why, play on from the same cell."""
     vm.user('mocean_stop; mocean_start')
-    id = join('Show')
+    id = join(get, 'Show')
     for heading in 'north', 'east', 'north':
         assert get(f'/move?id={id}&heading={heading}').status == 200
-    here = place(id)
+    here = place(get, id)
     master = vm.master()
     vm.user('mocean_kill')
     poll(lambda: vm.master() not in (master, 0) and vm.answers(), 4)
     assert 'The master was killed' in vm.user('mocean_why')
-    assert place(id) == here
+    assert place(get, id) == here
     assert get(f'/move?id={id}&heading=north').status == 200
 
 

@@ -3,16 +3,12 @@ import concurrent.futures
 import time
 
 import pytest
-from conftest import Inside
+from conftest import Inside, join
 
 import mocean
 
 WIDTH, HEIGHT = mocean.WIDTH_CELLS, mocean.HEIGHT_CELLS
 CORNERS = [(0, 0), (WIDTH - 1, 0), (0, HEIGHT - 1), (WIDTH - 1, HEIGHT - 1), (0, 200), (WIDTH - 1, 200), (300, 0), (300, HEIGHT - 1)]
-
-
-def join(say, name='ada'):
-    return say(f'/join?name={name}').split(',')[0]
 
 
 def put(say, x, y):

@@ -6,7 +6,7 @@ import time
 import urllib.parse
 
 import pytest
-from conftest import ROOT, Inside, Server, poll
+from conftest import ROOT, Inside, Server, join, poll
 
 import mocean
 
@@ -69,11 +69,6 @@ KINDS = {
 }
 TABLE = [(*call, text, out) for call, rows in KINDS.items() for text, out in rows]
 REFUSED = [(call, name, text, out) for call, name, text, out in TABLE if isinstance(out, str) and f'{name} was ' in out]
-
-
-def join(say, name='ada'):
-    """A new boat: its id."""
-    return say(f'/join?name={name}').split(',')[0]
 
 
 def asked(call, name, text, id):
@@ -474,7 +469,7 @@ def test_a_bug_in_a_route_is_logged_and_answered_in_the_one_form(tmp_path, bug):
 
 def test_the_log_of_the_log_does_not_grow(say):
     """A /log answers with answers; twenty of them inside each other would fill the memory."""
-    id = say('/join?name=ada').split(',')[0]
+    id = join(say)
     for _ in range(40):
         lines = say(f'/log?id={id}').lines
     assert len(lines) == 20 and max(map(len, lines)) < 800
