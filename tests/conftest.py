@@ -246,7 +246,8 @@ def as_killed(say, folder):
 def mounted(folder, size):
     """A disk of so many bytes ('512k'), mounted here; it takes root, and CI has it."""
     folder.mkdir()
-    mount = subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', folder], capture_output=True, text=True)
+    mount = subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', folder],
+                           capture_output=True, text=True)
     if mount.returncode:
         assert 'CI' not in os.environ, mount.stderr
         pytest.skip(f'needs the right to mount a small disk: {mount.stderr.strip()}')
@@ -254,6 +255,11 @@ def mounted(folder, size):
         yield folder
     finally:
         subprocess.run(['umount', '-l', folder], check=True)
+
+
+def also(path, query):
+    """'/look' and 'id=7' are /look?id=7; '/look?id=7' and 'n=1' are /look?id=7&n=1."""
+    return path + ('&' if '?' in path else '?') + query
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ def bash(text):
 
 def why(journal):
     """What mocean_why makes of these lines of the journal."""
-    done = subprocess.run(['awk', '-v', 'game=mocean', '-f', WHY], input=journal, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(['awk', '-v', 'game=mocean', '-f', WHY], input=journal,
+                          capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stderr) == (0, '')
     return done.stdout.rstrip('\n')
 

@@ -280,7 +280,10 @@ def screen():
 
 def python_with_tkinter():
     for python in (sys.executable, '/usr/bin/python3'):
-        if os.path.exists(python) and subprocess.run([python, '-c', 'import tkinter'], capture_output=True).returncode == 0:
+        if not os.path.exists(python):
+            continue
+        tried = subprocess.run([python, '-c', 'import tkinter'], capture_output=True)
+        if tried.returncode == 0:
             return python
     return None
 
@@ -292,7 +295,8 @@ def press_keys(sea, screen, folder, program, keys):
     driver = folder / 'driver.py'
     driver.write_text(DRIVER, encoding='utf-8')
     packages = os.path.dirname(os.path.dirname(requests.__file__))
-    return run(driver, str(program), keys, sea.url, python=python, env={**os.environ, 'DISPLAY': screen, 'PYTHONPATH': packages})
+    env = {**os.environ, 'DISPLAY': screen, 'PYTHONPATH': packages}
+    return run(driver, str(program), keys, sea.url, python=python, env=env)
 
 
 @pytest.mark.screen

@@ -132,7 +132,8 @@ def test_two_clients_of_one_boat_are_both_served(server):
     def ask(path):
         while not ended.is_set():
             statuses.add(server.say(path).status)
-    clients = [threading.Thread(target=ask, args=(f'/{route}?id={id}',)) for route in ('log', 'log', 'name', 'inventory')]
+    clients = [threading.Thread(target=ask, args=(f'/{route}?id={id}',))
+               for route in ('log', 'log', 'name', 'inventory')]
     for client in clients:
         client.start()
     ended.wait(1.5)

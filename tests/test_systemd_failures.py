@@ -188,8 +188,8 @@ def test_12_a_file_with_a_mistake_does_not_start_and_is_up_once_mended(vm):
     try:
         assert 'failed' in vm.fails('mocean_restart')
         assert 'mocean did not start: the lines above say why' in vm.journal()
-        assert "could not be loaded: ModuleNotFoundError: No module named 'nothing_of_that_name' (mocean.py, line 1" in \
-            vm.user('mocean_why')
+        mistake = "ModuleNotFoundError: No module named 'nothing_of_that_name' (mocean.py, line 1"
+        assert f'could not be loaded: {mistake}' in vm.user('mocean_why')
     finally:
         vm.sh('ln -sfn mocean/mocean.py /home/ubuntu/mocean.py')
     poll(vm.answers, 3)
@@ -239,9 +239,9 @@ def test_a_mistake_in_the_unit_is_named(vm, line, why):
 def test_15_a_second_game_on_the_same_ocean_is_refused_loudly(vm):
     id, port = join(get, 'Second'), free_port()
     here = place(get, id)
-    said = vm.user(f'cd; mocean_activate; STATE_DIRECTORY={STATE} timeout -s KILL 5 uwsgi --http :{port} --wsgi-file '
-                   f'mocean.py --master --lazy-apps --need-app & sleep 1.5; curl -s http://127.0.0.1:{port}/join?name=Twin; '
-                   f'wait')
+    said = vm.user(f'cd; mocean_activate; STATE_DIRECTORY={STATE} timeout -s KILL 5 '
+                   f'uwsgi --http :{port} --wsgi-file mocean.py --master --lazy-apps --need-app & '
+                   f'sleep 1.5; curl -s http://127.0.0.1:{port}/join?name=Twin; wait')
     assert 'another process' in said.lower()
     assert place(get, id) == here and vm.answers()
 
@@ -255,7 +255,8 @@ def test_5_a_request_that_never_ends_is_ended(traps, trap):
     with asking(f'/trap?kind={trap}'):
         poll(lambda: traps.children()[0] not in (worker, 0) and traps.answers(), LIMIT_S + 3)
     why = traps.user('mocean_why')
-    assert 'A request did not end' in why and re.search(rf'Look for a loop at mocean.py, line \d+, in {trap}.$', why, re.M)
+    assert 'A request did not end' in why
+    assert re.search(rf'Look for a loop at mocean.py, line \d+, in {trap}.$', why, re.M)
 
 
 def test_5_a_page_that_never_ends_hurts_nobody_and_is_ended(traps):
@@ -266,7 +267,8 @@ def test_5_a_page_that_never_ends_hurts_nobody_and_is_ended(traps):
         assert all(get('/health').status == 200 for _ in range(20)) and traps.children()[0] == worker
         poll(lambda: traps.children()[0] not in (worker, 0) and traps.answers(), PAGE_LIMIT_S + 3, pause=0.2)
     why = traps.user('mocean_why')
-    assert 'A request did not end' in why and re.search(r'Look for a loop at mocean.py, line \d+, in loops.$', why, re.M)
+    assert 'A request did not end' in why
+    assert re.search(r'Look for a loop at mocean.py, line \d+, in loops.$', why, re.M)
 
 
 STEPS = '''
@@ -324,7 +326,8 @@ def test_7_a_mistake_in_a_route_is_answered_in_words(traps):
     reply = get('/trap?kind=fails')
     assert reply.status == 500 and len(reply) > 10 and 'Traceback' not in reply
     assert 'ValueError: a trap' in traps.journal()
-    assert re.search(r'A request met a bug: ValueError: a trap \(mocean.py, line \d+, in fails\)', traps.user('mocean_why'))
+    why = traps.user('mocean_why')
+    assert re.search(r'A request met a bug: ValueError: a trap \(mocean.py, line \d+, in fails\)', why)
 
 
 def test_7_a_mistake_in_a_puzzle_is_told_by_steps_why(vm):
@@ -342,7 +345,8 @@ def test_what_a_player_says_does_not_fool_mocean_why(vm):
     """The words of a player reach the journal, too; mocean_why must not take them for uWSGI's."""
     vm.sh('systemctl start steps')
     before = vm.user('steps_why').partition('Now:')[0]
-    for words in 'steps halted: systemd says timeout', 'DAMN ! worker 1', 'the disk refuses', 'met a bug:', 'x cannot be read (':
+    for words in ('steps halted: systemd says timeout', 'DAMN ! worker 1', 'the disk refuses', 'met a bug:',
+                  'x cannot be read ('):
         get('/steps?message=' + words.replace(' ', '%20'))
     poll(lambda: 'Server received message: x cannot be read (' in vm.journal('steps'))
     assert vm.user('steps_why').partition('Now:')[0] == before
@@ -397,7 +401,8 @@ def test_10_slow_and_silent_clients_are_not_noticed(vm):
 WEIRD = ['HEAD /health HTTP/1.1\r\nHost: x', 'POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 0',
          'GET /join?name=%00 HTTP/1.1\r\nHost: x', 'GET /join?name=%ff HTTP/1.1\r\nHost: x',
          'GET /%ff HTTP/1.1\r\nHost: x', 'GET /%00 HTTP/1.1\r\nHost: x', 'BREW /health HTTP/1.1\r\nHost: x',
-         'POST /join HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked', 'GET /health HTTP/1.1\r\nHost: x\r\nX: \xff\xfe',
+         'POST /join HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked',
+         'GET /health HTTP/1.1\r\nHost: x\r\nX: \xff\xfe',
          'GET /health', '\x16\x03\x01\x02garbage', '\x00' * 1000, 'GET /health HTTP/9.9']
 
 
@@ -468,7 +473,8 @@ def test_a_full_disk_is_said_and_survived(vm):
         refused = poll(lambda: [reply for reply in [get(f'/move?id={id}&heading=north')] if reply.status == 503])
         assert 'disk' in refused[0]
         assert place(get, id)[0] == here[0]
-        assert place(get, sailor) and get(f'/look?id={sailor}').status == 200      # who only looks is answered, also under sail
+        assert place(get, sailor)                                # who only looks is answered, also under sail
+        assert get(f'/look?id={sailor}').status == 200
         vm.sh(f'rm {STATE}/filler')
         poll(lambda: get(f'/move?id={id}&heading=north').status == 200)
         assert 'The disk is full' in vm.user('mocean_why')
