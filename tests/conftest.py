@@ -4,6 +4,7 @@ Every conversation written with `say` runs twice: inside this process (WebTest) 
 real uWSGI on a free port. A test file about another program overrides the fixture `program`.
 """
 import contextlib
+import datetime
 import http.client
 import importlib
 import json
@@ -255,6 +256,11 @@ def mounted(folder, size):
         yield folder
     finally:
         subprocess.run(['umount', '-l', folder], check=True)
+
+
+def iso(seconds):
+    """Seconds since 1970, as the data service writes a time."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
 
 
 def also(path, query):

@@ -10,7 +10,7 @@ import urllib.parse
 import xml.etree.ElementTree
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, iso
 
 import data
 
@@ -169,10 +169,6 @@ def test_a_question_finds_its_rows_however_it_is_encoded(say, way):
         rows = sorted(map(str, reply.json()['table']['rows']))
         source = TRACKS if dataset == 'tracks' else SOUNDINGS
         assert rows == sorted(str([row[0], iso(row[1]), *row[2:]]) for row in (source[i] for i in found)), query
-
-
-def iso(time):
-    return f'2026-01-01T12:{(time - NOON) // 60:02}:{(time - NOON) % 60:02}Z'
 
 
 def test_bytes_that_nobody_encoded_are_understood(server):

@@ -1,10 +1,10 @@
 """Whatever is asked: the server's filter and one's own, written again in plain Python, find the same rows."""
 import csv
-import datetime
 import operator
 import urllib.parse
 
 import pytest
+from conftest import iso
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from webtest import TestApp
@@ -35,10 +35,6 @@ def web(tmp_path_factory):
     store.keep(ROWS)
     yield TestApp(data.make_app(store=store))
     store.close()
-
-
-def iso(seconds):
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
 
 
 def quoted(text):
