@@ -3,6 +3,7 @@
 # The first half is a list to learn from: each line is one command of Linux. They are functions rather than
 # aliases, so that scripts can use them too. Reading this file changes nothing, an active conda environment least.
 
+MOCEAN_HOME=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")     # the folder of this file; why.awk lies there, too
 MOCEAN_STATE=/var/lib/mocean            # what the games remember
 MOCEAN_BACKUPS=~/backups                # where mocean_backup puts copies of it
 
@@ -71,7 +72,8 @@ _game_ps() {                            # the master and its children, and nothi
 _game_why() {
     echo "What stopped or shook $1 lately, oldest first:"
     sudo journalctl --sync
-    sudo journalctl --quiet --no-pager --lines 50000 --unit "$1" | awk -v game="$1" "$_game_why_awk"
+    sudo journalctl --quiet --no-pager --lines 50000 --unit "$1" | \
+        awk -v game="$1" -f "$MOCEAN_HOME/why.awk"
     echo
     _game_oom "$1"
     case $(systemctl is-active "$1") in
@@ -93,101 +95,6 @@ _game_oom() {                           # the kernel counts whom it killed for w
             "that wanted more than MemoryMax. A route keeps too much; the lines before it in ${1}_journal say which."
     done
 }
-
-# Reads the journal, and turns what uWSGI, systemd and the game write into sentences. A sentence that comes again is
-# counted. Each sign is looked for where a line begins: what a player says stands further right, and fools nobody.
-# shellcheck disable=SC2016
-_game_why_awk='
-function tell(what, remedy) {
-    if (what == told && remedy == todo) times++; else { flush(); told = what; todo = remedy; times = 1; first = when }
-    last = when
-}
-function flush() {
-    if (told != "") entry[++entries] = first "  " told (times > 1 ? " (" times " times, the last at " last ")" : "") \
-                                       (todo == "" ? "" : "\n                 " todo)
-}
-function place(line,    part) {          # File "/home/ubuntu/mocean.py", line 7, in move -> mocean.py, line 7, in move
-    split(line, part, "\"")
-    sub(/.*\//, "", part[2]); sub(/,? in /, ", in ", part[3])
-    return part[2] part[3]
-}
-function worker() {
-    if (loop)  return tell("A request did not end: its worker was stopped, a new one took over.",
-                           "Look for a loop at " (spot == "" ? "the place that " game "_journal 300 shows" : spot) ".")
-    if (line ~ /signal 9 /)
-        return tell("The worker was killed (kill -9, or out of memory), a new one took over.",
-                    "Nothing is lost. If nobody typed kill: does it say \"Out of memory\" below?")
-    if (fatal) return tell("The worker crashed in C code (" fatal "), a new one took over.",
-                           "Nothing is lost." (spot == "" ? "" : " It was called at " spot "."))
-    tell("The worker ended by itself (an exit in a route, or a crash), a new one took over.",
-         "Nothing is lost. The lines before DAMN in " game "_journal 300 say more.")
-}
-function ended() {
-    if (/says success/) return tell("Stopped on purpose: " game "_stop, a restart, or the VM going down.")
-    if (/says signal/)  return tell("The master was killed (" game "_kill, kill -9, out of memory), and started again.",
-                                    "Nothing is lost.")
-    if (/says oom-kill/) return tell("Out of memory: the kernel killed it, systemd started it again.",
-                                     "A route keeps too much, or MemoryMax in the unit is too small.")
-    if (/says timeout/)  return tell("It did not start in time (an endless loop in " game ".py?).",
-                                     "Mend it; the game then starts by itself.")
-    if (port)  return tell("Port 8080 was taken by another program.",
-                           "sudo ss -ltnp sport = :8080 names it. End it; the game then starts by itself.")
-    if (/with 127|with 203/) return tell("There is no uwsgi: the environment is missing.",
-                                         "bash ~/mocean/setup_vm.sh makes it anew.")
-    if (/with 22/ && cannot) return tell(game " could not start: " cannot, "Mend that; the game then starts by itself.")
-    if (/with 22/) return tell(game ".py could not be loaded: " clue (spot == "" ? "" : " (" spot ")"),
-                               "Mend it; the game then starts by itself, within seconds.")
-    if (crash) return tell("uWSGI itself crashed (" crash "), and was started again.", "Nothing is lost.")
-    tell("uWSGI would not start, or ended by itself" (clue == "" ? "." : ": " clue "."),
-         "A mistake in the unit? The lines before \"halted\" in " game "_journal say more.")
-}
-function frame() {                       # whose line of Python is it? The innermost one that is not Python\047s own
-    here = place(line)
-    if (dump == "") { spot = here; return }                       # a traceback of Python: the last one counts
-    if (top == "" && line !~ /\/lib\/python/) top = here          # a dump of all threads: each has its top
-    if (dump == "fatal" ? current : line ~ / in application$/ && top !~ / in play$/) spot = top
-}
-{ when = $1 " " $2 " " $3; line = $0; sub(/^[^:]*:[^:]*:[^:]*: /, "", line); systemd = $5 ~ /^systemd\[/ }
-line ~ /^\*\*\* Starting uWSGI/                { clue = spot = fatal = loop = port = cannot = crash = dump = "" }
-line ~ /^Fatal Python error: /                 { fatal = line; dump = "fatal"; spot = ""; sub(/^[^:]*: /, "", fatal) }
-line ~ /^Timeout \(0:/                         { loop = 1; dump = "timeout"; spot = "" }
-line ~ /^(Current t|T)hread 0x/                { top = ""; current = line ~ /^C/ }
-line ~ /^Traceback /                           { dump = "" }
-line ~ /^ *File "/                             { frame() }
-line ~ /^[A-Z][a-z][a-z] .*HARAKIRI ON WORKER/ { loop = 1; spot = "" }
-line ~ /^[A-Z][a-z][a-z] .*HARAKIRI \[core/    { spot = line; sub(/.* - [A-Z]* /, "", spot); sub(/[? ].*/, "", spot) }
-line ~ /^bind\(\): Address already in use/     { port = 1 }
-line ~ /^!!! uWSGI process/                    { crash = line; sub(/.* got /, "", crash); sub(/ *!!!$/, "", crash) }
-line ~ /^failed to open python file/           { clue = "there is no such file"; spot = "" }
-line ~ /^[^ ]*(uwsgi|python[0-9.]*): .*option/ { clue = line; sub(/^[^:]*: /, "", clue) }
-line ~ /^Mocean cannot start: /                { cannot = line; sub(/^[^:]*: /, "", cannot) }
-line ~ /^([^ ]+ asked for|\047).* met a bug:$|^steps: .* broke:$|^data: unexpected, at/ { bug = 1; dump = "" }
-line ~ /^[A-Za-z_.]+(: |$)/ && line !~ /^(steps|data): / && (bug || line ~ /^[A-Za-z_.]*(Error|Exception|Exit)/) {
-    clue = line
-    if (bug) tell("A request met a bug: " clue " (" spot "). It was answered, the game went on.",
-                  "The lines before that in " game "_journal 300 show how it came there.")
-    bug = ""
-}
-systemd && /[:\]] Reloading /         { clue = spot = dump = "" }
-systemd && /Reload operation timed out/ { clue = "reading it did not end (an endless loop?)" }
-systemd && /Reload failed/     { tell("A reload was refused: " clue (spot == "" ? "" : " (" spot ")") ". The old " game ".py plays on.",
-                                      "Mend it, and then: " game "_reload") }
-systemd && /status=217\/USER/  { tell("The unit names a user who does not exist (User=).", "sudo systemctl edit " game) }
-systemd && /status=200\/CHDIR/ { tell("The unit names a folder that is not there (WorkingDirectory=).",
-                                      "sudo systemctl edit " game) }
-systemd && /killed by the OOM killer/ { tell("Out of memory: the kernel killed a process that wanted more than MemoryMax.",
-                                             "A route keeps too much; the lines before in " game "_journal say which.") }
-line ~ /^[Rr]espawned uWSGI http/ { tell("The router, which talks to the browsers, was killed; a new one took over.",
-                                         "Nothing is lost.") }
-line ~ /: 503 the disk of the server is full.*; nothing has changed, tell your teacher$/ ||
-line ~ /^the disk refuses: |^no fresh state file could be written: |^data: cannot write |^steps: .* written down: / {
-    tell("The disk is full or broken: calls that change something were refused.",
-         "Nothing is lost. mocean_doctor says how much is free, and what to do.") }
-line ~ /^(steps: )?[a-z.]+ cannot be read \(/ { tell(line, "The last good copy was used; the broken file is kept.") }
-line ~ /^DAMN ! worker/                          { worker(); loop = fatal = dump = "" }
-systemd || line !~ "^" game " halted: systemd says" { next }
-{ ended(); clue = spot = port = cannot = crash = "" }
-END { flush(); if (!entries) print "nothing at all."; for (i = entries > 8 ? entries - 7 : 1; i <= entries; i++) print entry[i] }'
 
 # ---------------------------------------------------------------- the ocean: copy it, bring it back, begin anew
 

@@ -33,8 +33,9 @@ def settle(folder, players):
     with contextlib.redirect_stderr(io.StringIO()):              # the log
         sea.open()
         keys = [f'{column},{row}' for column in range(mocean.COLUMNS) for row in range(mocean.ROWS)]
-        first, depth = {'name': 'ada0', 'at': sea.clock() - 60}, {'total': 30.0, 'count': 1, 'name': 'ada0', 'at': sea.clock() - 60}
-        patch = {'sectors': dict.fromkeys(keys, first), 'depths': dict.fromkeys(keys, depth)}
+        entered = {'name': 'ada0', 'at': sea.clock() - 60}
+        sounded = {**entered, 'total': 30.0, 'count': 1}
+        patch = {'sectors': dict.fromkeys(keys, entered), 'depths': dict.fromkeys(keys, sounded)}
         sea.journal.write(sea.ocean, patch, 'ada0 charted everything')
         mocean.merge(sea.ocean, mocean.change_of(sea.ocean, patch))
         sea.close()
@@ -64,17 +65,20 @@ def screens(server, count):
 
 
 def burst(server, seconds, watching):
-    """Moves a second, microseconds of the worker for one, milliseconds until 99 of 100 were answered, bytes of a chart."""
+    """Moves a second, microseconds of the worker for one, milliseconds until 99 of 100 were answered, and
+    the bytes of a chart."""
+    moves = wire.script(server, '/move')
     with screens(server, watching) as sizes:
         before = wire.worker_s(server)
-        told = subprocess.run(['wrk', '-t1', '-c16', f'-d{seconds}s', '--latency', *wire.script(server, '/move'), server.url],
+        told = subprocess.run(['wrk', '-t1', '-c16', f'-d{seconds}s', '--latency', *moves, server.url],
                               capture_output=True, text=True, check=True).stdout
         spent = wire.worker_s(server) - before
-    early = re.search(r'Non-2xx or 3xx responses: (\d+)', told)     # thirty boats at full speed: once in a while one is too early
+    early = re.search(r'Non-2xx or 3xx responses: (\d+)', told)     # at full speed once in a while a boat is too early
     assert not early or int(early[1]) < 50, told
+    rate = float(re.search(r'Requests/sec: +([\d.]+)', told)[1])
+    count = int(re.search(r'(\d+) requests in', told)[1])
     number, unit = re.search(r'99% +([\d.]+)(us|ms|s)', told).groups()
-    return (float(re.search(r'Requests/sec: +([\d.]+)', told)[1]), spent / int(re.search(r'(\d+) requests in', told)[1]) * 1e6,
-            float(number) * UNITS[unit], statistics.median(sizes) if sizes else 0)
+    return rate, spent / count * 1e6, float(number) * UNITS[unit], statistics.median(sizes) if sizes else 0
 
 
 def measure(players, rounds, seconds):
@@ -87,7 +91,8 @@ def measure(players, rounds, seconds):
             pairs = [(burst(server, seconds, 0), burst(server, seconds, SCREENS)) for _ in range(rounds)]
             opening = time.perf_counter()
             size = len(server('/chart'))
-            print(f'{players} boats: opening a screen takes {size / 1000:.0f} kB and {1000 * (time.perf_counter() - opening):.0f} ms')
+            took = time.perf_counter() - opening
+            print(f'{players} boats: opening a screen takes {size / 1000:.0f} kB and {1000 * took:.0f} ms')
         finally:
             server.kill()
     return zip(*pairs, strict=True)

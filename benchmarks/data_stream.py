@@ -115,7 +115,8 @@ class SlowReaders:
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         connection.connect(('127.0.0.1', server.port))
-        connection.sendall(b'GET /erddap/tabledap/tracks.csv?&time%3Emax(time)-1hour HTTP/1.1\r\nHost: localhost\r\n\r\n')
+        connection.sendall(b'GET /erddap/tabledap/tracks.csv?&time%3Emax(time)-1hour HTTP/1.1\r\n'
+                           b'Host: localhost\r\n\r\n')
         assert connection.recv(1000).startswith(b'HTTP/1.1 200')
         return connection
 

@@ -116,6 +116,11 @@ def measure(rounds, seconds):
     return measured
 
 
+def ratio(these, those, at):
+    """How many times as much, round by round; of that the median."""
+    return statistics.median(this[at] / that[at] for this, that in zip(these, those, strict=True))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--rounds', type=int, default=5)
@@ -125,13 +130,11 @@ def main():
     print(f'{"":26}  requests/s  of hello   CPU us/request  of hello')
     for name, results in measured.items():
         rate, cpu = (statistics.median(column) for column in zip(*results, strict=True))
-        by_rate, by_cpu = (statistics.median(mine[at] / hello[at] for mine, hello in zip(results, measured['hello'], strict=True))
-                           for at in (0, 1))
+        by_rate, by_cpu = (ratio(results, measured['hello'], at) for at in (0, 1))
         print(f'{name:26}  {rate:10.0f}  {by_rate:8.2f}   {cpu:14.0f}  {by_cpu:8.2f}')
     for route in ('look', 'location'):
         many, few = measured[f'{route}, 10,000 players'], measured[f'{route}, 10 players']
-        print(f'{route} with 10,000 players costs {statistics.median(m[1] / f[1] for m, f in zip(many, few, strict=True)):.2f} '
-              'times what it costs with 10 (CPU)')
+        print(f'{route} with 10,000 players costs {ratio(many, few, 1):.2f} times what it costs with 10 (CPU)')
 
 
 if __name__ == '__main__':

@@ -1,6 +1,7 @@
 """Talk with the other boats. New here: sending and fetching, because nobody can ring at your door.
 
-Type a message for all, or a name, a colon and a message: `grace: where are you?`. Enter alone fetches the news.
+Type a message for all, or a name, a colon and a message: `grace: where are you?`.
+Enter alone fetches what the others wrote.
 """
 import sys
 
@@ -8,7 +9,7 @@ import requests
 
 SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
 NAME = 'ada'             # write your own name here
-ID = ''                  # after the first run: write your id here, and you come back to your own boat
+ID = ''                  # after the first run: write your id here, to come back to your own boat
 
 
 def ask(route, **parameters):
@@ -16,7 +17,7 @@ def ask(route, **parameters):
 
 
 def fetch():
-    """The server keeps our messages until we ask; each call brings the oldest, an empty reply is the end."""
+    """The server keeps our messages until we ask. Each call brings the oldest one."""
     while message := ask('popchat', id=my_id).text:
         print('   ', message.replace(',', ': ', 1))
 

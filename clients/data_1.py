@@ -1,4 +1,7 @@
-"""Who has measured how often, and how deep? New here: a table is a URL. It needs `pip install pandas`."""
+"""Who has measured how often, and how deep? New here: a table is a URL.
+
+It needs `pip install pandas`.
+"""
 import sys
 
 import pandas

@@ -1,7 +1,7 @@
 """A map of the club's tracks. New here: erddapy, which writes the URL, and matplotlib, which draws.
 
-It needs `pip install erddapy matplotlib`. Change the lines in capitals, and it draws the tracks of another server:
-docs/data.md shows how, with the robots of a real ocean.
+It needs `pip install erddapy matplotlib`. Change the lines in capitals, and it draws the tracks
+of another server: docs/data.md shows how, with the robots of a real ocean.
 """
 import sys
 

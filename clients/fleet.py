@@ -1,6 +1,6 @@
-"""Two boats at once, each with a thread of its own. New here: threads, and a lock for what they share.
+"""Two boats at once, a thread for each. New here: threads, and a lock for what they share.
 
-Both take soundings; together they keep one list, and the lock lets only one of them write at a time.
+Both take soundings. Together they keep one list; the lock lets only one of them write at a time.
 """
 import sys
 import threading
@@ -9,7 +9,7 @@ import time
 import requests
 
 SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
-FLEET = {'castor': 'east', 'pollux': 'north'}        # write names of your own here; and where each boat is going
+FLEET = {'castor': 'east', 'pollux': 'north'}        # your own names, and where each boat is going
 MEASURES = 10                                        # soundings of each boat
 
 soundings = []
@@ -18,15 +18,16 @@ lock = threading.Lock()
 
 def ask(route, **parameters):
     """Ask; when the server says that it is too early, wait as long as it says and ask again."""
+    parameters['format'] = 'json'
     while True:
-        reply = requests.get(f'{SERVER}/{route}', params={**parameters, 'format': 'json'}, timeout=10)
+        reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
         answer = reply.json()
         if reply.status_code != 429:
             break
         time.sleep(answer['wait_s'])
     if not reply.ok:
         print(answer['error'])
-        sys.exit(1)                                  # in a thread this ends the thread, and with it this boat
+        sys.exit(1)                                  # this ends the thread, and with it this boat
     return answer
 
 
@@ -37,7 +38,8 @@ def sail(name, heading):
         depth = ask('ping', id=boat['id'])['depth']
         with lock:
             soundings.append((name, boat['x'], boat['y'], depth))
-            print(f'{name} at {boat["x"]},{boat["y"]}: {depth} metres, {len(soundings)} soundings together')
+            print(f'{name} at {boat["x"]},{boat["y"]}: {depth} metres,',
+                  len(soundings), 'soundings together')
         boat.update(ask('move', id=boat['id'], heading=heading, steps=10))
     ask('quit', id=boat['id'])
 

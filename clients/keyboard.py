@@ -8,7 +8,7 @@ import requests
 
 SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
 NAME = 'ada'             # write your own name here
-ID = ''                  # after the first run: write your id here, and you come back to your own boat
+ID = ''                  # after the first run: write your id here, to come back to your own boat
 
 
 def ask(route, **parameters):

@@ -1,4 +1,4 @@
-"""A boat that looks first: it rows to whatever it sees and takes what it finds. New here: reading a reply, deciding.
+"""A boat that looks first, and rows to what it sees. New here: reading a reply, deciding.
 
 It finds one treasure, then it stops. How would you make it find them all?
 """
@@ -9,9 +9,11 @@ import requests
 
 SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
 NAME = 'ada'             # write your own name here
-ID = ''                  # after the first run: write your id here, and you come back to your own boat
+ID = ''                  # after the first run: write your id here, to come back to your own boat
 WIDTH, HEIGHT = 600, 400
-HEADINGS = {(0, 1): 'n', (1, 1): 'ne', (1, 0): 'e', (1, -1): 'se', (0, -1): 's', (-1, -1): 'sw', (-1, 0): 'w', (-1, 1): 'nw'}
+HEADINGS = {(-1, 1): 'nw', (0, 1): 'n', (1, 1): 'ne',
+            (-1, 0): 'w',                (1, 0): 'e',
+            (-1, -1): 'sw', (0, -1): 's', (1, -1): 'se'}
 
 
 def ask(route, **parameters):

@@ -1,4 +1,4 @@
-"""Who leads? A table that keeps itself fresh. New here: JSON, and asking politely, only every two seconds.
+"""Who leads? A table that keeps itself fresh. New here: JSON, and asking only every two seconds.
 
 It needs no boat: it only reads. Ctrl-C ends it.
 """
@@ -30,7 +30,7 @@ def show(scores, news):
 last, news = 0, []
 try:
     while True:
-        fresh = ask('news', since=last)['news']          # only what is newer than the last that we know
+        fresh = ask('news', since=last)['news']          # only what we do not know yet
         if fresh:
             last = fresh[-1]['number']
             news = (news + fresh)[-3:]

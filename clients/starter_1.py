@@ -10,6 +10,6 @@ TASK = 'make your boat move'
 print('Your next task is', TASK)
 
 reply = requests.get(f'{SERVER}/move', params={'id': ID, 'heading': 'north'}, timeout=10)
-print(reply.text)            # x,y,z: where you are now. If something was wrong: what, and what to try
+print(reply.text)            # x,y,z: where you are now; or what was wrong, and what to try instead
 
 # Now you: go east instead of north. Then: 'steps': 5 makes five cells in one call.

@@ -1,4 +1,4 @@
-"""Your third program in Mocean: a robot. It looks, decides and acts; `decide` is yours to improve."""
+"""Your third program in Mocean: a robot. It looks, decides, acts; `decide` is yours to improve."""
 import time
 
 import requests
@@ -12,9 +12,10 @@ ROUNDS = 20
 
 
 def ask(route, **parameters):
-    """The answer as a dictionary. When it is too early, wait as long as the server says and ask again."""
+    """The answer as a dictionary. When it is too early, wait as long as told, and ask again."""
+    parameters.update(id=ID, format='json')
     while True:
-        reply = requests.get(f'{SERVER}/{route}', params={'id': ID, 'format': 'json', **parameters}, timeout=10)
+        reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
         answer = reply.json()
         if reply.status_code != 429:
             break

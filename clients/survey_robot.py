@@ -1,5 +1,6 @@
-"""A robot that measures how deep the ocean is, one row of the chart. New here: patience, and work left for you.
+"""A robot that measures how deep the ocean is. New here: patience, and work left for you.
 
+It surveys one row of the chart.
 It runs as it is. Three things are left to do, TODO 1 to 3, and each makes it better.
 """
 import sys
@@ -9,15 +10,16 @@ import requests
 
 SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
 NAME = 'ada'             # write your own name here
-ID = ''                  # after the first run: write your id here, and you come back to your own boat
+ID = ''                  # after the first run: write your id here, to come back to your own boat
 SECTOR = 10              # the chart is made of squares of ten by ten cells
 MEASURES = 20            # how many soundings to take
 
 
 def ask(route, **parameters):
     """Ask; when the server says that it is too early, wait as long as it says and ask again."""
+    parameters['format'] = 'json'
     while True:
-        reply = requests.get(f'{SERVER}/{route}', params={**parameters, 'format': 'json'}, timeout=10)
+        reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
         answer = reply.json()
         if reply.status_code != 429:
             break
@@ -34,16 +36,20 @@ soundings = []
 for number in range(MEASURES):
     depth = ask('ping', id=boat['id'])['depth']
     soundings.append((boat['x'], boat['y'], depth))
-    print(f'{number + 1}: at {boat["x"]},{boat["y"]} the sea is {depth} metres deep', '=' * round(depth))
+    print(f'{number + 1}: at {boat["x"]},{boat["y"]} the sea is {depth} metres deep',
+          '=' * round(depth))
 
-    # TODO 1. With more MEASURES this robot would go round and round on the same row. After every sixty sectors it
-    #         should go one sector north instead, and survey the whole ocean. Hint: number % 60 == 59
+    # TODO 1. With more MEASURES this robot would go round and round on the same row. After every
+    #         sixty sectors it should go one sector north instead, and survey the whole ocean.
+    #         Hint: number % 60 == 59
 
-    # TODO 2. A sounding in a sector that has one already earns nothing. The chart tells which are done:
-    #         for column, row, depth, when in ask('chart')['depths']. Skip those. Hint: column is x // SECTOR
+    # TODO 2. A sounding in a sector that has one already earns nothing. The chart tells which are
+    #         done: for column, row, depth, when in ask('chart')['depths']. Skip those.
+    #         Hint: column is x // SECTOR
 
     boat.update(ask('move', id=boat['id'], heading='east', steps=SECTOR))
 
-# TODO 3. Write the soundings into a file, one line each: x,y,depth. Open it in a spreadsheet and draw it.
-shallowest = min(soundings, key=lambda sounding: sounding[2])
-print(f'The shallowest place was at {shallowest[0]},{shallowest[1]}: {shallowest[2]} metres. A seamount?')
+# TODO 3. Write the soundings into a file, one line each: x,y,depth. Open it in a spreadsheet and
+#         draw it.
+x, y, depth = min(soundings, key=lambda sounding: sounding[2])
+print(f'The shallowest place was at {x},{y}: {depth} metres. A seamount?')

@@ -9,7 +9,7 @@ import requests
 
 SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
 NAME = 'ada'             # write your own name here
-ID = ''                  # after the first run: write your id here, and you come back to your own boat
+ID = ''                  # after the first run: write your id here, to come back to your own boat
 
 
 def ask(route, **parameters):
@@ -20,7 +20,7 @@ def ask(route, **parameters):
 
 
 def go_to(x, y):
-    """Draw the way; over the edge of the chart there is nothing to draw, the ocean goes on at the other side."""
+    """Draw the way, with the pen up over the edge of the chart: there the other side begins."""
     if abs(x - boat.xcor()) > 300 or abs(y - boat.ycor()) > 200:
         boat.penup()
     boat.goto(x, y)
@@ -50,7 +50,8 @@ boat.goto(float(x), float(y))
 boat.showturtle()
 boat.pendown()
 
-for key, heading, angle in [('Right', 'east', 0), ('Up', 'north', 90), ('Left', 'west', 180), ('Down', 'south', 270)]:
+KEYS = [('Right', 'east', 0), ('Up', 'north', 90), ('Left', 'west', 180), ('Down', 'south', 270)]
+for key, heading, angle in KEYS:
     screen.onkey(lambda heading=heading, angle=angle: move(heading, angle), key)
 screen.onkey(screen.bye, 'q')
 screen.listen()

@@ -6,7 +6,8 @@ import threading
 NAMES = ['ada', 'grace', 'linus', 'hedy', 'kofi', 'mei', 'tomás', 'noor', 'björk', 'ravi', 'lena', 'omar']
 WIDTH, HEIGHT = 600, 400
 PAUSE_S = 5                # between two calls of somebody who reads the answers
-HEADINGS = {(0, 1): 'n', (1, 1): 'ne', (1, 0): 'e', (1, -1): 'se', (0, -1): 's', (-1, -1): 'sw', (-1, 0): 'w', (-1, 1): 'nw'}
+HEADINGS = {(0, 1): 'n', (1, 1): 'ne', (1, 0): 'e', (1, -1): 'se',          # clockwise: `wander` turns by one
+            (0, -1): 's', (-1, -1): 'sw', (-1, 0): 'w', (-1, 1): 'nw'}
 
 
 def shortest(step, size):

@@ -4,6 +4,7 @@ Every conversation written with `say` runs twice: inside this process (WebTest) 
 real uWSGI on a free port. A test file about another program overrides the fixture `program`.
 """
 import contextlib
+import datetime
 import http.client
 import importlib
 import json
@@ -192,6 +193,79 @@ class Inside:
 def readable(path):
     """Spaces and letters of any script as a browser sends them; what is encoded already stays."""
     return urllib.parse.quote(path, safe="/?&=%:+,;@$!*'()-._~[]<>\"#")
+
+
+def join(say, name='ada'):
+    """A new boat: its id. `say` is whoever asks: inside, a server, or the VM."""
+    reply = say(f'/join?name={name}')
+    id = reply.split(',')[0]
+    assert re.fullmatch('[a-z0-9]{8}', id), reply
+    return id
+
+
+def place(say, id):
+    """Where a boat is: x, y, z, as the game says them."""
+    reply = say(f'/location?id={id}')
+    assert reply.count(',') >= 5, reply
+    return reply.split(',')[:3]
+
+
+class Clock:
+    """A clock that the test winds on by hand."""
+
+    def __init__(self, now=1_000_000.0):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+@contextlib.contextmanager
+def woken(folder, **options):
+    """The game, started inside this process on a state folder."""
+    folder.mkdir(exist_ok=True)
+    say = Inside('mocean', folder, **options)
+    try:
+        yield say
+    finally:
+        say.close()
+
+
+STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.last.json', 'mocean.last.journal')
+
+
+def as_killed(say, folder):
+    """A copy of the state folder, as a kill -9 at this moment would leave it."""
+    folder.mkdir()
+    for file in STATE_FILES:
+        if (say.folder / file).exists():
+            shutil.copy(say.folder / file, folder)
+    return folder
+
+
+@contextlib.contextmanager
+def mounted(folder, size):
+    """A disk of so many bytes ('512k'), mounted here; it takes root, and CI has it."""
+    folder.mkdir()
+    mount = subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', folder],
+                           capture_output=True, text=True)
+    if mount.returncode:
+        assert 'CI' not in os.environ, mount.stderr
+        pytest.skip(f'needs the right to mount a small disk: {mount.stderr.strip()}')
+    try:
+        yield folder
+    finally:
+        subprocess.run(['umount', '-l', folder], check=True)
+
+
+def iso(seconds):
+    """Seconds since 1970, as the data service writes a time."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+def also(path, query):
+    """'/look' and 'id=7' are /look?id=7; '/look?id=7' and 'n=1' are /look?id=7&n=1."""
+    return path + ('&' if '?' in path else '?') + query
 
 
 @pytest.fixture

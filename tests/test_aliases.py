@@ -3,15 +3,24 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import ROOT, poll
+from conftest import ROOT, join, place, poll
 
 FILE = ROOT / 'bash_aliases'
+WHY = ROOT / 'why.awk'
 BOTH = ['activate', 'start', 'stop', 'restart', 'reload', 'status', 'daemon', 'journal', 'follow', 'ps', 'kill', 'why']
 
 
 def bash(text):
     done = subprocess.run(['bash', '-c', text], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr
+    return done.stdout.rstrip('\n')
+
+
+def why(journal):
+    """What mocean_why makes of these lines of the journal."""
+    done = subprocess.run(['awk', '-v', 'game=mocean', '-f', WHY], input=journal,
+                          capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (0, '')
     return done.stdout.rstrip('\n')
 
 
@@ -31,13 +40,19 @@ def test_reading_the_file_changes_nothing_but_words():
     assert bash(f'{before}; {look}; ') == bash(f'{before}; . {FILE}; {look}')
 
 
+def test_the_picture_at_the_top_of_why_is_true():
+    picture = [line[6:] for line in WHY.read_text().splitlines() if line.startswith('#     ')]
+    journal = [line.partition(' <- ')[0].rstrip() for line in picture if ' club ' in line]
+    arrow = next(number for number, line in enumerate(picture) if line.strip() == 'v')
+    assert len(journal) == 4
+    assert why('\n'.join(journal)).splitlines() == picture[arrow + 1:arrow + 3]
+
+
 def test_why_knows_the_line_that_systemd_writes_where_it_sees_the_kernel_kill():
     """Only with the memory controller of cgroup v2, as on Ubuntu: the lab may have to do without."""
     line = 'Nov 25 01:02:03 club systemd[1]: mocean.service: A process of this unit has been killed by the OOM killer.'
-    said = bash(f'. {FILE}; echo "{line}" | awk -v game=mocean "$_game_why_awk"')
-    assert said.startswith('Nov 25 01:02:03  Out of memory: the kernel killed a process that wanted more than MemoryMax.')
-    assert bash(f'. {FILE}; echo "{line.replace("systemd[1]", "mocean[1]")}" | awk -v game=mocean "$_game_why_awk"') == \
-        'nothing at all.'
+    assert why(line).startswith('Nov 25 01:02:03  Out of memory: the kernel killed a process that wanted more than ')
+    assert why(line.replace('systemd[1]', 'mocean[1]')) == 'nothing at all.'
 
 
 @pytest.mark.skipif(not shutil.which('shellcheck'), reason='there is no shellcheck here')
@@ -111,19 +126,19 @@ def test_a_changed_unit_is_read_by_daemon(vm):
 
 @pytest.mark.systemd
 def test_a_backup_brings_back_the_ocean_as_it_was(vm):
-    id, *_ = vm.say('/join?name=Backup').split(',')
-    here = vm.say(f'/location?id={id}')
+    id = join(vm, 'Backup')
+    here = place(vm, id)
     file = vm.user('mocean_backup').split('copied to ')[1].split()[0]
     assert vm.sh(f'stat -c %a {file}') == '600'
     for _ in range(3):
         vm.say(f'/move?id={id}&heading=north')
-    assert vm.say(f'/location?id={id}') != here
+    assert place(vm, id) != here
     assert 'is kept in' in vm.user(f'mocean_restore {file}')
-    assert vm.say(f'/location?id={id}') == here
+    assert place(vm, id) == here
     assert file in vm.fails('mocean_restore')
     vm.sh(f'head -c 300 {file} > {file}.part')
     assert 'Nothing has changed' in vm.fails(f'mocean_restore {file}.part')
-    assert vm.say(f'/location?id={id}') == here
+    assert place(vm, id) == here
 
 
 @pytest.mark.systemd
@@ -139,7 +154,7 @@ def test_a_backup_that_finds_no_room_is_none(vm):
 
 @pytest.mark.systemd
 def test_a_new_game_keeps_the_old_one(vm):
-    id, *_ = vm.say('/join?name=Newgame').split(',')
+    id = join(vm, 'Newgame')
     assert 'Nothing has changed' in vm.fails('echo no | mocean_newgame')
     kept = vm.user('echo yes | mocean_newgame').split('is kept in ')[1].split()[0].rstrip('.')
     assert '0,0' not in vm.say(f'/location?id={id}')

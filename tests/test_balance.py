@@ -5,7 +5,7 @@ import math
 import random
 
 import pytest
-from conftest import Inside
+from conftest import Inside, also
 
 import mocean
 
@@ -44,7 +44,7 @@ class Race:
         while self.due and self.due[0][0] < end:
             self.now, _, path, id, program = heapq.heappop(self.due)
             if path:
-                answer = self.say(path if path.startswith('/chart') else path + ('&' if '?' in path else '?') + f'id={id}')
+                answer = self.say(path if path.startswith('/chart') else also(path, f'id={id}'))
                 self.go_on(CALL_S, id, program, answer)
             else:
                 self.go_on(0, id, program)
@@ -118,7 +118,8 @@ class Hunter:
     def go(self, x, y):
         while (self.x, self.y) != (x, y):
             heading = mocean.bearing(self.x, self.y, x, y)
-            east, north = abs(mocean.gap(self.x, x, mocean.WIDTH_CELLS)), abs(mocean.gap(self.y, y, mocean.HEIGHT_CELLS))
+            east = abs(mocean.gap(self.x, x, mocean.WIDTH_CELLS))
+            north = abs(mocean.gap(self.y, y, mocean.HEIGHT_CELLS))
             straight = max(east, north) if heading in ('north', 'east', 'south', 'west') else min(east, north)
             yield from self.row(heading, max(1, min(int(straight), 20)))
 

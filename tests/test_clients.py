@@ -11,7 +11,7 @@ import time
 
 import pytest
 from browser import need
-from conftest import ROOT, Server
+from conftest import ROOT, Server, join, place
 
 CLIENTS = ROOT / 'clients'
 LADDER = ['first_client', 'keyboard', 'turtle_window', 'look_and_move', 'survey_robot', 'chat', 'scoreboard', 'fleet']
@@ -106,9 +106,9 @@ def test_the_keyboard_drives_and_mistakes_are_answered(sea):
 
 def test_with_its_id_a_client_comes_back_to_its_own_boat(sea, tmp_path):
     id = id_in(run(client('keyboard'), sea.url, typed='w\nq\n'))
-    place = sea(f'/location?id={id}').split(',')[:2]
+    x, y, z = place(sea, id)
     said = run(edited('keyboard', tmp_path, ID=id), sea.url, typed='q\n')
-    assert said.split('\n')[0].split(',') == [id, 'ada', *place, '0']
+    assert said.split('\n')[0].split(',') == [id, 'ada', x, y, '0']
 
 
 def test_look_and_move_finds_a_treasure(sea):
@@ -129,7 +129,7 @@ def test_the_robot_surveys_a_row(sea):
 
 
 def test_chat_sends_and_fetches(sea):
-    grace = sea('/join?name=grace').split(',')[0]
+    grace = join(sea, 'grace')
     with started('chat', sea) as talk:
         until(talk, 'Type a message')
         sea(f'/sendchat?id={grace}&name=ada&message=where are you?')
@@ -145,7 +145,7 @@ def test_chat_sends_and_fetches(sea):
 
 
 def test_the_scoreboard_keeps_itself_fresh(sea):
-    id = sea('/join?name=hedy').split(',')[0]
+    id = join(sea, 'hedy')
     with started('scoreboard', sea) as board:
         until(board, 'hedy joined')
         sea(f'/ping?id={id}')
@@ -280,7 +280,10 @@ def screen():
 
 def python_with_tkinter():
     for python in (sys.executable, '/usr/bin/python3'):
-        if os.path.exists(python) and subprocess.run([python, '-c', 'import tkinter'], capture_output=True).returncode == 0:
+        if not os.path.exists(python):
+            continue
+        tried = subprocess.run([python, '-c', 'import tkinter'], capture_output=True)
+        if tried.returncode == 0:
             return python
     return None
 
@@ -292,14 +295,15 @@ def press_keys(sea, screen, folder, program, keys):
     driver = folder / 'driver.py'
     driver.write_text(DRIVER, encoding='utf-8')
     packages = os.path.dirname(os.path.dirname(requests.__file__))
-    return run(driver, str(program), keys, sea.url, python=python, env={**os.environ, 'DISPLAY': screen, 'PYTHONPATH': packages})
+    env = {**os.environ, 'DISPLAY': screen, 'PYTHONPATH': packages}
+    return run(driver, str(program), keys, sea.url, python=python, env=env)
 
 
 @pytest.mark.screen
 def test_the_turtle_rows_with_the_arrow_keys(sea, screen, tmp_path):
     said = press_keys(sea, screen, tmp_path, client('turtle_window'), 'Right Up Right q')
     id = id_in(said)
-    x, y = (int(number) for number in sea(f'/location?id={id}').split(',')[:2])
+    x, y = map(int, place(sea, id)[:2])
     drawn = json.loads(said.splitlines()[-1])
     assert len(drawn['lines']) >= 1
     sea(f'/quit?id={id}')
@@ -347,7 +351,7 @@ def test_the_fields_of_the_chart_are_explained(sea):
 
 
 def test_the_chart_tells_only_what_is_new(sea):
-    id = sea('/join?name=ada').split(',')[0]
+    id = join(sea)
     sea(f'/move?id={id}&heading=north')
     sea(f'/ping?id={id}')
     whole = sea('/chart').json()

@@ -60,13 +60,22 @@ def test_erddapy_gives_pandas_the_csv_with_two_lines_of_header(sea):
 
 
 CONSTRAINTS = [     # as erddapy takes them, and how many rows there are
-    ({'player=': 'ada'}, 360), ({'player=': 'Zoë'}, 360), ({'player!=': 'ada'}, 361), ({'player=~': '(ada|Zoë)'}, 720),
-    ({'x>=': 100, 'x<': 110, 'player=': 'ada'}, 6), ({'x=': 7.0}, 6), ({'y!=': 100}, 361), ({'x>': 599.5}, None),
+    ({'player=': 'ada'}, 360),
+    ({'player=': 'Zoë'}, 360),
+    ({'player!=': 'ada'}, 361),
+    ({'player=~': '(ada|Zoë)'}, 720),
+    ({'player=': 'x"; DROP TABLE tracks; --'}, None),
+    ({'x>=': 100, 'x<': 110, 'player=': 'ada'}, 6),
+    ({'x=': 7.0}, 6),
+    ({'y!=': 100}, 361),
+    ({'x>': 599.5}, None),
     ({'time>=': '2026-01-01T12:30:00Z', 'time<': '2026-01-01T12:40:00Z'}, 120),
     ({'time>=': '2026-01-01T14:30:00+02:00', 'time<': datetime.datetime(2026, 1, 1, 12, 40)}, 120),
     ({'time<': datetime.datetime(2026, 1, 1, 12, 1, tzinfo=datetime.timezone.utc)}, 12),
-    ({'time>': 'now-10minutes'}, 1), ({'time>': 'now-2hours', 'player=': 'ada'}, None), ({'time>=': 'max(time)-1second'}, 1),
-    ({'time<=': 'min(time)+50seconds'}, 12), ({'player=': 'x"; DROP TABLE tracks; --'}, None),
+    ({'time>': 'now-10minutes'}, 1),
+    ({'time>': 'now-2hours', 'player=': 'ada'}, None),
+    ({'time>=': 'max(time)-1second'}, 1),
+    ({'time<=': 'min(time)+50seconds'}, 12),
 ]
 
 
@@ -101,8 +110,9 @@ def test_erddapy_finds_variables_by_their_attributes(sea):
 
 
 def test_erddapy_searches(sea):
-    assert search_servers('soundings', servers_list=[sea + '/'])['Dataset ID'].tolist() == ['soundings']
-    assert search_servers('sounded', servers_list=[sea + '/'], protocol='griddap')['Dataset ID'].tolist() == ['bathymetry']
+    here = [sea + '/']
+    assert search_servers('soundings', servers_list=here)['Dataset ID'].tolist() == ['soundings']
+    assert search_servers('sounded', servers_list=here, protocol='griddap')['Dataset ID'].tolist() == ['bathymetry']
     e = erddapy.ERDDAP(server=sea)
     table = pandas.read_csv(e.get_search_url(search_for='sea floor', response='csv'))
     assert table['Dataset ID'].tolist() == ['soundings', 'bathymetry']
@@ -203,7 +213,8 @@ def test_every_library_reads_the_netcdf_file(sea, tmp_path, opened):
         assert values['x'].tolist() == list(x)
         assert (units, title) == ({'y': 'km', 'x': 'km', 'depth': 'm'}, data.BATHYMETRY.title)
         table = pandas.read_csv(f'{sea}/griddap/bathymetry.csvp{query}')
-        numpy.testing.assert_array_equal(values['depth'], table.pivot(index='y (km)', columns='x (km)', values='depth (m)'))
+        depths = table.pivot(index='y (km)', columns='x (km)', values='depth (m)')
+        numpy.testing.assert_array_equal(values['depth'], depths)
 
 
 # ---- pandas and curl, by hand
@@ -217,7 +228,9 @@ def test_pandas_reads_an_address_as_people_type_it(sea):
 
 def test_curl_reads_it(sea):
     assert shutil.which('curl'), 'this test needs curl'
-    for query in ('tabledap/soundings.csv0?depth&x=3&player="ada"', 'tabledap/soundings.csv0?depth&x%3D3', 'griddap/bathymetry.csv0?depth[0][0]'):
+    for query in ('tabledap/soundings.csv0?depth&x=3&player="ada"',
+                  'tabledap/soundings.csv0?depth&x%3D3',
+                  'griddap/bathymetry.csv0?depth[0][0]'):
         done = subprocess.run(['curl', '-sfg', f'{sea}/{query}'], capture_output=True, text=True, timeout=20)
         assert done.returncode == 0, query
         assert done.stdout.endswith('30.0\n')

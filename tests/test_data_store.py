@@ -10,9 +10,11 @@ import sys
 import threading
 
 import pytest
-from conftest import ROOT, poll
+from conftest import ROOT, mounted, poll
 
 import data
+
+UNAVAILABLE = 'Error {\n    code=503;\n    message="Service Unavailable: '
 
 DAY = 86_400
 
@@ -52,14 +54,22 @@ def test_what_is_kept_is_there_at_once_and_to_the_metre(store, tmp_path):
     assert rows(tmp_path, 'soundings') == [('ada', 5, 1.0, 2.0, 30.0)]
 
 
+WRITER = '''
+import sys, data
+store = data.Store(sys.argv[1], float)
+second = int(sys.argv[2])
+while True:
+    second += 1
+    store.keep([("ada", second, 1.0, 2.0, 0.0)] * 30, [("ada", second, 1.0, 2.0, 9.0)])
+    print(second, flush=True)
+'''
+
+
 def test_kill_9_loses_no_second_that_was_written(tmp_path):
     """A writer that says each second that it has kept; it is killed at random moments, many times."""
-    writer = ('import data, sys\nstore = data.Store(sys.argv[1], float)\nsecond = int(sys.argv[2])\n'
-              'while True:\n    second += 1\n    store.keep([("ada", second, 1.0, 2.0, 0.0)] * 30, [("ada", second, 1.0, 2.0, 9.0)])\n'
-              '    print(second, flush=True)\n')
     said, dice = 0, random.Random(7)
     for _ in range(20):
-        process = subprocess.Popen([sys.executable, '-c', writer, str(tmp_path), str(said)], cwd=ROOT,
+        process = subprocess.Popen([sys.executable, '-c', WRITER, str(tmp_path), str(said)], cwd=ROOT,
                                    stdout=subprocess.PIPE, text=True)
         with process:
             for _ in range(dice.randrange(1, 60)):
@@ -79,14 +89,8 @@ def test_kill_9_loses_no_second_that_was_written(tmp_path):
 @pytest.fixture
 def small_disk(tmp_path):
     """A disk with room for some thousand rows."""
-    folder = tmp_path / 'disk'
-    folder.mkdir()
-    mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], capture_output=True)
-    if mounted.returncode:
-        assert not os.environ.get('CI'), mounted.stderr
-        pytest.skip('needs root, to mount a disk of 2 MB')
-    yield folder
-    subprocess.run(['umount', folder], check=True)
+    with mounted(tmp_path / 'disk', '2m') as folder:
+        yield folder
 
 
 def test_a_full_disk_is_said_once_and_its_rows_come_later(small_disk, capsys):
@@ -107,7 +111,7 @@ def test_a_full_disk_is_said_once_and_its_rows_come_later(small_disk, capsys):
         store.keep([track(200)])
         assert 'data.sqlite is being written again' in capsys.readouterr().err
         assert len(rows(small_disk)) == 1 + 199 * 30 + 1
-        assert say('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=503;\n    message="Service Unavailable: The disk')
+        assert say('/erddap/tabledap/tracks.csv').startswith(UNAVAILABLE + 'The disk')
         assert say('/erddap/tabledap/tracks.csv?&time<9').status == 200
 
 
@@ -338,11 +342,13 @@ def every_answer_is_long(monkeypatch):
     monkeypatch.setattr(data, 'QUICK_SECONDS', 0.0)
 
 
-LONG_QUESTIONS = ['tabledap/tracks.csv', 'tabledap/tracks.csv?&x>99', 'tabledap/tracks.csv?time&distinct()', 'griddap/bathymetry.nc']
+LONG_QUESTIONS = ['tabledap/tracks.csv', 'tabledap/tracks.csv?&x>99',
+                  'tabledap/tracks.csv?time&distinct()', 'griddap/bathymetry.nc']
 
 
 @pytest.mark.parametrize('question', LONG_QUESTIONS)
-def test_a_long_answer_waits_for_its_turn_and_a_quick_one_does_not(tmp_path, monkeypatch, every_answer_is_long, question):
+def test_a_long_answer_waits_for_its_turn_and_a_quick_one_does_not(
+        tmp_path, monkeypatch, every_answer_is_long, question):
     """Long is what takes long: also a search that finds nothing, and the mean of many soundings."""
     app = data.make_app(store=data.Store(tmp_path, dawn))
     app.store.keep([track(second) for second in range(60_000)], [track(second) for second in range(60_000)])
@@ -350,7 +356,7 @@ def test_a_long_answer_waits_for_its_turn_and_a_quick_one_does_not(tmp_path, mon
     for _ in range(data.LONG_AT_A_TIME):
         app.store.making.acquire()
     monkeypatch.setattr(data, 'MOST_SECONDS', 0.3)
-    assert say('/erddap/' + question).startswith('Error {\n    code=503;\n    message="Service Unavailable: Many others')
+    assert say('/erddap/' + question).startswith(UNAVAILABLE + 'Many others')
     monkeypatch.setattr(data, 'QUICK_SECONDS', 60.0)
     assert say('/erddap/tabledap/tracks.csv?&time<1000').status == 200
     assert app.store.waiting_room._value == data.LONG_AT_A_TIME + data.LONG_WAITING      # nobody left a place taken

@@ -36,7 +36,7 @@ def ask(server, route, **parameters):
 
 
 def survey(server, name, lane, until, soundings):
-    """Row north-east for ever, with one sounding in each sector. After 1,200 km one is back, and begins the next lane."""
+    """Row north-east for ever, with one sounding in each sector. After 1,200 km one is back: the next lane."""
     boat = ask(server, 'join', name=name)
     if north := (5 - boat['y']) % 10:                    # to the middle of a sector
         boat.update(ask(server, 'move', id=boat['id'], heading='north', steps=north))
@@ -57,7 +57,8 @@ def surveyed(tmp_path_factory):
     server = Server('mocean', tmp_path_factory.mktemp('survey')).start()
     soundings = []
     until = time.monotonic() + SURVEY_S
-    bots = [threading.Thread(target=survey, args=(server, name, 2 * i, until, soundings)) for i, name in enumerate(BOTS)]
+    bots = [threading.Thread(target=survey, args=(server, name, 2 * number, until, soundings))
+            for number, name in enumerate(BOTS)]
     for bot in bots:
         bot.start()
     for bot in bots:
@@ -109,8 +110,9 @@ def test_the_grid_is_the_mean_of_what_the_bots_were_told(surveyed):
     ('data_1.py', None), ('data_2.py', 'tracks.png'), ('data_3.py', 'sea_floor.png')])
 def test_the_students_scripts_run_as_they_stand(surveyed, tmp_path, program, picture):
     server, _ = surveyed
-    done = subprocess.run([sys.executable, ROOT / 'clients' / program, server.url], cwd=tmp_path, capture_output=True, text=True,
-                          timeout=120, env={**os.environ, 'MPLBACKEND': 'Agg', 'MPLCONFIGDIR': str(tmp_path)})
+    env = {**os.environ, 'MPLBACKEND': 'Agg', 'MPLCONFIGDIR': str(tmp_path)}
+    done = subprocess.run([sys.executable, ROOT / 'clients' / program, server.url], cwd=tmp_path, env=env,
+                          capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     if picture:
         with Image.open(tmp_path / picture) as image:
@@ -140,7 +142,9 @@ def test_no_id_and_no_treasure_is_in_the_data(surveyed):
 
 def test_riding_along_the_data_keeps_its_own_form_of_refusal(surveyed):
     server, _ = surveyed
-    for path, method, status in (('/erddap/nowhere', 'GET', 404), ('/erddap/tabledap/tracks.csv', 'POST', 405), ('/erddap', 'POST', 405),
+    for path, method, status in (('/erddap/nowhere', 'GET', 404),
+                                 ('/erddap/tabledap/tracks.csv', 'POST', 405),
+                                 ('/erddap', 'POST', 405),
                                  ('/erddap/tabledap/tracks.csv?zz', 'GET', 400)):
         reply = server.say(path, method=method)
         assert reply.startswith(f'Error {{\n    code={status};')
@@ -192,8 +196,8 @@ def test_the_programs_in_the_docs_run(surveyed, tmp_path):
     programs = re.findall(r'```python\n(.*?)```', DOCS, re.DOTALL)
     assert len(programs) == 4
     for program in programs:
-        done = subprocess.run([sys.executable, '-c', program.replace('http://localhost:8080', server.url)], cwd=tmp_path,
-                              capture_output=True, text=True, timeout=60)
+        program = program.replace('http://localhost:8080', server.url)
+        done = subprocess.run([sys.executable, '-c', program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         assert done.stdout
 

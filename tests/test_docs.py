@@ -12,7 +12,8 @@ def blocks(page):
 def test_the_route_that_the_page_adds_works_as_the_page_says(tmp_path, monkeypatch):
     rule, line, test = blocks('docs/routes.md')
     source = (ROOT / 'mocean.py').read_text(encoding='utf-8')
-    source = source.replace('# --- BADGES', rule + '\n\n# --- BADGES').replace('\nROUTES = [\n', '\nROUTES = [\n' + line)
+    source = source.replace('# --- BADGES', rule + '\n\n# --- BADGES')
+    source = source.replace('\nROUTES = [\n', '\nROUTES = [\n' + line)
     program = tmp_path / 'mocean_with_shout.py'
     program.write_text(source, encoding='utf-8')
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -29,6 +30,6 @@ def test_the_route_that_the_page_adds_works_as_the_page_says(tmp_path, monkeypat
 
 
 def test_every_link_of_the_documents_leads_to_a_file():
-    for page in [ROOT / 'README.md', *(ROOT / 'docs').glob('*.md'), *(ROOT / 'clients').glob('*.md')]:
+    for page in [*ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md'), *(ROOT / 'clients').glob('*.md')]:
         for link in re.findall(r'\]\(([^)#\s]+)', page.read_text(encoding='utf-8')):
             assert '://' in link or (page.parent / link).exists(), f'{page.name} links to {link}'

@@ -6,7 +6,7 @@ import shutil
 import threading
 
 import pytest
-from conftest import ROOT, Inside
+from conftest import ROOT, Inside, also, join
 
 import mocean
 
@@ -35,7 +35,7 @@ class Game:
         self.now += seconds
 
     def join(self, name):
-        return Player(self, name, self.say(f'/join?name={name}').split(',')[0])
+        return Player(self, name, join(self.say, name))
 
     def happen(self, **patch):
         """Let a change happen, written down like any other."""
@@ -80,7 +80,7 @@ class Player:
         self.game, self.name, self.id, self.key = game, name, id, name.casefold()
 
     def __call__(self, path):
-        return self.game.say(path + ('&' if '?' in path else '?') + f'id={self.id}')
+        return self.game.say(also(path, f'id={self.id}'))
 
     @property
     def boat(self):
@@ -329,8 +329,9 @@ def test_due_south_is_due_south(game, ada):
     game.wait(10)
     x, y, _, wrapped, *_ = ada.numbers('/location')
     assert (x, y, wrapped) == (0, (300 - 40 * 10) % HEIGHT, 1)
-    assert {key for key, first in game.ocean.sectors.items() if first.name == 'ada'} <= {f'0,{row}' for row in range(mocean.ROWS)} | {
-        mocean.sector_key(*game.plain())}
+    entered = {key for key, first in game.ocean.sectors.items() if first.name == 'ada'}
+    column = {f'0,{row}' for row in range(mocean.ROWS)}
+    assert entered <= column | {mocean.sector_key(*game.plain())}
 
 
 @pytest.mark.parametrize('x, told', [(WIDTH - 0.003, 0), (WIDTH - 0.02, WIDTH - 0.02)])
@@ -420,7 +421,8 @@ def test_the_track_of_a_boat_that_nobody_speaks_to_ends_where_its_sails_drop(gam
 
 # --- location and its flags ------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize('start, heading', [((599, 10), 'east'), ((0, 10), 'west'), ((10, 399), 'north'), ((10, 0), 's')])
+@pytest.mark.parametrize('start, heading', [
+    ((599, 10), 'east'), ((0, 10), 'west'), ((10, 399), 'north'), ((10, 0), 's')])
 def test_crossing_a_seam_is_told_once(ada, start, heading):
     ada.put(x=start[0], y=start[1])
     assert ada.numbers('/location')[3] == 0
@@ -642,7 +644,8 @@ def test_arms_are_five_metres_long(game, ada, z_off, status):
     reply = ada('/get?item=treasure')
     assert reply.status == (status if z >= z_off else 200)
     if reply.status == 409:
-        assert reply.lines[0] == f'the boat hook lies {z:g} m deep and you are at {z - z_off:g} m; 5 m is as far as you reach'
+        assert reply.lines[0] == (f'the boat hook lies {z:g} m deep and you are at {z - z_off:g} m; '
+                                  '5 m is as far as you reach')
         assert f'/dive?id={ada.id}&direction=down' in reply.lines[1]
 
 
@@ -1560,9 +1563,11 @@ def test_the_page_says_what_the_game_does():
 
 # --- whatever they do ------------------------------------------------------------------------------------------------
 
-CALLS = ['/move?heading={heading}&steps={steps}'] * 6 + ['/accel?ctrl=w', '/accel?ctrl=a', '/accel?ctrl=s', '/stop', '/look'] + [
-    '/dive?ctrl=f', '/dive?ctrl=r', '/ping', '/get?item=treasure', '/get?item=whale', '/location', '/popchat'] * 2 + [
-    '/use?item={item}', '/use?item=iron dust', '/teleport?x={steps}&y=7', '/sendchat?name=all&message=hi', '/use?item=ROV']
+ROWING = ['/move?heading={heading}&steps={steps}']
+OFTEN = ['/dive?ctrl=f', '/dive?ctrl=r', '/ping', '/get?item=treasure', '/get?item=whale', '/location', '/popchat']
+RARELY = ['/accel?ctrl=w', '/accel?ctrl=a', '/accel?ctrl=s', '/stop', '/look', '/sendchat?name=all&message=hi',
+          '/use?item={item}', '/use?item=iron dust', '/use?item=ROV', '/teleport?x={steps}&y=7']
+CALLS = ROWING * 6 + OFTEN * 2 + RARELY
 
 
 def check(game):

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from conftest import Server, poll
+from conftest import ROOT, Server, join, poll
 
 KILLS = int(os.environ.get('MOCEAN_KILLS', '20'))
 
@@ -108,13 +108,12 @@ BUGS = {'the process ends': 'os._exit(3)', 'Python ends': 'sys.exit(3)', 'C code
 
 @pytest.mark.parametrize('bug', BUGS)
 def test_a_route_that_ends_the_worker_hurts_nobody_else(tmp_path, bug):
-    from conftest import ROOT
     line = "    return {'name': turn.boat.name}\n"
     program = (ROOT / 'mocean.py').read_text(encoding='utf-8')
     (tmp_path / 'mocean.py').write_text(program.replace(line, f'    {BUGS[bug]}\n{line}'), encoding='utf-8')
     server = Server(str(tmp_path / 'mocean'), tmp_path).start()
     try:
-        id = server.say('/join?name=ada').split(',')[0]
+        id = join(server)
         moved = server.say(f'/move?id={id}&heading=n')
         with contextlib.suppress(OSError, http.client.HTTPException):
             assert server.say(f'/name?id={id}').status >= 500
@@ -127,13 +126,14 @@ def test_a_route_that_ends_the_worker_hurts_nobody_else(tmp_path, bug):
 
 def test_two_clients_of_one_boat_are_both_served(server):
     """Reading one's log while another call of one's own comes in."""
-    id = server.say('/join?name=ada').split(',')[0]
+    id = join(server)
     statuses, ended = set(), threading.Event()
 
     def ask(path):
         while not ended.is_set():
             statuses.add(server.say(path).status)
-    clients = [threading.Thread(target=ask, args=(f'/{route}?id={id}',)) for route in ('log', 'log', 'name', 'inventory')]
+    clients = [threading.Thread(target=ask, args=(f'/{route}?id={id}',))
+               for route in ('log', 'log', 'name', 'inventory')]
     for client in clients:
         client.start()
     ended.wait(1.5)

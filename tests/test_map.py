@@ -10,7 +10,7 @@ import threading
 import bots
 import pytest
 from browser import CHROMIUM, SWITCHES, chromium, open_map
-from conftest import ROOT, Server, poll
+from conftest import ROOT, Server, join, poll
 
 pytestmark = pytest.mark.browser
 MAP = ROOT / 'clients' / 'map.html'
@@ -60,12 +60,6 @@ def wall(browser, sea, complaints):
         page.context.close()
 
 
-def join(server, name):
-    reply = server(f'/join?name={name}')
-    assert reply.status == 200, reply
-    return reply.split(',')[0]
-
-
 def row(server, id, heading, cells):
     """So many cells, in calls as long as the server allows; it makes us wait, we never sleep."""
     while cells:
@@ -77,7 +71,7 @@ def row(server, id, heading, cells):
 
 
 def until(page, question, *what):
-    """Ask the page until it says yes. (Playwright's own waiting needs eval, which the page's security policy forbids.)"""
+    """Ask the page until it says yes. Playwright's own waiting needs eval, which the page's security policy forbids."""
     return poll(lambda: page.evaluate(question, *what), 20)
 
 
@@ -91,7 +85,8 @@ def show(page, at):
     }''', at)
 
 
-def place(page, name):
+def seen(page, name):
+    """Where on the screen the map shows a boat."""
     return page.evaluate('name => mocean.places.get(name)', name)
 
 
@@ -104,9 +99,11 @@ def test_a_visitor_sees_who_is_there_and_how_to_join(wall, sea):
     page.get_by_role('log').get_by_text('hedy joined').wait_for()
     assert re.search(r'\d+ boats? · 0 % charted', page.locator('#summary').inner_text())
     assert 'boat' in page.get_by_role('img').get_attribute('aria-label')
-    told = page.context.new_cdp_session(page).send('Accessibility.getFullAXTree')['nodes']       # what a screen reader is given
+    screen_reader = page.context.new_cdp_session(page)
+    told = screen_reader.send('Accessibility.getFullAXTree')['nodes']
     spoken = {(node['role']['value'], node.get('name', {}).get('value')) for node in told if not node['ignored']}
-    assert spoken >= {('table', 'Score'), ('rowheader', 'hedy'), ('slider', 'Time shown on the map'), ('button', 'Replay'), ('region', 'How to join')}
+    assert spoken >= {('table', 'Score'), ('rowheader', 'hedy'), ('slider', 'Time shown on the map'),
+                      ('button', 'Replay'), ('region', 'How to join')}
 
 
 def arrives(page, name, x, y):
@@ -118,11 +115,12 @@ def arrives(page, name, x, y):
 def ran(folder, program):
     """What a program says, saved and run as a student does it."""
     (folder / 'mine.py').write_text(program, encoding='utf-8')
-    return subprocess.run([sys.executable, folder / 'mine.py'], capture_output=True, text=True, timeout=60, check=True).stdout
+    done = subprocess.run([sys.executable, folder / 'mine.py'], capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout
 
 
 def test_a_newcomer_gets_from_the_wall_to_a_moving_boat(empty_sea, wall, tmp_path):
-    """The address on the wall, typed into a browser; then the README's program; then clients/README.md, word by word."""
+    """The address on the wall, typed into a browser; the README's program; then clients/README.md, word by word."""
     page = wall(server=empty_sea)
     tab = page.context.new_page()
     tab.goto(page.locator('#join code').inner_text().replace('you', 'nia'))
@@ -147,16 +145,15 @@ def test_a_boat_moves_on_the_map_and_glides_between_two_answers(wall, sea):
     way, sign = ('west', -1) if int(x) > 300 else ('east', 1)           # not across a seam: that is the next test
     page = wall()
     until(page, "mocean.places.has('grace')")
-    start = place(page, 'grace')
+    start = seen(page, 'grace')
     page.evaluate('''() => {
         window.seen = new Set();
         const note = () => { seen.add(mocean.places.get('grace').x); requestAnimationFrame(note); };
         note();
     }''')
     x = row(sea, id, way, 60)[0]
-    there = 'x => { const want = mocean.chart.place(x, 0).x; return Math.abs(mocean.places.get("grace").x - want) < 1; }'
-    until(page, there, x)
-    end = place(page, 'grace')
+    until(page, 'x => Math.abs(mocean.places.get("grace").x - mocean.chart.place(x, 0).x) < 1', x)
+    end = seen(page, 'grace')
     assert (end['x'] - start['x']) * sign > 40 and abs(end['y'] - start['y']) < 1
     assert len(page.evaluate('[...seen]')) > 4                  # many places on the way, not one leap
     assert page.evaluate('[...mocean.ocean.charter].filter(name => name === "grace").length') >= 5
@@ -171,8 +168,10 @@ def test_a_boat_that_crosses_a_seam_does_not_streak_across_the_map(empty_sea, wa
     page = wall(server=empty_sea)
     until(page, "mocean.places.has('noor')")
     page.evaluate('''y => {
-        const chart = document.querySelector('#chart'), ratio = chart.width / chart.clientWidth, middle = mocean.chart.place(300, y);
-        const band = () => chart.getContext('2d').getImageData((middle.x - 100) * ratio, (middle.y - 6) * ratio, 200 * ratio, 12 * ratio).data;
+        const chart = document.querySelector('#chart');
+        const middle = mocean.chart.place(300, y), ratio = chart.width / chart.clientWidth;
+        const box = [middle.x - 100, middle.y - 6, 200, 12].map(number => number * ratio);
+        const band = () => chart.getContext('2d').getImageData(...box).data;
         const before = band().slice();
         window.watch = {changed: 0, frames: 0};
         const look = () => {
@@ -183,7 +182,7 @@ def test_a_boat_that_crosses_a_seam_does_not_streak_across_the_map(empty_sea, wa
         };
         requestAnimationFrame(look);
     }''', y)
-    before = place(page, 'noor')
+    before = seen(page, 'noor')
     assert row(empty_sea, id, way, 40)[0] == there
     until(page, 'x => Math.abs(mocean.places.get("noor").x - x) > 400', before['x'])
     until(page, 'x => Math.abs(mocean.places.get("noor").x - mocean.chart.place(x, 0).x) < 1', there)
@@ -221,8 +220,11 @@ def test_the_planet_hides_the_boats_on_its_far_side(wall, sea):
 def test_the_planet_turns_by_itself_unless_calm_is_wanted(wall, motion):
     page = wall('#view=planet', reduced_motion=motion)
     page.evaluate('mocean.planet.rested = 99; window.start = mocean.planet.spin')
-    frames = 'new Promise(done => { let left = 4; const next = () => left-- ? requestAnimationFrame(next) : done(); next(); })'
-    page.evaluate(frames)
+    page.evaluate('''new Promise(done => {
+        let left = 4;
+        const next = () => left-- ? requestAnimationFrame(next) : done();
+        next();
+    })''')
     assert page.evaluate('mocean.planet.spin === start') == (motion == 'reduce')
 
 
@@ -248,13 +250,15 @@ def test_keys_move_zoom_and_change_the_view(wall, sea):
 def test_the_mouse_drags_and_zooms_the_chart_and_turns_the_planet(wall):
     page = wall()
     sea = page.locator('#sea').bounding_box()
-    x, y = round(sea['x'] + sea['width'] * 0.7), round(sea['y'] + sea['height'] * 0.4)     # a mouse points at whole pixels
+    x = round(sea['x'] + sea['width'] * 0.7)                    # a mouse points at whole pixels
+    y = round(sea['y'] + sea['height'] * 0.4)
     under = 'point => { const cell = mocean.chart.cell(...point); return [cell.x, cell.y]; }'
     before = page.evaluate(under, [x - sea['x'], y - sea['y']])
     page.mouse.move(x, y)
     page.mouse.wheel(0, -400)
     until(page, 'mocean.chart.zoom > 2')
-    assert page.evaluate(under, [x - sea['x'], y - sea['y']]) == pytest.approx(before, abs=1)   # what is under the mouse stays there
+    after = page.evaluate(under, [x - sea['x'], y - sea['y']])
+    assert after == pytest.approx(before, abs=1)                # what is under the mouse stays there
     page.get_by_text(f'x {int(before[0])}, y {int(before[1])}').wait_for()
     page.mouse.down()
     page.mouse.move(x - 90, y + 50, steps=3)
@@ -273,8 +277,10 @@ def test_a_click_on_a_name_follows_the_boat(wall, sea):
     join(sea, 'yuki')
     page = wall()
     page.get_by_role('button', name='yuki').click()
-    centred = '''() => { const sea = document.querySelector('#sea'), boat = mocean.places.get('yuki');
-                         return boat && Math.hypot(boat.x - sea.clientWidth / 2, boat.y - sea.clientHeight / 2) < 3; }'''
+    centred = '''() => {
+        const sea = document.querySelector('#sea'), boat = mocean.places.get('yuki');
+        return boat && Math.hypot(boat.x - sea.clientWidth / 2, boat.y - sea.clientHeight / 2) < 3;
+    }'''
     until(page, centred)
     assert page.evaluate('mocean.chart.zoom') > 1
     page.keyboard.press('0')
@@ -366,7 +372,10 @@ def test_a_new_game_clears_the_wall(empty_sea, wall, complaints):
 CLASS = [*bots.NAMES, *(f'boat{number}' for number in range(18))]
 BOXES = '''() => [...document.querySelectorAll('#board tbody tr')].map(line => {
     const box = line.getBoundingClientRect(), board = document.querySelector('#board').getBoundingClientRect();
-    return {inside: box.top >= board.top && box.bottom <= board.bottom && box.right <= board.right, size: parseFloat(getComputedStyle(line).fontSize)};
+    return {
+        inside: box.top >= board.top && box.bottom <= board.bottom && box.right <= board.right,
+        size: parseFloat(getComputedStyle(line).fontSize),
+    };
 })'''
 
 
@@ -380,7 +389,8 @@ def test_a_class_of_thirty_is_on_the_wall_whole_and_no_name_covers_another(empty
     assert len(lines) == len(CLASS) and all(line['inside'] for line in lines)
     assert min(line['size'] for line in lines) >= 11
     plates = page.evaluate('mocean.plates()')
-    assert len({plate['text'] for plate in plates} & set(CLASS)) >= 25      # a crowd in a corner of the chart may be too dense
+    named = {plate['text'] for plate in plates}
+    assert len(named & set(CLASS)) >= 25                        # a crowd in a corner of the chart may be too dense
     for a, b in itertools.combinations(plates, 2):
         assert a['left'] + a['width'] <= b['left'] or b['left'] + b['width'] <= a['left'] or \
                a['top'] + a['height'] <= b['top'] or b['top'] + b['height'] <= a['top'], (a, b)
@@ -390,9 +400,11 @@ def test_a_class_of_thirty_is_on_the_wall_whole_and_no_name_covers_another(empty
 def test_words_stand_out_and_depth_shows_without_colour(wall, theme):
     """As WCAG measures it: 4.5 between words and ground; and whoever sees no colours sees deep water darker."""
     page = wall(f'#theme={theme}')
-    colours = page.evaluate('''() => { const style = getComputedStyle(document.documentElement);
-        return Object.fromEntries(['ground', 'panel', 'raised', 'ink', 'soft', 'accent', 'on-accent'].map(name => [name, style.getPropertyValue('--' + name).trim()])); }''')
-    for words, ground in [('ink', 'ground'), ('ink', 'panel'), ('ink', 'raised'), ('soft', 'ground'), ('soft', 'panel'), ('accent', 'panel'), ('on-accent', 'accent')]:
+    colour = 'name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim()'
+    names = ['ground', 'panel', 'raised', 'ink', 'soft', 'accent', 'on-accent']
+    colours = {name: page.evaluate(colour, name) for name in names}
+    for words, ground in [('ink', 'ground'), ('ink', 'panel'), ('ink', 'raised'),
+                          ('soft', 'ground'), ('soft', 'panel'), ('accent', 'panel'), ('on-accent', 'accent')]:
         bright, dim = sorted((brightness(colours[words]), brightness(colours[ground])), reverse=True)
         assert (bright + 0.05) / (dim + 0.05) >= 4.5, (words, ground)
     ramp = [brightness(colour) for _, colour in page.evaluate('DEPTHS')]

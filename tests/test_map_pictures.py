@@ -15,11 +15,17 @@ from conftest import Server, poll
 from PIL import Image
 
 MINUTES = float(os.environ.get('MOCEAN_PICTURE_MINUTES', '0'))
-FIXES = 'Math.max(...[...mocean.ocean.boats.values()].map(boat => boat.fixes.length))'       # a wake is as long as we have watched
+LINES = "document.querySelectorAll('#board tbody tr').length"
+PAINTED = 'mocean.painted_all() && mocean.places.size > 0'
+FIXES = 'Math.max(...[...mocean.ocean.boats.values()].map(boat => boat.fixes.length))'
+LONG_WAKE = 15 if MINUTES else 2         # a wake is as long as we have watched
 
 
 def keep(shot, path):
-    """A screenshot with the two lowest bits of each colour cleared: nobody sees it, and it is half the size. How many bytes."""
+    """Save a screenshot with the two lowest bits of each colour cleared: nobody sees it, and it is half the size.
+
+    Answer how many bytes it has.
+    """
     Image.open(io.BytesIO(shot)).convert('RGB').point(lambda value: value & 0xFC).save(path, optimize=True)
     return path.stat().st_size
 
@@ -33,10 +39,12 @@ def test_a_class_of_twelve_on_the_wall(tmp_path):
         with chromium() as browser:
             stop.wait(MINUTES * 60)
             for view, theme in [('chart', 'dark'), ('planet', 'light')]:
-                page = open_map(browser, f'{server.url}/map#view={view}', complaints, viewport={'width': 1440, 'height': 810}, color_scheme=theme)
-                poll(lambda: page.evaluate("document.querySelectorAll('#board tbody tr').length") == len(class_of_bots), 20)    # noqa: B023
-                poll(lambda: page.evaluate('mocean.painted_all() && mocean.places.size > 0'), 60)                              # noqa: B023
-                poll(lambda: page.evaluate(FIXES) >= (15 if MINUTES else 2), 60)                                              # noqa: B023
+                page = open_map(browser, f'{server.url}/map#view={view}', complaints,
+                                viewport={'width': 1440, 'height': 810}, color_scheme=theme)
+                ask = page.evaluate
+                poll(lambda ask=ask: ask(LINES) == len(class_of_bots), 20)
+                poll(lambda ask=ask: ask(PAINTED), 60)
+                poll(lambda ask=ask: ask(FIXES) >= LONG_WAKE, 60)
                 assert 50_000 < keep(page.screenshot(), folder / f'map_{view}.png') < 450_000
                 page.context.close()
         charted = len(server('/chart').json()['sectors'])

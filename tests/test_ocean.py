@@ -8,12 +8,12 @@ from hypothesis import strategies as any_
 import mocean
 
 WIDTH, HEIGHT = mocean.WIDTH_CELLS, mocean.HEIGHT_CELLS
+CELL_X, CELL_Y = any_.integers(0, WIDTH - 1), any_.integers(0, HEIGHT - 1)
 X, Y = any_.floats(-3 * WIDTH, 3 * WIDTH), any_.floats(-3 * HEIGHT, 3 * HEIGHT)
 LAPS = any_.integers(-3, 3)
 SEED = any_.integers(0, 999_999)
 quick, slowly = settings(max_examples=50, deadline=None), settings(max_examples=20, deadline=None)
 SEED_1 = ('Old Molar', 359, 302, 15.873143, 17.96604)     # a promise, like the number of a house
-
 
 
 # --- the torus -------------------------------------------------------------------------------------------------------
@@ -30,8 +30,14 @@ def test_a_hair_before_the_seam_is_the_seam(value):
 
 
 @pytest.mark.parametrize('here, there, cells', [
-    ((0, 0), (599, 0), 1), ((0, 0), (0, 399), 1), ((599, 399), (0, 0), math.sqrt(2)), ((0, 399), (599, 0), math.sqrt(2)),
-    ((0, 0), (300, 0), 300), ((0, 0), (0, 200), 200), ((10, 10), (10, 10), 0), ((590, 5), (10, 395), math.hypot(20, 10))])
+    ((0, 0), (599, 0), 1),
+    ((0, 0), (0, 399), 1),
+    ((599, 399), (0, 0), math.sqrt(2)),
+    ((0, 399), (599, 0), math.sqrt(2)),
+    ((590, 5), (10, 395), math.hypot(20, 10)),
+    ((0, 0), (300, 0), 300),
+    ((0, 0), (0, 200), 200),
+    ((10, 10), (10, 10), 0)])
 def test_distances_go_the_shortest_way_across_the_seams(here, there, cells):
     assert mocean.distance(*here, *there) == pytest.approx(cells)
     assert mocean.distance(*there, *here) == pytest.approx(cells)
@@ -64,7 +70,7 @@ def test_a_bearing_leads_the_shortest_way(here, there, heading):
 
 
 @quick
-@given(any_.integers(0, WIDTH - 1), any_.integers(0, HEIGHT - 1), any_.integers(0, WIDTH - 1), any_.integers(0, HEIGHT - 1))
+@given(CELL_X, CELL_Y, CELL_X, CELL_Y)
 def test_whoever_follows_the_bearing_arrives(x, y, there_x, there_y):
     for _ in range(WIDTH):
         if (x, y) == (there_x, there_y):

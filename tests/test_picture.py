@@ -29,13 +29,15 @@ def test_the_map_names_the_banners_in_their_order():
 
 def test_http_is_spoken_in_the_doors_only():
     doors = next(number for number, line in enumerate(LINES) if line.startswith('# PART 3'))
-    outside = [number + 1 for number, line in enumerate(LINES[:doors]) if re.search(r'\bbottle\.|environ\[|HTTPResponse', line)]
+    http = re.compile(r'\bbottle\.|environ\[|HTTPResponse')
+    outside = [number + 1 for number, line in enumerate(LINES[:doors]) if http.search(line)]
     assert outside == []
 
 
 def test_the_disk_is_touched_in_the_journal_only():
     journal = part('# --- JOURNAL')
-    touch = re.compile(r'(?<!def )\bopen\((?!\))|os\.(replace|write|fsync|truncate|unlink|rename)|\.write_(bytes|text)\(|\.unlink\(|\.rename\(|json\.dump\(')
+    touch = re.compile(r'(?<!def )\bopen\((?!\))|os\.(replace|write|fsync|truncate|unlink|rename)'
+                       r'|\.write_(bytes|text)\(|\.unlink\(|\.rename\(|json\.dump\(')
     outside = [line for number, line in enumerate(LINES) if touch.search(line) and number not in journal]
     assert outside == []
 
@@ -47,9 +49,9 @@ def test_no_rule_asks_the_clock_or_throws_dice_by_itself():
 
 
 def test_functions_are_short():
-    long = {node.name: node.end_lineno - node.lineno + 1 for node in FUNCTIONS if node.end_lineno - node.lineno + 1 >= 40}
-    assert long == {}
-    sizes = sorted(node.end_lineno - node.lineno + 1 for node in FUNCTIONS)
+    lines = [(node.end_lineno - node.lineno + 1, node.name) for node in FUNCTIONS]
+    assert [(size, name) for size, name in lines if size >= 40] == []
+    sizes = sorted(size for size, _ in lines)
     assert sizes[len(sizes) * 9 // 10] <= 20
 
 
@@ -62,15 +64,31 @@ def test_every_setting_that_has_a_unit_names_it():
     settings = [LINES[number] for number in part('# --- SETTINGS')]
     numbers = [name for line in settings for name in re.findall(r'^([A-Z_, ]+) = [\d(]', line)]
     names = [name for names in numbers for name in names.split(', ')]
-    units = ('_CELLS', '_S', '_M', '_POINTS', '_RADIANS', '_CELLS_PER_S', 'PER_MINUTE', '_KEPT', '_LINES', '_LENGTH', 'MOST_BOATS', 'MOST_SEEN')
+    units = ('_CELLS', '_S', '_M', '_POINTS', '_RADIANS', '_CELLS_PER_S', 'PER_MINUTE',
+             '_KEPT', '_LINES', '_LENGTH', 'MOST_BOATS', 'MOST_SEEN')
     without = [name for name in names if not re.search('|'.join(units), name) and name not in ('COLUMNS', 'ROWS')]
     assert len(names) > 40 and without == []
 
 
+def strings(file):
+    """The texts that a program works with: neither its comments nor its docstrings, nor a string that nobody uses."""
+    tree = ast.parse(file.read_text(encoding='utf-8'))
+    idle = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [node.value for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in idle]
+
+
 def test_every_route_has_a_test():
-    tests = ''.join(file.read_text(encoding='utf-8') for file in (ROOT / 'tests').glob('test_*.py') if file.name != 'test_picture.py')
-    forgotten = [route.name for route in mocean.ROUTES if not re.search(rf'/{re.escape(route.name)}\b', tests)]
+    files = [file for file in (ROOT / 'tests').glob('test_*.py') if file.name != 'test_picture.py']
+    asked = '\n'.join(text for file in files for text in strings(file))
+    forgotten = [route.name for route in mocean.ROUTES if not re.search(rf'/{re.escape(route.name)}\b', asked)]
     assert forgotten == []
+
+
+def test_a_comment_is_no_test(tmp_path):
+    program = tmp_path / 'test_nothing.py'
+    program.write_text('"/docstring"\nsay(f"/asked?id={id}")   # /comment\n"/idle"\n', encoding='utf-8')
+    assert strings(program) == ['/asked?id=']
 
 
 def test_every_route_shows_an_example_that_can_be_read():
@@ -81,7 +99,8 @@ def test_every_route_shows_an_example_that_can_be_read():
 
 
 def test_the_lists_of_packages_say_the_same():
-    pip = dict(re.findall(r'^([A-Za-z]+)==([\d.]+)\.\*', (ROOT / 'requirements.txt').read_text() + (ROOT / 'requirements-dev.txt').read_text(), re.M))
+    wanted = (ROOT / 'requirements.txt').read_text() + (ROOT / 'requirements-dev.txt').read_text()
+    pip = dict(re.findall(r'^([A-Za-z]+)==([\d.]+)\.\*', wanted, re.M))
     conda = dict(re.findall(r'^  - ([a-z]+)=([\d.]+)$', (ROOT / 'environment.yml').read_text(), re.M))
     python = conda.pop('python')
     assert python in ('3.10', '3.11', '3.12', '3.13', '3.14')

@@ -15,43 +15,9 @@ import time
 import urllib.request
 
 import pytest
-from conftest import ROOT, UWSGI_OPTIONS, Inside, Server, poll
+from conftest import ROOT, UWSGI_OPTIONS, Clock, Inside, Server, as_killed, join, mounted, poll, woken
 
 import mocean
-
-FILES = ('mocean.json', 'mocean.journal', 'mocean.last.json', 'mocean.last.journal')
-
-
-class Clock:
-    """A clock that the test winds on by hand."""
-    now = 1_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
-def join(say, name='ada'):
-    return say(f'/join?name={name}').split(',')[0]
-
-
-def as_killed(say, folder):
-    """The state folder as a kill -9 at this moment would leave it."""
-    folder.mkdir()
-    for file in FILES:
-        if (say.folder / file).exists():
-            shutil.copy(say.folder / file, folder)
-    return folder
-
-
-@contextlib.contextmanager
-def woken(folder, **options):
-    """The game, started on a state folder."""
-    folder.mkdir(exist_ok=True)
-    say = Inside('mocean', folder, **options)
-    try:
-        yield say
-    finally:
-        say.close()
 
 
 def document(ocean):
@@ -59,7 +25,7 @@ def document(ocean):
     return json.loads(json.dumps(mocean.document_of(ocean)))
 
 
-# --- what is written down ------------------------------------------------------------------------------------------------
+# --- what is written down ------------------------------------------------------------------------------------------
 
 def merged(target, patch):
     """RFC 7396, as its own text has it."""
@@ -74,10 +40,12 @@ def merged(target, patch):
     return target
 
 
-CALLS = ['join?name=ada', 'join?name=Bob', 'join?name=李雷', 'quit?', 'move?heading=ne&steps=20', 'move?heading=w', 'move?heading=s&n=7',
-         'accel?ctrl=w', 'accel?ctrl=a', 'stop?', 'dive?direction=down', 'dive?ctrl=r', 'ping?', 'ping?n=7', 'get?item=treasure',
-         'get?item=whale', 'use?item=crash alert', 'use?item=iron dust', 'use?item=fishing net', 'sendchat?name=all&message=ahoy',
-         'sendchat?name=bob&message=hi', 'popchat?', 'location?', 'look?', 'move?heading=nroth']
+CALLS = ['join?name=ada', 'join?name=Bob', 'join?name=李雷', 'quit?',
+         'move?heading=ne&steps=20', 'move?heading=w', 'move?heading=s&n=7', 'move?heading=nroth',
+         'accel?ctrl=w', 'accel?ctrl=a', 'stop?', 'dive?direction=down', 'dive?ctrl=r',
+         'location?', 'look?', 'ping?', 'ping?n=7', 'get?item=treasure', 'get?item=whale',
+         'use?item=crash alert', 'use?item=iron dust', 'use?item=fishing net',
+         'sendchat?name=all&message=ahoy', 'sendchat?name=bob&message=hi', 'popchat?']
 
 
 def play_on(say, clock, dice, calls):
@@ -116,7 +84,8 @@ def test_replay_equals_live_and_each_line_is_a_merge_patch(tmp_path, monkeypatch
     assert [list(live[table]) for table in mocean.TABLES] == [list(getattr(replayed, table)) for table in mocean.TABLES]
 
 
-@pytest.mark.parametrize('value', [{}, [], {'a': (1, [2.5, -1e-17, 1e300]), 'é 李 🐳 "\\\n\u2028': None}, 'word', 7, True])
+@pytest.mark.parametrize('value', [
+    {}, [], {'a': (1, [2.5, -1e-17, 1e300]), 'é 李 🐳 "\\\n\u2028': None}, 'word', 7, True])
 def test_the_files_hold_what_any_json_reader_reads(value):
     assert mocean.encode(value) == json.dumps(value, ensure_ascii=False, separators=(',', ':'))
     assert mocean.encode(value) == mocean.compact.encode(value)
@@ -231,7 +200,7 @@ def test_a_state_file_is_on_the_disk_before_it_takes_its_name(by_clock):
     assert calls_of(lambda: by_clock.sea.journal.write_state(document)) == ['fsync', 'replace', 'replace']
 
 
-# --- a restart -------------------------------------------------------------------------------------------------------------
+# --- a restart -----------------------------------------------------------------------------------------------------
 
 def test_a_restart_changes_nothing(tmp_path):
     with woken(tmp_path) as say:
@@ -299,7 +268,7 @@ def test_no_line_happens_to_a_boat_that_is_gone(tmp_path, capsys):
     assert 'not changes' not in capsys.readouterr().err and not list(killed.glob('*-2*'))
 
 
-# --- files that are not as they should be --------------------------------------------------------------------------------------
+# --- files that are not as they should be --------------------------------------------------------------------------
 
 @pytest.fixture
 def lived(tmp_path):
@@ -332,31 +301,38 @@ def goes_on(folder, id, place):
         assert place_of(say, id) == moved
 
 
-@pytest.mark.parametrize('tail', [b'{"number":', b'\0' * 600, b'{"number": 99, "last": "x"}', b'\0', b'\xff\xfe\0', b'[' * 5000])
+@pytest.mark.parametrize('tail', [
+    b'{"number":', b'\0' * 600, b'{"number": 99, "last": "x"}', b'\0', b'\xff\xfe\0', b'[' * 5000])
 def test_a_torn_last_line_is_cut_off(lived, tail, capsys):
     folder, id, place = lived
     with open(folder / 'mocean.journal', 'ab') as journal:
         journal.write(tail)
     goes_on(folder, id, place)
-    assert f'mocean.journal ended in half a line ({len(tail)} bytes), never answered: cut off' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f'mocean.journal ended in half a line ({len(tail)} bytes), never answered: cut off' in said
 
 
-@pytest.mark.parametrize('garbage', [b'\0\0\0\0', b'null', b'[]', b'{}', b'', b'7', b'"ahoy"', b'{"number": "x"}', b'\xff\xfe', b'[' * 200_000,
-                                     b'{"number": 10000, "last": "", "boats": 7}', b'{"number": 10000, "last": "", "boats": {"ada": [1]}}',
-                                     b'{"number": 10000, "last": "", "hats": {}', b'{"number": null}'])
+@pytest.mark.parametrize('garbage', [
+    b'', b'\0\0\0\0', b'\xff\xfe', b'[' * 200_000,
+    b'null', b'7', b'"ahoy"', b'[]', b'{}', b'{"number": null}', b'{"number": "x"}',
+    b'{"number": 10000, "last": "", "boats": 7}',
+    b'{"number": 10000, "last": "", "boats": {"ada": [1]}}',
+    b'{"number": 10000, "last": "", "hats": {}'])
 def test_a_garbage_line_inside_is_left_out_and_kept(lived, garbage, capsys):
     folder, id, place = lived
     first, *rest = (folder / 'mocean.journal').read_bytes().splitlines(keepends=True)
     (folder / 'mocean.journal').write_bytes(garbage + b'\n' + first + garbage + b'\n' + b''.join(rest))
     goes_on(folder, id, place)
-    assert 'mocean.journal has 2 lines that are not changes: left out, all kept in mocean.journal-2' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert 'mocean.journal has 2 lines that are not changes: left out, all kept in mocean.journal-2' in said
     kept, = folder.glob('mocean.journal-2*')
     assert kept.read_bytes().split(b'\n')[0] == garbage
 
 
-@pytest.mark.parametrize('bad', [b'', b'{', b'\0' * 4096, b'[]', b'{}', b'null', b'\xff\xfe', b'[' * 200_000, b'half',
-                                 b'{"number": 1, "last": "", "boats": {"ada": {"hat": 1}}}',
-                                 b'{"number": 1, "last": "", "boats": {"ada": {"name": "ada", "id": "x", "x": "a", "y": "b"}}}'])
+@pytest.mark.parametrize('bad', [
+    b'', b'{', b'\0' * 4096, b'[]', b'{}', b'null', b'\xff\xfe', b'[' * 200_000, b'half',
+    b'{"number": 1, "last": "", "boats": {"ada": {"hat": 1}}}',
+    b'{"number": 1, "last": "", "boats": {"ada": {"name": "ada", "id": "x", "x": "a", "y": "b"}}}'])
 def test_a_state_file_that_cannot_be_read_is_set_aside_and_nothing_is_lost(lived, bad, capsys):
     folder, id, place = lived
     state = folder / 'mocean.json'
@@ -412,7 +388,8 @@ def test_a_start_writes_all_down_twice_and_empties_the_journal(lived):
             assert f'{boat["x"]},{boat["y"]},{boat["z"]}' == place
 
 
-@pytest.mark.parametrize('name', ['mocean.json.new', 'mocean.last.json.new', 'mocean.lock', 'mocean.last.json', 'mocean.last.journal'])
+@pytest.mark.parametrize('name', [
+    'mocean.json.new', 'mocean.last.json.new', 'mocean.lock', 'mocean.last.json', 'mocean.last.journal'])
 def test_a_left_over_or_missing_helper_file_does_no_harm(lived, name):
     folder, id, place = lived
     (folder / name).write_bytes(b'left over') if name.endswith(('new', 'lock')) else (folder / name).unlink()
@@ -506,7 +483,7 @@ def test_where_no_state_can_be_read_a_new_game_begins_and_the_old_files_are_kept
     assert len(list(folder.glob('mocean*json-2*'))) == 2
 
 
-# --- a full disk -----------------------------------------------------------------------------------------------------------------
+# --- a full disk ---------------------------------------------------------------------------------------------------
 
 SENTENCE = 'the disk of the server is full or broken'
 
@@ -574,14 +551,8 @@ def test_a_state_file_that_cannot_be_written_again_and_again_loses_nothing(tmp_p
 @pytest.fixture
 def small_disk(tmp_path):
     """A real file system of 512 kB."""
-    folder = tmp_path / 'disk'
-    folder.mkdir()
-    mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', str(folder)], capture_output=True, text=True)
-    if mounted.returncode:
-        assert 'CI' not in os.environ, mounted.stderr
-        pytest.skip(f'needs the right to mount: {mounted.stderr.strip()}; see test_what_the_disk_refuses_does_not_happen')
-    yield folder
-    subprocess.run(['umount', '-l', str(folder)], check=True)
+    with mounted(tmp_path / 'disk', '512k') as folder:
+        yield folder
 
 
 def fill(disk):
@@ -595,7 +566,7 @@ def fill_to_the_byte(disk, sea):
     """Not even the shortest line fits into the last page of the journal; every line of the game is longer than that."""
     for _ in range(2):
         fill(disk)
-        mocean.tend(sea)                     # the data service closes what it cannot write, and that may give pages back
+        mocean.tend(sea)                     # the data service closes what it cannot write: that may give pages back
     for length in (400, 20, 0):
         with pytest.raises(mocean.Refusal, match=SENTENCE), sea.lock:
             for _ in range(1000):
@@ -630,7 +601,8 @@ def test_a_full_disk_lets_one_look_round_under_sail_too(small_disk, monkeypatch)
         fill_to_the_byte(small_disk, sea)
         before = document(sea.ocean)
         sea.clock.now += 3
-        assert [say(f'/{call}?id={id}').status for call in ('look', 'location', 'inventory', 'stop')] == [200, 200, 200, 503]
+        statuses = [say(f'/{call}?id={id}').status for call in ('look', 'location', 'inventory', 'stop')]
+        assert statuses == [200, 200, 200, 503]
         assert document(sea.ocean) == before
         (small_disk / 'ballast').unlink()
         sea.clock.now += 2
@@ -702,7 +674,7 @@ def test_the_end_of_a_run_waits_for_the_files_without_holding_the_game(tmp_path)
         assert got and not ending.is_alive()
 
 
-# --- processes -----------------------------------------------------------------------------------------------------------------
+# --- processes -----------------------------------------------------------------------------------------------------
 
 def refused(server):
     """What a server that does not start says."""
@@ -761,7 +733,7 @@ def holds(pid, file):
     return False
 
 
-# --- python mocean.py --------------------------------------------------------------------------------------------------------
+# --- python mocean.py ----------------------------------------------------------------------------------------------
 
 class ByHand(Server):
     """`python mocean.py`: Bottle's own server under its reloader, a parent and a child."""
@@ -865,7 +837,8 @@ def test_an_edited_file_is_loaded_again_and_the_game_goes_on(by_hand):
     by_hand.start()
     id = join(by_hand)
     moved = by_hand.say(f'/move?id={id}&heading=ne&steps=5')
-    by_hand.file.write_text(by_hand.file.read_text(encoding='utf-8').replace("VERSION = '", "VERSION = 'edited "), encoding='utf-8')
+    program = by_hand.file.read_text(encoding='utf-8')
+    by_hand.file.write_text(program.replace("VERSION = '", "VERSION = 'edited "), encoding='utf-8')
     stamp = time.time() + 2
     os.utime(by_hand.file, (stamp, stamp))
     poll(lambda: 'run 2 begins' in by_hand.log(), 20)

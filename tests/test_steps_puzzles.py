@@ -312,7 +312,8 @@ def test_a_sign_from_the_exchange_is_none_at_the_pond():
     exchange = Exchange()
     a, b, sum_sign = exchange.ask('begin', name='ada').split(',')
     location, _, pond_sign = told(steps.duck, '0,0,180', '50,0', name='ada', key='k').rpartition(',')
-    assert told(steps.duck, location, '', sum_sign, name='ada', key='k').startswith('Cold: that sign belongs to another')
+    answer = told(steps.duck, location, '', sum_sign, name='ada', key='k')
+    assert answer.startswith('Cold: that sign belongs to another')
     for stolen in (pond_sign, pond_sign.replace('.', '.1.')):
         assert exchange.ask(str(int(a) + int(b)), stolen, 'ada').startswith('Cold: that sign is not mine')
 

@@ -397,8 +397,10 @@ def test_the_first_three_clients(server, tmp_path):
     assert second == (f'Your message: 200 {server.url}/steps?message=Ahoy%21\n'
                       'welcome! You sent the steps game the message: Ahoy!\n')
     third = run_client('steps_3.py', server, tmp_path).splitlines()
-    assert third[:3] == ['0 Cold: far too small. With one friend there are two parties; with two friends?', '10 Warm: each friend comes or stays away: two ways. '
-                         'Five friends: do not add, multiply.', '20 Warm: too small.']
+    assert third[:3] == [
+        '0 Cold: far too small. With one friend there are two parties; with two friends?',
+        '10 Warm: each friend comes or stays away: two ways. Five friends: do not add, multiply.',
+        '20 Warm: too small.']
     assert len(third) == 11 and third[-1] == '100 Cold: far too big.'
 
 

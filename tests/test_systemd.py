@@ -1,14 +1,8 @@
 """The services on a real systemd: they start, stop, come back, and take turns."""
 import pytest
-from conftest import poll
+from conftest import join, place, poll
 
 pytestmark = pytest.mark.systemd
-
-
-def join(vm, name):
-    """A new boat: its id, and where it is."""
-    id, _, *where = vm.say(f'/join?name={name}').split(',')
-    return id, ','.join(where)
 
 
 def test_the_units_have_no_mistake_and_few_holes(lab):
@@ -64,13 +58,13 @@ def test_a_message_to_steps_can_be_seen_in_the_journal(vm):
 
 
 def test_fifty_restarts_lose_nothing(vm):
-    boats = []
+    boats = {}
     for turn in range(50):
-        boats.append(join(vm, f'Restart{"abcdefghij"[turn // 10]}{"abcdefghij"[turn % 10]}'))
+        id = join(vm, f'Restart{turn}')
+        boats[id] = place(vm, id)
         vm.sh('systemctl restart mocean')
-    for id, where in boats:
-        assert vm.say(f'/location?id={id}').startswith(where)
-    assert len({id for id, _ in boats}) == 50
+    assert {id: place(vm, id) for id in boats} == boats
+    assert len(boats) == 50
 
 
 def test_the_worker_keeps_to_one_core(vm):

@@ -12,7 +12,7 @@ import time
 
 import pytest
 import requests
-from conftest import ROOT, Answer, free_port, poll
+from conftest import ROOT, Answer, free_port, join, place, poll
 
 pytestmark = pytest.mark.systemd
 GAME = 'http://127.0.0.1:8080'
@@ -28,18 +28,6 @@ def get(path, timeout=30):
         connection.request('GET', path)
         reply = connection.getresponse()
         return Answer.of(reply.status, reply.getheaders(), reply.read())
-
-
-def join(name):
-    reply = get(f'/join?name={name}')
-    assert reply.status == 200, reply
-    return reply.split(',')[0]
-
-
-def place(id):
-    reply = get(f'/location?id={id}')
-    assert reply.status == 200, reply
-    return reply.split(',')[:3]
 
 
 def names(word, count):
@@ -78,13 +66,14 @@ def traps(vm):
 
 
 def crew(word, count=40):
-    return {id: place(id) for id in map(join, names(word, count))}
+    ids = [join(get, name) for name in names(word, count)]
+    return {id: place(get, id) for id in ids}
 
 
 def all_there(boats, word):
     """Everybody is where they were, and no boat is given out twice."""
-    assert {id: place(id) for id in boats} == boats
-    assert join(f'{word}late') not in boats
+    assert {id: place(get, id) for id in boats} == boats
+    assert join(get, f'{word}late') not in boats
 
 
 def test_1_a_killed_worker_is_back_in_two_seconds_with_all_boats(vm):
@@ -126,8 +115,8 @@ def test_kills_under_load_lose_nothing_that_was_answered(vm):
                     answered[id].append(reply.split(',')[1])
             time.sleep(0.02)
 
-    boats = list(map(join, names('Load', 8)))
-    answered.update({id: [place(id)[1]] for id in boats})
+    boats = [join(get, name) for name in names('Load', 8)]
+    answered.update({id: [place(get, id)[1]] for id in boats})
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         sailing = [pool.submit(sail, id) for id in boats]
         try:
@@ -141,7 +130,7 @@ def test_kills_under_load_lose_nothing_that_was_answered(vm):
     for sailed in sailing:
         sailed.result()
     for id in boats:                            # one move may have been done and not been answered
-        assert int(place(id)[1]) - int(answered[id][-1]) in range(0, 4), answered[id][-3:]
+        assert int(place(get, id)[1]) - int(answered[id][-1]) in range(0, 4), answered[id][-3:]
 
 
 # ---------------------------------------------------------------- stops and starts
@@ -169,7 +158,7 @@ def test_11_a_reload_loses_no_request(vm):
         return turns
 
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
-        playing = [pool.submit(play, join(name)) for name in names('Reload', 20)]
+        playing = [pool.submit(play, join(get, name)) for name in names('Reload', 20)]
         try:
             for _ in range(3):
                 worker, _ = vm.children()
@@ -199,8 +188,8 @@ def test_12_a_file_with_a_mistake_does_not_start_and_is_up_once_mended(vm):
     try:
         assert 'failed' in vm.fails('mocean_restart')
         assert 'mocean did not start: the lines above say why' in vm.journal()
-        assert "could not be loaded: ModuleNotFoundError: No module named 'nothing_of_that_name' (mocean.py, line 1" in \
-            vm.user('mocean_why')
+        mistake = "ModuleNotFoundError: No module named 'nothing_of_that_name' (mocean.py, line 1"
+        assert f'could not be loaded: {mistake}' in vm.user('mocean_why')
     finally:
         vm.sh('ln -sfn mocean/mocean.py /home/ubuntu/mocean.py')
     poll(vm.answers, 3)
@@ -248,13 +237,13 @@ def test_a_mistake_in_the_unit_is_named(vm, line, why):
 
 
 def test_15_a_second_game_on_the_same_ocean_is_refused_loudly(vm):
-    id, port = join('Second'), free_port()
-    here = place(id)
-    said = vm.user(f'cd; mocean_activate; STATE_DIRECTORY={STATE} timeout -s KILL 5 uwsgi --http :{port} --wsgi-file '
-                   f'mocean.py --master --lazy-apps --need-app & sleep 1.5; curl -s http://127.0.0.1:{port}/join?name=Twin; '
-                   f'wait')
+    id, port = join(get, 'Second'), free_port()
+    here = place(get, id)
+    said = vm.user(f'cd; mocean_activate; STATE_DIRECTORY={STATE} timeout -s KILL 5 '
+                   f'uwsgi --http :{port} --wsgi-file mocean.py --master --lazy-apps --need-app & '
+                   f'sleep 1.5; curl -s http://127.0.0.1:{port}/join?name=Twin; wait')
     assert 'another process' in said.lower()
-    assert place(id) == here and vm.answers()
+    assert place(get, id) == here and vm.answers()
 
 
 # ---------------------------------------------------------------- mistakes in a route
@@ -266,7 +255,8 @@ def test_5_a_request_that_never_ends_is_ended(traps, trap):
     with asking(f'/trap?kind={trap}'):
         poll(lambda: traps.children()[0] not in (worker, 0) and traps.answers(), LIMIT_S + 3)
     why = traps.user('mocean_why')
-    assert 'A request did not end' in why and re.search(rf'Look for a loop at mocean.py, line \d+, in {trap}.$', why, re.M)
+    assert 'A request did not end' in why
+    assert re.search(rf'Look for a loop at mocean.py, line \d+, in {trap}.$', why, re.M)
 
 
 def test_5_a_page_that_never_ends_hurts_nobody_and_is_ended(traps):
@@ -277,7 +267,8 @@ def test_5_a_page_that_never_ends_hurts_nobody_and_is_ended(traps):
         assert all(get('/health').status == 200 for _ in range(20)) and traps.children()[0] == worker
         poll(lambda: traps.children()[0] not in (worker, 0) and traps.answers(), PAGE_LIMIT_S + 3, pause=0.2)
     why = traps.user('mocean_why')
-    assert 'A request did not end' in why and re.search(r'Look for a loop at mocean.py, line \d+, in loops.$', why, re.M)
+    assert 'A request did not end' in why
+    assert re.search(r'Look for a loop at mocean.py, line \d+, in loops.$', why, re.M)
 
 
 STEPS = '''
@@ -335,7 +326,8 @@ def test_7_a_mistake_in_a_route_is_answered_in_words(traps):
     reply = get('/trap?kind=fails')
     assert reply.status == 500 and len(reply) > 10 and 'Traceback' not in reply
     assert 'ValueError: a trap' in traps.journal()
-    assert re.search(r'A request met a bug: ValueError: a trap \(mocean.py, line \d+, in fails\)', traps.user('mocean_why'))
+    why = traps.user('mocean_why')
+    assert re.search(r'A request met a bug: ValueError: a trap \(mocean.py, line \d+, in fails\)', why)
 
 
 def test_7_a_mistake_in_a_puzzle_is_told_by_steps_why(vm):
@@ -353,7 +345,8 @@ def test_what_a_player_says_does_not_fool_mocean_why(vm):
     """The words of a player reach the journal, too; mocean_why must not take them for uWSGI's."""
     vm.sh('systemctl start steps')
     before = vm.user('steps_why').partition('Now:')[0]
-    for words in 'steps halted: systemd says timeout', 'DAMN ! worker 1', 'the disk refuses', 'met a bug:', 'x cannot be read (':
+    for words in ('steps halted: systemd says timeout', 'DAMN ! worker 1', 'the disk refuses', 'met a bug:',
+                  'x cannot be read ('):
         get('/steps?message=' + words.replace(' ', '%20'))
     poll(lambda: 'Server received message: x cannot be read (' in vm.journal('steps'))
     assert vm.user('steps_why').partition('Now:')[0] == before
@@ -408,7 +401,8 @@ def test_10_slow_and_silent_clients_are_not_noticed(vm):
 WEIRD = ['HEAD /health HTTP/1.1\r\nHost: x', 'POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 0',
          'GET /join?name=%00 HTTP/1.1\r\nHost: x', 'GET /join?name=%ff HTTP/1.1\r\nHost: x',
          'GET /%ff HTTP/1.1\r\nHost: x', 'GET /%00 HTTP/1.1\r\nHost: x', 'BREW /health HTTP/1.1\r\nHost: x',
-         'POST /join HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked', 'GET /health HTTP/1.1\r\nHost: x\r\nX: \xff\xfe',
+         'POST /join HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked',
+         'GET /health HTTP/1.1\r\nHost: x\r\nX: \xff\xfe',
          'GET /health', '\x16\x03\x01\x02garbage', '\x00' * 1000, 'GET /health HTTP/9.9']
 
 
@@ -423,7 +417,7 @@ def test_16_weird_requests_are_no_error_of_the_server(vm):
 
 
 def test_ids_never_reach_the_journal(traps):
-    id = join('Secret')
+    id = join(get, 'Secret')
     for path in (f'/move?id={id}&heading=nroth', f'/trap?kind=fails&id={id}', f'/nonsense?id={id}', f'/join?name={id}',
                  f'/sendchat?id={id}&name=all&message=I+am+{id}', f'/trap?kind=exits&id={id}'):
         with contextlib.suppress(http.client.HTTPException, OSError):
@@ -457,13 +451,13 @@ def test_14_an_empty_or_missing_journal_is_no_problem(vm):
     boats = crew('Missing', 3)
     for do in f': > {STATE}/mocean.journal', f'rm {STATE}/mocean.journal':
         vm.sh(f'systemctl restart mocean; systemctl stop mocean; {do}; systemctl start mocean')
-        assert {id: place(id) for id in boats} == boats
+        assert {id: place(get, id) for id in boats} == boats
 
 
 def test_14_a_state_that_cannot_be_read_is_set_aside_and_said(vm):
     boats = crew('Broken', 3)
     vm.sh(f'systemctl stop mocean; printf "{{ broken" > {STATE}/mocean.json; systemctl start mocean')
-    assert {id: place(id) for id in boats} == boats
+    assert {id: place(get, id) for id in boats} == boats
     assert 'mocean.json cannot be read' in vm.user('mocean_why')
     assert '{ broken' in vm.sh(f'cat {STATE}/mocean.json-*')
 
@@ -472,14 +466,15 @@ def test_a_full_disk_is_said_and_survived(vm):
     vm.sh(f'systemctl stop mocean; mount -t tmpfs -o size=1M,mode=700 full {STATE}')
     try:
         vm.sh('systemctl start mocean')
-        id, sailor = join('Full'), join('Sailor')
-        here = place(id)
+        id, sailor = join(get, 'Full'), join(get, 'Sailor')
+        here = place(get, id)
         assert get(f'/accel?id={sailor}&ctrl=w').status == 200
         vm.sh(f'head -c 2M /dev/zero > {STATE}/filler', check=False)
         refused = poll(lambda: [reply for reply in [get(f'/move?id={id}&heading=north')] if reply.status == 503])
         assert 'disk' in refused[0]
-        assert place(id)[0] == here[0]
-        assert place(sailor) and get(f'/look?id={sailor}').status == 200      # who only looks is answered, also under sail
+        assert place(get, id)[0] == here[0]
+        assert place(get, sailor)                                # who only looks is answered, also under sail
+        assert get(f'/look?id={sailor}').status == 200
         vm.sh(f'rm {STATE}/filler')
         poll(lambda: get(f'/move?id={id}&heading=north').status == 200)
         assert 'The disk is full' in vm.user('mocean_why')
@@ -504,15 +499,15 @@ def test_a_start_that_never_ends_is_ended_and_tried_again(vm):
 def test_the_show(vm):
     """As a teacher would: start, play, kill the master, ask why, play on from the same cell."""
     vm.user('mocean_stop; mocean_start')
-    id = join('Show')
+    id = join(get, 'Show')
     for heading in 'north', 'east', 'north':
         assert get(f'/move?id={id}&heading={heading}').status == 200
-    here = place(id)
+    here = place(get, id)
     master = vm.master()
     vm.user('mocean_kill')
     poll(lambda: vm.master() not in (master, 0) and vm.answers(), 4)
     assert 'The master was killed' in vm.user('mocean_why')
-    assert place(id) == here
+    assert place(get, id) == here
     assert get(f'/move?id={id}&heading=north').status == 200
 
 

@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from conftest import ROOT, poll
+from conftest import ROOT, join, place, poll
 
 pytestmark = pytest.mark.systemd
 DOCS = ROOT / 'docs' / 'server.md'
@@ -11,14 +11,6 @@ EMPTY_AGAIN = """
     cd /home/ubuntu; rm -rf miniconda steps.py mocean.py data.py .bash_aliases backups
     rm -rf /etc/systemd/system/mocean.service /etc/systemd/system/steps.service /var/lib/mocean
     systemctl daemon-reload"""
-
-
-def join(vm, name):
-    return vm.say(f'/join?name={name}').split(',')[0]
-
-
-def place(vm, id):
-    return vm.say(f'/location?id={id}').split(',')[:3]
 
 
 def test_the_set_up_script_can_run_twice(vm):

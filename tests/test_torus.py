@@ -3,23 +3,21 @@ import concurrent.futures
 import time
 
 import pytest
-from conftest import Inside
+from conftest import Inside, join
 
 import mocean
 
 WIDTH, HEIGHT = mocean.WIDTH_CELLS, mocean.HEIGHT_CELLS
-CORNERS = [(0, 0), (WIDTH - 1, 0), (0, HEIGHT - 1), (WIDTH - 1, HEIGHT - 1), (0, 200), (WIDTH - 1, 200), (300, 0), (300, HEIGHT - 1)]
-
-
-def join(say, name='ada'):
-    return say(f'/join?name={name}').split(',')[0]
+EAST_END, NORTH_END = WIDTH - 1, HEIGHT - 1
+CORNERS = [(0, 0), (EAST_END, 0), (0, NORTH_END), (EAST_END, NORTH_END),
+           (0, 200), (EAST_END, 200), (300, 0), (300, NORTH_END)]
 
 
 def put(say, x, y):
     """A boat of rested rowers at this place."""
     sea = say.app.sea
-    now = sea.clock()
-    mocean.merge(sea.ocean, mocean.change_of(sea.ocean, {'boats': {'ada': {'x': x, 'y': y, 'paid': now - 1, 'wrapped': False}}}))
+    rested = {'x': x, 'y': y, 'paid': sea.clock() - 1, 'wrapped': False}
+    mocean.merge(sea.ocean, mocean.change_of(sea.ocean, {'boats': {'ada': rested}}))
 
 
 @pytest.fixture
@@ -56,7 +54,7 @@ def test_forty_steps_in_one_call_are_forty_calls_of_one(inside, heading):
         assert set(inside.app.sea.ocean.sectors) == sectors
 
 
-# --- the budget -----------------------------------------------------------------------------------------------------------
+# --- the budget ----------------------------------------------------------------------------------------------------
 
 def loop(say, id, moves=100):
     """A student's first loop."""

@@ -58,8 +58,10 @@ def rule_trap(turn, kind, id):
 KIND = game.Parameter('kind', 'which mistake', game.read_word(*TRAPS), 'fails')
 TRAP = game.Route('trap', rule_trap, 'a mistake in a rule', 'trap', (KIND, game.OLD_ID))
 PAGE = game.Route('page', None, 'a mistake in a page', 'trap', (KIND,))
-for route, callback in (TRAP, functools.partial(game.play, game.app.sea, TRAP)), (PAGE, lambda values: TRAPS[values['kind']](None)):
+CALLBACKS = {'trap': functools.partial(game.play, game.app.sea, TRAP),
+             'page': lambda values: TRAPS[values['kind']](None)}
+for route in (TRAP, PAGE):
     game.ROUTES.append(route)
     game.BY_NAME[route.name] = route
-    game.app.route(f'/{route.name}', 'GET', callback, declared=route)
+    game.app.route(f'/{route.name}', 'GET', CALLBACKS[route.name], declared=route)
 application = game.application

@@ -1,0 +1,182 @@
+# Why did the game halt? Reads its journal, and says it in sentences: mocean_why and steps_why of bash_aliases.
+#
+#     journalctl --unit mocean | awk -v game=mocean -f why.awk
+#
+#     Nov 25 01:02:03 club uwsgi[7]: Traceback (most recent call last):
+#     Nov 25 01:02:03 club uwsgi[7]:   File "/home/ubuntu/mocean.py", line 9                  <- a sign: kept in `spot`
+#     Nov 25 01:02:03 club uwsgi[7]: SyntaxError: invalid syntax                              <- a sign: kept in `clue`
+#     Nov 25 01:02:03 club sh[8]: mocean halted: systemd says exit-code, uwsgi exited with 22 <- an end: ended() looks
+#                     |                                                                          at the signs, and tells
+#                     v
+#     Nov 25 01:02:03  mocean.py could not be loaded: SyntaxError: invalid syntax (mocean.py, line 9)
+#                      Mend it; the game then starts by itself, within seconds.
+#
+# A sentence that comes again is counted. Each sign is looked for where a line begins: what a player says stands
+# further right, and fools nobody. The signs, and what they stand for while they are not empty:
+#
+#     clue    the last error                   fatal   a crash in C code           loop   a request did not end
+#     spot    the line of Python it points to  crash   a crash of uWSGI itself     port   somebody else has 8080
+#     cannot  what the game says it lacks      bug     a bug met by one request    dump   a list of threads follows
+
+# --- what is told, at the end --------------------------------------------------------------------------------------
+
+function tell(what, remedy) {
+    if (what == told && remedy == todo) {
+        times++
+    } else {
+        flush()
+        told = what; todo = remedy; times = 1; first = when
+    }
+    last = when
+}
+
+function flush(    again, advice) {
+    if (told == "") return
+    if (times > 1)  again = " (" times " times, the last at " last ")"
+    if (todo != "") advice = "\n                 " todo
+    entry[++entries] = first "  " told again advice
+}
+
+END {
+    flush()
+    if (!entries) print "nothing at all."
+    for (i = entries > 8 ? entries - 7 : 1; i <= entries; i++) print entry[i]
+}
+
+# --- the ends: of one worker, and of the whole game ----------------------------------------------------------------
+
+function worker() {
+    if (loop)
+        return tell("A request did not end: its worker was stopped, a new one took over.",
+                    "Look for a loop at " (spot == "" ? "the place that " game "_journal 300 shows" : spot) ".")
+    if (line ~ /signal 9 /)
+        return tell("The worker was killed (kill -9, or out of memory), a new one took over.",
+                    "Nothing is lost. If nobody typed kill: does it say \"Out of memory\" below?")
+    if (fatal)
+        return tell("The worker crashed in C code (" fatal "), a new one took over.",
+                    "Nothing is lost." (spot == "" ? "" : " It was called at " spot "."))
+    tell("The worker ended by itself (an exit in a route, or a crash), a new one took over.",
+         "Nothing is lost. The lines before DAMN in " game "_journal 300 say more.")
+}
+
+function ended() {
+    if (/says success/)
+        return tell("Stopped on purpose: " game "_stop, a restart, or the VM going down.")
+    if (/says signal/)
+        return tell("The master was killed (" game "_kill, kill -9, out of memory), and started again.",
+                    "Nothing is lost.")
+    if (/says oom-kill/)
+        return tell("Out of memory: the kernel killed it, systemd started it again.",
+                    "A route keeps too much, or MemoryMax in the unit is too small.")
+    if (/says timeout/)
+        return tell("It did not start in time (an endless loop in " game ".py?).",
+                    "Mend it; the game then starts by itself.")
+    if (port)
+        return tell("Port 8080 was taken by another program.",
+                    "sudo ss -ltnp sport = :8080 names it. End it; the game then starts by itself.")
+    if (/with 127|with 203/)
+        return tell("There is no uwsgi: the environment is missing.",
+                    "bash ~/mocean/setup_vm.sh makes it anew.")
+    if (/with 22/ && cannot)
+        return tell(game " could not start: " cannot,
+                    "Mend that; the game then starts by itself.")
+    if (/with 22/)
+        return tell(game ".py could not be loaded: " clue in_brackets(spot),
+                    "Mend it; the game then starts by itself, within seconds.")
+    if (crash)
+        return tell("uWSGI itself crashed (" crash "), and was started again.",
+                    "Nothing is lost.")
+    tell("uWSGI would not start, or ended by itself" (clue == "" ? "." : ": " clue "."),
+         "A mistake in the unit? The lines before \"halted\" in " game "_journal say more.")
+}
+
+function in_brackets(text) { return text == "" ? "" : " (" text ")" }
+
+# --- whose line of Python is it? -----------------------------------------------------------------------------------
+
+function place(line,    part) {          # File "/home/ubuntu/mocean.py", line 7, in move -> mocean.py, line 7, in move
+    split(line, part, "\"")
+    sub(/.*\//, "", part[2])
+    sub(/,? in /, ", in ", part[3])
+    return part[2] part[3]
+}
+
+function frame() {                       # one line of a traceback, or of a dump of all threads
+    here = place(line)
+    if (dump == "") { spot = here; return }                       # a traceback: the last line is the innermost
+    if (top == "" && line !~ /\/lib\/python/) top = here          # a dump: the first that is not Python's own
+    if (dump == "fatal" ? current : line ~ / in application$/ && top !~ / in play$/) spot = top
+}
+
+# --- each line: what it says without its date, and whether systemd says it -----------------------------------------
+
+{
+    when = $1 " " $2 " " $3
+    line = $0; sub(/^[^:]*:[^:]*:[^:]*: /, "", line)
+    systemd = $5 ~ /^systemd\[/
+}
+
+# --- the signs: Python's, uWSGI's, the game's ----------------------------------------------------------------------
+
+line ~ /^\*\*\* Starting uWSGI/                { clue = spot = fatal = loop = port = cannot = crash = dump = "" }
+
+line ~ /^Fatal Python error: /                 { fatal = line; dump = "fatal"; spot = ""; sub(/^[^:]*: /, "", fatal) }
+line ~ /^Timeout \(0:/                         { loop = 1; dump = "timeout"; spot = "" }
+line ~ /^(Current t|T)hread 0x/                { top = ""; current = line ~ /^C/ }
+line ~ /^Traceback /                           { dump = "" }
+line ~ /^ *File "/                             { frame() }
+
+line ~ /^[A-Z][a-z][a-z] .*HARAKIRI ON WORKER/ { loop = 1; spot = "" }
+line ~ /^[A-Z][a-z][a-z] .*HARAKIRI \[core/    { spot = line; sub(/.* - [A-Z]* /, "", spot); sub(/[? ].*/, "", spot) }
+line ~ /^bind\(\): Address already in use/     { port = 1 }
+line ~ /^!!! uWSGI process/                    { crash = line; sub(/.* got /, "", crash); sub(/ *!!!$/, "", crash) }
+line ~ /^failed to open python file/           { clue = "there is no such file"; spot = "" }
+line ~ /^[^ ]*(uwsgi|python[0-9.]*): .*option/ { clue = line; sub(/^[^:]*: /, "", clue) }
+
+line ~ /^Mocean cannot start: /                { cannot = line; sub(/^[^:]*: /, "", cannot) }
+line ~ /^([^ ]+ asked for|').* met a bug:$|^steps: .* broke:$|^data: unexpected, at/ { bug = 1; dump = "" }
+line ~ /^[A-Za-z_.]+(: |$)/ && line !~ /^(steps|data): / && (bug || line ~ /^[A-Za-z_.]*(Error|Exception|Exit)/) {
+    clue = line
+    if (bug)
+        tell("A request met a bug: " clue " (" spot "). It was answered, the game went on.",
+             "The lines before that in " game "_journal 300 show how it came there.")
+    bug = ""
+}
+
+# --- what systemd says ---------------------------------------------------------------------------------------------
+
+systemd && /[:\]] Reloading /           { clue = spot = dump = "" }
+systemd && /Reload operation timed out/ { clue = "reading it did not end (an endless loop?)" }
+systemd && /Reload failed/ {
+    tell("A reload was refused: " clue in_brackets(spot) ". The old " game ".py plays on.",
+         "Mend it, and then: " game "_reload")
+}
+systemd && /status=217\/USER/ {
+    tell("The unit names a user who does not exist (User=).", "sudo systemctl edit " game)
+}
+systemd && /status=200\/CHDIR/ {
+    tell("The unit names a folder that is not there (WorkingDirectory=).", "sudo systemctl edit " game)
+}
+systemd && /killed by the OOM killer/ {
+    tell("Out of memory: the kernel killed a process that wanted more than MemoryMax.",
+         "A route keeps too much; the lines before in " game "_journal say which.")
+}
+
+# --- what happened, and the game went on ---------------------------------------------------------------------------
+
+line ~ /^[Rr]espawned uWSGI http/ {
+    tell("The router, which talks to the browsers, was killed; a new one took over.", "Nothing is lost.")
+}
+line ~ /: 503 the disk of the server is full.*; nothing has changed, tell your teacher$/ ||
+line ~ /^the disk refuses: |^no fresh state file could be written: |^data: cannot write |^steps: .* written down: / {
+    tell("The disk is full or broken: calls that change something were refused.",
+         "Nothing is lost. mocean_doctor says how much is free, and what to do.")
+}
+line ~ /^(steps: )?[a-z.]+ cannot be read \(/ {
+    tell(line, "The last good copy was used; the broken file is kept.")
+}
+
+# --- what ended ----------------------------------------------------------------------------------------------------
+
+line ~ /^DAMN ! worker/                                   { worker(); loop = fatal = dump = "" }
+!systemd && line ~ "^" game " halted: systemd says"       { ended(); clue = spot = port = cannot = crash = "" }
