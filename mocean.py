@@ -4025,10 +4025,10 @@ class Rider:
         self.end = end or (lambda: None)
 
 
-def make_app(folder=None, clock=None, dice=None):
+def make_app(folder=None, clock=None, dice=None, calendar=time.time):
     """A Bottle app on the ocean in a folder. It opens the ocean with the first request, or with
     app.sea.open()."""
-    sea = Sea(folder or os.environ.get('STATE_DIRECTORY') or HERE, clock, dice)
+    sea = Sea(folder or os.environ.get('STATE_DIRECTORY') or HERE, clock, dice, calendar)
     app, wire = bottle.Bottle(), Wire(sea)
     app.sea = sea
     app.install(wire)
