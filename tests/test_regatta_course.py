@@ -277,6 +277,18 @@ def test_the_start_before_the_last_mark_on_one_leg_does_not_finish():
     assert sail(race, ROW, (10, 200, 0, 200), 152, 153).finish == pytest.approx(152.7)
 
 
+def test_the_start_between_the_last_two_marks_on_one_leg_does_not_finish():
+    marks = ((20, 200), (10, 200), (30, 200))
+    race = sail(Race(0, 100, left=(1, 2)), marks, (0, 200, 40, 200), 150, 154)
+    assert race.left == () and race.finish is None
+
+
+def test_the_last_mark_and_the_start_on_one_leg_over_both_seams():
+    marks = ((4, 4), (594, 394))
+    race = sail(Race(0, 100, left=(1,)), marks, (590, 390, 5, 5), began=150, ended=165)
+    assert race.finish == pytest.approx(164 - MARK_CELLS / math.sqrt(2))
+
+
 def test_the_finish_over_the_corner_of_the_planet():
     marks = ((1, 1), *ROW[1:])
     cells = math.hypot(6, 6)
@@ -310,7 +322,8 @@ NEARBY = st.lists(st.tuples(st.integers(-20, 20), st.integers(-20, 20)), min_siz
 
 @given(ANYWHERE, st.sampled_from(HEADINGS), st.integers(1, 30), NEARBY)
 @example((0, 0), (1, 1), 20, [(20, 17), (3, 0), (10, 10)])       # 1 and 2 passed, and home
-@example((0, 0), (1, 1), 20, [(3, 0), (20, 17)])                 # passed, but home came before it
+@example((0, 0), (1, 1), 20, [(3, 0), (20, 17)])                 # home came before mark 1
+@example((590, 390), (1, 1), 20, [(20, 17), (3, 0)])             # over both seams
 def test_ten_cells_at_once_are_ten_times_one(start, heading, cells, nearby):
     """Also: a race does not care how its way was cut into legs."""
     marks = [on_planet(start[0] + dx, start[1] + dy) for dx, dy in nearby]
