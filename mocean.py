@@ -75,7 +75,7 @@ from typing import NamedTuple
 
 import bottle
 
-if sys.version_info < (3, 10):
+if sys.version_info < (3, 10):          # noqa: UP036 (whoever has an older one shall read it)
     sys.exit(f'Mocean needs Python 3.10 or newer; this is Python {sys.version.split()[0]}')
 
 # =================================================================================================
@@ -1222,24 +1222,28 @@ def tell_laps(ocean, number):
 def tell_chart(turn, since):
     """What the live map needs. Never what nobody has found yet, never an id."""
     ocean, now = turn.ocean, turn.now
-    if since > turn.true_time:                  # from before a clock was set back
+    if since > turn.true_time:             # from before a clock was set back
         since = 0
     return {
         'now': turn.true_time, 'began': ocean.planet['mocean'].began,
         'width': WIDTH_CELLS, 'height': HEIGHT_CELLS, 'sector': SECTOR_CELLS,
         'boats': [chart_boat(boat, now, turn.calls.get(key)) for key, boat in ocean.boats.items()],
         'sectors': [[*map(int, key.split(',')), first.name, first.at]
-                    for key, first in ocean.sectors.items() if first.at >= since],
+                    for key, first in fresh(ocean.sectors, since)],
         'depths': [[*map(int, key.split(',')), round(depth.total / depth.count, 1), depth.at]
-                   for key, depth in ocean.depths.items() if depth.at >= since],
+                   for key, depth in fresh(ocean.depths, since)],
         'treasures': [chart_treasure(ocean, name, first) for name, first in ocean.finds.items()],
         'whales': [chart_whale(ocean, name, whale, now)
                    for name, whale in ocean.whales.items() if whale.seen],
         'blooms': [{'x': bloom.x, 'y': bloom.y, 'until': turn.true_time + bloom.until - now}
                    for bloom in ocean.blooms.values() if bloom.until > now],
-        'news': [[int(number), news.at, news.text]
-                 for number, news in ocean.news.items() if news.at >= since],
+        'news': [[int(number), news.at, news.text] for number, news in fresh(ocean.news, since)],
         'course': chart_course(ocean, now)}
+
+
+def fresh(table, since):
+    """The rows of a table that are from this time or later."""
+    return [(key, row) for key, row in table.items() if row.at >= since]
 
 
 def chart_boat(boat, now, traffic):
