@@ -2942,8 +2942,9 @@ def begin_turn(sea, call, calls=None):
     if sea.process != os.getpid():
         sea.open()
     sea.called = True
-    key = aboard(sea.ocean, call) if call.route.mine else ''
-    return Turn(sea.ocean, sea.clock(), round(sea.calendar(), 3), sea.dice, key,
+    now = sea.clock()
+    key = aboard(sea.ocean, call, now) if call.route.mine else ''
+    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key,
                 sea.calls if calls is None else calls)
 
 
@@ -3012,13 +3013,14 @@ def rehearse(sea, call):
         return {**facts, **turn.besides} if call.form == 'json' else facts
 
 
-def aboard(ocean, call):
+def aboard(ocean, call, now):
     """The key of the boat that calls."""
     key = ocean.keys.get(call.id)
     if key in ocean.boats:
         return key
     if key in ocean.ashore:
-        if call.n and find_reply(ocean, key, call):      # it quit, and asks once more
+        reply = find_reply(ocean, key, call) if call.n else None
+        if reply and now < reply.at + REPLY_S:           # it quit, and asks once more
             return key
         name = ocean.ashore[key].name
         raise Refusal(f'{name} has sailed home; join with the id brings it back', CONFLICT, 'join',

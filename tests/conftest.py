@@ -231,7 +231,7 @@ def woken(folder, **options):
         say.close()
 
 
-STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.last.json', 'mocean.last.journal')
+STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.turned.journal', 'mocean.last.json', 'mocean.last.journal')
 
 
 def as_killed(say, folder):

@@ -89,7 +89,7 @@ def rest_of(folder):
 def test_nor_does_a_crash_in_the_start_after_that_with_the_state_file_damaged_again(moments, tmp_path):
     last = max(moments, key=lambda moment: len(moment.files.get('mocean.last.journal', b'')))
     disk = Disk(last.put(tmp_path / 'damaged', mocean_json=zeroed))
-    disk.moments, disk.answered = [], last.answered
+    disk.moments, disk.answered = [], document(started(last.put(tmp_path / 'whole')))
     script = Script(disk)
     with in_place(disk):
         script.start()
