@@ -2384,11 +2384,10 @@ def change_of(ocean, patch, spare=None, faults=None):
     left out, and said: what `spare`, another ocean, has there takes its place."""
     change, faults = {}, faults if faults is not None else []
     for table in TABLES:
-        rows = patch.get(table, {})
+        rows, records = patch.get(table, {}), {}
         if not isinstance(rows, dict):
             faults.append(f'{table} is no table')
-            rows = {}
-        records = change[table] = {}
+            rows, records = {}, dict(getattr(spare, table)) if spare else {}
         for key, values in rows.items():
             if not fits_table(table, key):
                 faults.append(f'{table} {shown(key)} is no key')
@@ -2399,7 +2398,8 @@ def change_of(ocean, patch, spare=None, faults=None):
                 other = getattr(spare, table).get(key) if spare else None
                 records[key] = record_of(table, key, old, values, other, faults)
         if table in NUMBERED:                   # an editor may have sorted them as words
-            change[table] = dict(sorted(records.items(), key=lambda row: int(row[0])))
+            records = dict(sorted(records.items(), key=lambda row: int(row[0])))
+        change[table] = records
     return {table: records for table, records in change.items() if records}
 
 
@@ -2412,7 +2412,7 @@ def fits_table(table, key):
         return found and int(found[1]) < COLUMNS and int(found[2]) < ROWS
     if table == 'laps':
         return re.fullmatch('[0-9]{1,15} .+', key)
-    return table != 'finds' or key in TREASURES
+    return key in {'finds': TREASURES, 'planet': ('mocean',)}.get(table, (key,))
 
 
 def record_of(table, key, old, values, spare, faults):
@@ -2853,6 +2853,8 @@ class Sea:
             self.journal = Journal(self.folder)
             try:
                 self.ocean = self.journal.load()
+                if not self.collects:
+                    self.ocean.soundings.clear()         # no data service lies beside this file
                 self.set_clock(self.ocean.now or 0.0)
                 begin_run(self)
             except BaseException:
