@@ -2848,7 +2848,9 @@ class Sea:
         return self.clock.frozen or self.clock() >= self.clock.until
 
     def say(self, text, who=''):
-        """A line for the log; ids are masked wherever they came in."""
+        """A line for the log; ids, and the captain's key, are masked wherever they came in."""
+        if self.captain_key:
+            text = text.replace(self.captain_key, '********')
         self.diary.say(masked(self.ocean, text), who)
 
 
@@ -3147,22 +3149,22 @@ def save(sea):
 
 def renew(sea, ocean):
     """Another ocean takes the place of this one, whole or not at all. What was there stays beside
-    it, in a folder with a date in its name. Returns the folder."""
-    with sea.tending, sea.lock:
-        aside = dated(sea.folder / 'before')
-        aside.mkdir()
-        write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
-        ocean.number = sea.ocean.number + 1       # no line of the old journal happens to it
-        ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
-        for _ in range(2):                        # the state file, and its copy
-            old = sea.journal.turn_page()
-            if old is not None:
-                os.close(old)
-            sea.journal.put_state(document_of(ocean))
-        sea.journal.lines, sea.ocean = 0, ocean
-        sea.calls.clear()
-        sea.moved.clear()
-        sea.set_clock(ocean.now)
+    it, in a folder with a date in its name. Returns the folder. Who calls this holds `tending` and
+    `lock`."""
+    aside = dated(sea.folder / 'before')
+    aside.mkdir()
+    write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
+    ocean.number = sea.ocean.number + 1       # no line of the old journal happens to it
+    ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
+    for _ in range(2):                        # the state file, and its copy
+        old = sea.journal.turn_page()
+        if old is not None:
+            os.close(old)
+        sea.journal.put_state(document_of(ocean))
+    sea.journal.lines, sea.ocean = 0, ocean
+    sea.calls.clear()
+    sea.moved.clear()
+    sea.set_clock(ocean.now)
     return aside
 
 
