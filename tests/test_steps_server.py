@@ -1,10 +1,12 @@
 """Steps as a program: on a laptop, under uWSGI, beside mocean.py; its file, its clients, its page in docs/."""
+import ast
 import concurrent.futures
 import contextlib
 import http.client
 import itertools
 import json
 import os
+import pathlib
 import random
 import re
 import resource
@@ -54,25 +56,45 @@ class Laptop(Guest):
 
     def __init__(self, folder, port=None):
         super().__init__('steps', folder, port=port)
-        self.env.update(PORT=str(self.port))
+        self.env.update(PORT=str(self.port), TMPDIR=str(self.folder))
         del self.env['STATE_DIRECTORY']
         if not (self.folder / 'steps.py').exists():
             shutil.copy(ROOT / 'steps.py', self.folder)
 
-    def start(self, wait=True):
+    def start(self, wait=True, command=(sys.executable, 'steps.py'), **options):
         with open(self.log_file, 'ab') as log:
-            self.process = subprocess.Popen([sys.executable, 'steps.py'], cwd=self.folder, env=self.env,
-                                            stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(command, cwd=self.folder, env=self.env, stdout=log, stderr=log,
+                                            start_new_session=True, **options)
         if wait:
             poll(self.up)
         return self
 
 
+    def save(self, old, new):
+        """Edit steps.py, as an editor does: a whole new file."""
+        text = (self.folder / 'steps.py').read_text('utf-8')
+        assert text.count(old) == 1
+        (self.folder / 'new').write_text(text.replace(old, new), 'utf-8')
+        os.replace(self.folder / 'new', self.folder / 'steps.py')
+
+    def says(self, words):
+        """Whether the answer to /steps has these words; False while nobody answers."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return words in self.say('/steps', timeout=5)
+        return False
+
+
 @pytest.fixture
-def laptop(tmp_path):
+def asleep(tmp_path):
+    """A laptop that the test starts."""
     laptop = Laptop(tmp_path)
-    yield laptop.start()
+    yield laptop
     laptop.kill()
+
+
+@pytest.fixture
+def laptop(asleep):
+    return asleep.start()
 
 
 def is_free(port):
@@ -112,20 +134,111 @@ def test_a_taken_port_gets_one_sentence(laptop):
 @pytest.mark.parametrize('sent', [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_when_the_reloader_dies_the_port_is_free(laptop, sent):
     laptop.process.send_signal(sent)
-    laptop.process.wait(10)
+    ended = laptop.process.wait(10)
     poll(lambda: is_free(laptop.port))
+    if sent != signal.SIGKILL:
+        assert ended == 0 and list(laptop.folder.glob('bottle.*')) == []
+
+
+def test_ctrl_c_ends_both_processes(laptop):
+    os.killpg(laptop.process.pid, signal.SIGINT)
+    assert laptop.process.wait(10) == 0 and is_free(laptop.port)
+    assert 'Traceback' not in laptop.log() and list(laptop.folder.glob('bottle.*')) == []
 
 
 def test_a_saved_file_is_loaded_again(laptop):
-    file = laptop.folder / 'steps.py'
-    file.write_text(file.read_text('utf-8').replace('rudimentary', 'improved'), 'utf-8')
-    later = time.time() + 5
-    os.utime(file, (later, later))
+    laptop.save('rudimentary', 'improved')
+    poll(lambda: laptop.says('improved steps game'))
+    laptop.save('improved', 'very good')
+    poll(lambda: laptop.says('very good steps game'))
+    assert laptop.process.poll() is None
 
-    def improved():
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            return 'improved steps game' in laptop('/steps')
-    poll(improved)
+
+def test_a_mistake_that_was_saved_waits_for_the_next_save(laptop):
+    laptop.save('class Hint(Exception):', 'def (')
+    poll(lambda: 'Mend the file and save it; then it goes on.' in laptop.log())
+    assert 'SyntaxError' in laptop.log() and is_free(laptop.port)
+    laptop.save('def (', '1 / 0')
+    poll(lambda: laptop.log().count('Mend the file') == 2)
+    laptop.save('1 / 0', 'class Hint(Exception):')
+    poll(lambda: laptop.says('rudimentary steps game'))
+
+
+def test_a_file_that_is_away_for_a_moment_is_waited_for(laptop):
+    (laptop.folder / 'steps.py').rename(laptop.folder / 'away')
+    poll(lambda: 'Mend the file' in laptop.log())
+    (laptop.folder / 'away').rename(laptop.folder / 'steps.py')
+    poll(lambda: laptop.says('rudimentary steps game'))
+
+
+def test_a_laptop_that_slept_plays_on(laptop):
+    """Bottle's own reloader ends when the file that its parent touches is more than 6 seconds old."""
+    child, = laptop.children()
+    for process in (laptop.process.pid, child):
+        os.kill(process, signal.SIGSTOP)
+    time.sleep(7)
+    os.kill(child, signal.SIGCONT)                 # it wakes first, and looks at the file
+    time.sleep(1.2)
+    os.kill(laptop.process.pid, signal.SIGCONT)
+    poll(lambda: laptop.says('rudimentary steps game'), 3)
+    time.sleep(1.2)
+    assert laptop.says('rudimentary steps game') and laptop.children() == [child]
+
+
+def test_started_in_the_background_it_still_hears_edits(asleep):
+    """A shell's `python steps.py &` in a script, and nohup in some: SIGINT is ignored."""
+    laptop = asleep.start(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    laptop.save('rudimentary', 'improved')
+    poll(lambda: laptop.says('improved steps game'))
+    os.killpg(laptop.process.pid, signal.SIGINT)
+    time.sleep(0.5)
+    assert laptop.says('improved steps game')
+    laptop.process.terminate()
+    assert laptop.process.wait(10) == 0 and is_free(laptop.port)
+
+
+RUN = "import io, runpy, sys; sys.argv = ['steps.py']; {}; runpy.run_path('steps.py', run_name='__main__')"
+
+
+@pytest.mark.parametrize('command, speaks', [
+    ((sys.executable, '-c', RUN.format('sys.stderr = None')), False),
+    ((sys.executable, '-c', RUN.format('sys.stderr = io.StringIO()')), False),                # like IDLE's window
+    ((sys.executable, '-c', RUN.format('sys.stderr = sys.stdout = None')), False),
+    (('sh', '-c', f'exec {sys.executable} steps.py >&- 2>&-'), False),                       # like pythonw
+    (('sh', '-c', f'exec {sys.executable} steps.py <&- >&- 2>&-'), False),
+    ((sys.executable, '-c', RUN.format('sys.stdout = None')), True),
+])
+def test_without_a_terminal_it_starts(asleep, command, speaks):
+    laptop = asleep.start(command=command)
+    assert laptop('/problem?message=32&name=ada').status == 200 and laptop('/progress') == 'ada,1'
+    assert b'400' in laptop.raw(b'what is this\r\n\r\n')
+    assert ('Steps: open http://localhost:' in laptop.log()) == speaks
+    laptop.save('rudimentary', 'improved')
+    poll(lambda: laptop.says('improved steps game'))
+
+
+@pytest.mark.parametrize('text', ['abc', '0', '70000'])
+def test_a_port_that_is_none_gets_one_sentence(asleep, text):
+    asleep.env['PORT'] = text
+    assert asleep.start(wait=False).process.wait(20) == 1
+    assert asleep.log() == f'PORT was {text!r}; it is a number from 1 to 65535, such as PORT=8081\n'
+
+
+OLD_PYTHONS = sorted(pathlib.Path.home().glob('.pyenv/versions/3.[89].*/bin/python'))
+
+
+@pytest.mark.parametrize('version', ['3.9.18', '3.8.0'])
+def test_an_old_python_gets_one_sentence(asleep, version):
+    pretend = (f"sys.version = sys.version.replace(sys.version.split()[0], '{version}');"
+               f"sys.version_info = {tuple(map(int, version.split('.')))}")
+    asleep.start(wait=False, command=(sys.executable, '-c', RUN.format(pretend)))
+    assert asleep.process.wait(20) == 1
+    assert asleep.log() == f'Steps needs Python 3.10 or newer, and this is Python {version}\n'
+    ast.parse((ROOT / 'steps.py').read_text('utf-8'), feature_version=(3, 8))       # or it would hear a SyntaxError
+    for python in OLD_PYTHONS:
+        done = subprocess.run([python, 'steps.py'], cwd=asleep.folder, env=asleep.env, capture_output=True, text=True)
+        assert done.returncode == 1 and done.stdout == ''
+        assert re.fullmatch(r'Steps needs Python 3\.10 or newer, and this is Python 3\.[89]\.\d+\n', done.stderr)
 
 
 @pytest.mark.parametrize('header', ['Accept', 'Purpose', 'Host', 'X-Forwarded-Proto'])
