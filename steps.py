@@ -883,6 +883,16 @@ class Board:
             self.content = self.write({**self.content, 'solved': solved})
             log(f'{name} solved {step}')
 
+    def forget(self, name):
+        """A name is gone from the board, and from the file before the last change as well."""
+        with self.lock, disk('the name could not be taken off the class board'):
+            name, _ = self.steps(name)
+            solved = {other: steps for other, steps in self.content['solved'].items()
+                      if other != name}
+            if solved != self.content['solved']:
+                for _ in (self.path, self.spare):
+                    self.content = self.write({**self.content, 'solved': solved})
+
     def write(self, content):
         """A whole new file beside the old one, safely on the disk, and only then in its place."""
         write_new(self.new, json.dumps(content, ensure_ascii=False, indent=1))
@@ -1063,7 +1073,7 @@ class Call:
         self.environ = bottle.request.environ
         self.page = rule.strip('/')                     # 'puzzle'; '' is the front page
         self.takes = config['takes']                    # the parameters of this route
-        self.looks = config['changes'] and self.environ['REQUEST_METHOD'] == 'HEAD'
+        self.changes = config['changes']                # something may be written down
         self.texts = read_query(self.environ.get('QUERY_STRING', ''))
         self.form = wanted_form(self.environ, self.texts)
 
@@ -1112,22 +1122,26 @@ def read_values(call):
     nobody = sent_by_nobody(call.environ)
     if nobody:
         raise Refusal(nobody, AWAY)
-    values = dict(call.texts)
-    for key in values:
+    for key in call.texts:
         if key not in call.takes:
-            other = meant(key, call.takes, call.texts)
-            advice = f'did you mean {other}?' if other else f'it knows {", ".join(call.takes)}'
-            page = call.page or 'the front page'
-            raise Refusal(f'{page} has no parameter {bare(key)}; {advice}')
+            raise unknown(key, call)
+    values = dict(call.texts)
     form = values.pop('format', 'text')
     if form.strip().casefold() not in ('text', 'json'):
         raise Refusal(f'format was {shown(form)}; it is text or json')
     name = values.get('name', '')
     if name != tidy_name(name):
         raise Refusal(f'name was {shown(name)}; a name is 1 to 20 letters or digits of one script')
-    if call.looks:
-        values['looks'] = True
+    if call.changes:
+        values['looks'] = call.environ['REQUEST_METHOD'] == 'HEAD'
     return values
+
+
+def unknown(key, call):
+    """The Refusal of a parameter that the route does not know."""
+    other = meant(key, call.takes, call.texts)
+    advice = f'did you mean {other}?' if other else f'it knows {", ".join(call.takes)}'
+    return Refusal(f'{call.page or "the front page"} has no parameter {bare(key)}; {advice}')
 
 
 def meant(key, takes, texts):
@@ -1169,7 +1183,8 @@ def lost(app, error):
     routes = {route.rule: route.config['takes'] for route in app.routes}
     rule = environ['PATH_INFO']
     if error.status_code == NOT_GET:
-        words = f'{bare(environ["REQUEST_METHOD"])} is not spoken here, only GET'
+        method = bare(environ['REQUEST_METHOD'])
+        words = f'{method} is not spoken here, only GET: requests.get(url, params={{...}})'
     else:
         likely = difflib.get_close_matches(rule.lower(), routes, 1)
         advice = f'did you mean {likely[0]}?' if likely else 'begin at /steps'
@@ -1217,7 +1232,7 @@ th, td { padding: .2em .7em; border-bottom: 1px solid var(--line); }</style><h1>
 def ride(game, sea):
     """Ride along with mocean.py: these routes, and steps.json in the folder of its sea."""
     app = make_app(sea.folder)
-    return game.Rider(app.routes, close=app.board.close)
+    return game.Rider(app.routes, end=app.board.close, forget=app.board.forget)
 
 
 application = wsgi(make_app())

@@ -16,8 +16,8 @@ from conftest import ROOT
 
 import steps as common
 
-# The programs that run alone. mocean.py and data.py join here as soon as they have the section.
-TOGETHER = ['steps.py']
+# The programs that run alone. data.py joins here as soon as it has the section.
+TOGETHER = ['mocean.py', 'steps.py']
 
 
 def section(name):
@@ -375,3 +375,12 @@ def test_a_port_may_be_taken_on_one_kind_of_address_only(monkeypatch):
 def test_the_addresses_are_numbers_that_others_could_use():
     for address in common.own_addresses():
         assert re.fullmatch(r'\d+(\.\d+){3}', address) and not address.startswith('127.')
+
+
+def test_in_a_network_without_a_way_out_the_interfaces_are_asked(monkeypatch):
+    class Island(common.socket.socket):
+        def connect(self, address):
+            raise OSError(101, 'Network is unreachable')
+    known = common.own_addresses()
+    monkeypatch.setattr(common.socket, 'socket', Island)
+    assert set(known) <= set(common.own_addresses())

@@ -161,6 +161,9 @@ def test_a_slash_too_many_does_no_harm(say, asked):
 def test_a_prefetch_changes_nothing(say):
     ahead = say('/puzzle?message=leaf&name=ada', headers={'Sec-Purpose': 'prefetch;prerender'})
     assert ahead.status == 503 and path(ahead.lines[1].removeprefix('try: ')) == '/puzzle?message=leaf&name=ada'
+    robot = say('/puzzle?message=leaf&name=ada', headers={'User-Agent': 'WhatsApp/2.23.20.0'})
+    assert robot.status == 503 and robot.lines[0].startswith('this was a robot that previews links')
+    assert say('/progress', headers={'Purpose': 'prefetch'}).status == 503      # the same everywhere
     assert say('/progress') == ''
 
 
@@ -209,7 +212,7 @@ def test_a_correction_keeps_the_form_that_was_asked_for(say):
 def test_other_methods_are_refused_in_the_same_form(say):
     answer = say('/puzzle?message=leaf', method='POST')
     assert answer.status == 405 and answer.headers['Allow'] == 'GET, HEAD'
-    assert answer.lines[0] == 'POST is not spoken here, only GET'
+    assert answer.lines[0] == 'POST is not spoken here, only GET: requests.get(url, params={...})'
     assert path(answer.lines[1].removeprefix('try: ')) == '/puzzle?message=leaf'
 
 

@@ -17,8 +17,11 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
+import bottle
 import pytest
+import webtest
 from conftest import ROOT, Server, poll
 from steps_solved import cross_the_pond, trade
 
@@ -180,7 +183,7 @@ def test_a_laptop_that_slept_plays_on(laptop):
     os.kill(child, signal.SIGCONT)                 # it wakes first, and looks at the file
     time.sleep(1.2)
     os.kill(laptop.process.pid, signal.SIGCONT)
-    poll(lambda: laptop.says('rudimentary steps game'), 3)
+    poll(lambda: laptop.says('rudimentary steps game'))
     time.sleep(1.2)
     assert laptop.says('rudimentary steps game') and laptop.children() == [child]
 
@@ -319,7 +322,9 @@ def test_a_second_process_on_the_same_file_is_refused(start):
 
 @pytest.mark.parametrize('garbage', [
     b'', b'{"key": "k", "solv', b'\xff\xfe', b'[]', b'{"key": "k", "solved": []}', b'{"key": 1, "solved": {}}',
-    b'{"key": "k", "solved": {"ada": 1}}', b'[' * 100_000], ids=range(8))
+    b'{"key": "k", "solved": {"ada": 1}}', b'[' * 100_000, b'{"key": "k", "solved": {"ada": "steps"}}',
+    b'{"key": "k", "solved": {"ada": [1]}}', b'{"key": "k", "solved": {"\\ud800": []}}', b'{"key": "k"}'],
+    ids=range(12))
 def test_a_file_that_cannot_be_read_is_set_aside(tmp_path, garbage):
     board = steps.Board(tmp_path)
     board.solve('ada', 'steps')
@@ -397,9 +402,23 @@ def test_a_broken_file_on_a_full_disk_costs_nobody_anything(laptop):
     unlimited = resource.prlimit(child, resource.RLIMIT_FSIZE)
     resource.prlimit(child, resource.RLIMIT_FSIZE, (10, unlimited[1]))
     assert laptop('/progress').status == 503 and laptop('/puzzle?message=leaf&name=bob').status == 503
+    assert not list(laptop.folder.glob('steps.json-*'))         # no half copies
     resource.prlimit(child, resource.RLIMIT_FSIZE, unlimited)
     assert laptop('/puzzle?message=leaf&name=bob').status == 200
     assert laptop('/progress') == 'ada,1\nbob,1'
+
+
+def test_a_name_is_forgotten_in_every_file(tmp_path):
+    board = steps.Board(tmp_path)
+    for name in ('ada', 'bob', 'ada'):
+        board.solve(name, 'steps')
+    board.forget('ADA')
+    board.forget('nobody')
+    board.close()
+    assert b'ada' not in b''.join(path.read_bytes() for path in tmp_path.iterdir())
+    board = steps.Board(tmp_path)
+    assert board.steps('bob') == ('bob', ['steps']) and board.steps('ada') == ('ada', [])
+    board.close()
 
 
 def test_what_was_solved_on_a_ladder_with_other_steps_is_kept(tmp_path):
@@ -463,6 +482,7 @@ def test_a_broken_step_is_answered_in_the_one_form_and_logged(start, tmp_path):
     assert 'ZeroDivisionError' in server.log() and 'near(number, 1 / 0)' in server.log()
     assert server('/problem?message=20&format=json').json()['status'] == 500
     assert server('/beguine?message=8').status == 500 and 'SystemExit' in server.log()
+    assert server('/beguine?message=8&format=json').json()['status'] == 500
     assert server('/puzzle?message=leaf').status == 200
 
 
@@ -489,9 +509,22 @@ def test_steps_rides_along_with_mocean(start):
     assert server('/steps?mesage=hello').lines == ['steps has no parameter mesage; did you mean message?',
                                                    f'try: {server.url}/steps?message=hello']
     assert server('/puzle').lines[0] == 'there is no /puzle here; did you mean /puzzle?'
-    assert server('/puzzle?message=leaf', method='POST').lines == ['POST is not spoken here, only GET',
-                                                                   f'try: {server.url}/puzzle?message=leaf']
+    assert server('/puzzle?message=leaf', method='POST').lines == [
+        'POST is not spoken here, only GET: requests.get(url, params={...})',
+        f'try: {server.url}/puzzle?message=leaf']
     assert server('/mocean').status == 200 and 'Steps' not in server('/')
+
+
+def test_a_rider_hands_over_its_routes_and_its_end(tmp_path):
+    game = types.SimpleNamespace(Rider=lambda routes, **other: (routes, other))
+    routes, other = steps.ride(game, types.SimpleNamespace(folder=tmp_path))
+    assert {route.rule for route in routes} == {'/', '/progress', *(f'/{step}' for step in steps.LADDER)}
+    app = bottle.Bottle()
+    app.merge(routes)
+    reply = webtest.TestApp(steps.wsgi(app)).get('/puzzle?message=leaf&name=ada')
+    assert reply.text.endswith('/problem?name=ada') and (tmp_path / 'steps.json').exists()
+    other['end']()
+    steps.hold(tmp_path / 'steps.lock', 'still held').close()
 
 
 # ------------------------------------------------------------------------------ the clients

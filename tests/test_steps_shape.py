@@ -50,7 +50,9 @@ def test_each_puzzle_has_a_question_and_an_example_that_it_takes():
 
 @pytest.fixture(scope='module')
 def app(tmp_path_factory):
-    return steps.wsgi(steps.make_app(tmp_path_factory.mktemp('steps')))
+    app = steps.make_app(tmp_path_factory.mktemp('steps'))
+    yield steps.wsgi(app)
+    app.board.close()
 
 
 KEYS = st.sampled_from(['message', 'solution', 'name', 'format', 'sign', 'location', 'destination', 'mesage', ''])
