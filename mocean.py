@@ -361,7 +361,7 @@ class Ocean:
         self.keys = {}            # id -> key of the boat, aboard or ashore
         self.sailing = set()      # keys of the boats under sail
         self.ridden = set()       # names of the whales that somebody rides
-        self.boats_near, self.things_near = Near(10), Near(50)
+        self.boats_near, self.things_near = Near(5), Near(50)
         self.swept = self.whales_swept = -math.inf      # when what moves was last put into squares
         self.floor = None         # the sea floor, as soon as there is a planet
         self.home = {}            # key of a sector of the home waters -> its bit
@@ -418,20 +418,20 @@ class Turn:
         self.kept = {table: dict(rows) for table, rows in self.change.items()}
 
     def next_number(self, table):
-        """The number after the highest one, in a table whose keys are numbers."""
-        numbers = [*getattr(self.ocean, table), *self.change.get(table, ())]
-        return max(map(int, numbers), default=0) + 1
+        """The number after the highest one, in a table whose keys are numbers: the last one, since
+        they are put in order when they are loaded."""
+        rows, new = getattr(self.ocean, table), self.change.get(table, ())
+        return max(int(next(reversed(rows), 0)), *map(int, new), 0) + 1
 
     def news(self, text):
         """Shall be known to all. The oldest news make room: those of this boat, if it has many."""
-        number = self.next_number('news')
-        self.put('news', str(number), at=self.true_time, text=text, key=self.key)
-        rows = {old: row for old, row in self.ocean.news.items() if self.row('news', old)}
-        own = [old for old, row in rows.items() if self.key and row.key == self.key]
-        for numbers, most in ((own, NEWS_OF_ONE_KEPT), (rows, NEWS_KEPT)):
-            if len(numbers) >= most:
-                self.drop('news', min(numbers, key=int))
-                return
+        rows = self.ocean.news
+        self.put('news', str(self.next_number('news')), at=self.true_time, text=text, key=self.key)
+        own = [number for number, row in rows.items() if self.key and row.key == self.key]
+        if len(own) >= NEWS_OF_ONE_KEPT:
+            self.drop('news', own[0])
+        elif len(rows) >= NEWS_KEPT:
+            self.drop('news', next(iter(rows)))
 
 
 # --- TORUS ---------------------------------------------------------------------------------------
@@ -1165,31 +1165,35 @@ class Seen(NamedTuple):
 
 
 def near_boats(turn, cells):
-    """Ring by ring, outward: the other boats within so many cells, and how far out they are all."""
+    """Ring by ring, outward: the other boats within so many cells, as (distance squared, key), and
+    within how many cells none has been missed by then."""
     ocean, now, x, y = turn.ocean, turn.now, turn.boat.x, turn.boat.y
+    boats, me, limit = ocean.boats, turn.key, cells * cells
     half_width, half_height = WIDTH_CELLS // 2, HEIGHT_CELLS // 2
     slack = HULL_CELLS_PER_S * SWEEP_S if ocean.sailing else 0
     for keys, sure in ocean.boats_near.rings(x, y, cells, slack):
         found = []
         for key in keys:
-            boat = ocean.boats[key]
+            boat = boats[key]
             there_x, there_y = place(boat, now) if boat.speed else (boat.x, boat.y)
             east = (there_x - x + half_width) % WIDTH_CELLS - half_width      # gap, written out:
             north = (there_y - y + half_height) % HEIGHT_CELLS - half_height  # the busiest place
             away = east * east + north * north
-            if away <= cells * cells and key != turn.key:
-                found.append(Seen(math.sqrt(away), 'player', boat.name, there_x, there_y, boat.z))
+            if away <= limit and key != me:
+                found.append((away, key))
         yield found, sure
 
 
 def nearest_boats(turn, cells):
-    """The nearest other boats within so many cells, at most MOST_SEEN."""
-    seen = []
+    """The nearest other boats within so many cells, at most MOST_SEEN: [Seen, ...]"""
+    near = []
     for found, sure in near_boats(turn, cells):
-        seen = sorted(seen + found)[:MOST_SEEN]
-        if len(seen) == MOST_SEEN and seen[-1].cells < sure:
+        near = sorted(near + found)[:MOST_SEEN]
+        if len(near) == MOST_SEEN and near[-1][0] < sure * abs(sure):
             break
-    return seen
+    boats = [(math.sqrt(away), turn.ocean.boats[key]) for away, key in near]
+    return [Seen(away, 'player', boat.name, *place(boat, turn.now), boat.z)
+            for away, boat in boats]
 
 
 def near_things(turn, cells):
@@ -2845,7 +2849,7 @@ class Sea:
 
     def is_frozen(self):
         """True while no boat may act."""
-        return self.clock.frozen or self.clock() >= self.clock.until
+        return self.clock.frozen or self.clock.until < math.inf and self.clock() >= self.clock.until
 
     def say(self, text, who=''):
         """A line for the log; ids, and the captain's key, are masked wherever they came in."""
@@ -3376,8 +3380,11 @@ def wanted_form(environ, texts):
     asked = texts.get('format', '').strip().casefold()
     if asked in ('text', 'json'):
         return asked
+    accept = environ.get('HTTP_ACCEPT', '*/*')
+    if accept == '*/*':                                    # nearly every program
+        return 'text'
     form, liked = 'text', (0, True)                        # a weight of 0 means: never
-    for part in environ.get('HTTP_ACCEPT', '').casefold().split(','):
+    for part in accept.casefold().split(','):
         kind, *more = part.replace(' ', '').split(';')
         weight = next((word[2:] for word in more if word.startswith('q=')), '1')
         if kind in FORMS and re.fullmatch(r'[01](\.[0-9]{0,3})?', weight):
