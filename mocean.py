@@ -1554,13 +1554,12 @@ def rule_move(turn, heading, steps, expect):
     if steps > most:
         raise Refusal(f'steps was {steps}; your boat goes at most {most} cells {heading} in one '
                       'call now', fix={'steps': str(most)})
-    if turn.boat.speed or turn.boat.x % 1 or turn.boat.y % 1:
-        take_sails_down(turn, limit)
+    patience_s = cell_s + take_sails_down(turn, limit)
     began, price = max(turn.boat.paid, turn.now - SAVED_S), steps * cell_s
     end = (turn.boat.x + dx * steps) % WIDTH_CELLS, (turn.boat.y + dy * steps) % HEIGHT_CELLS
     if expect == end:
         price *= EXPECT_PRICE
-    paid, seams = pay(turn, price, cell_s), (turn.boat.seams_x, turn.boat.seams_y)
+    paid, seams = pay(turn, price, patience_s), (turn.boat.seams_x, turn.boat.seams_y)
     travel(turn, dx, dy, steps, began, paid, course=COURSE_OF[heading], paid=paid)
     if expect:
         turn.besides['expected'] = expect == end
@@ -1571,14 +1570,17 @@ def rule_move(turn, heading, steps, expect):
 
 
 def take_sails_down(turn, limit):
-    """Oars: the boat comes to rest on a whole cell. It pays for that, whatever comes now."""
+    """Oars: the boat comes to rest on a whole cell. It pays for that, whatever comes now. Returns
+    how many seconds."""
     boat = turn.boat
     dx, dy = round(boat.x) - boat.x, round(boat.y) - boat.y
-    began = max(boat.paid, turn.now - SAVED_S)
-    paid = began + math.hypot(dx, dy) / limit
-    travel(turn, dx, dy, 1, began, paid, speed=0, paid=paid)
-    turn.steer(x=round(turn.boat.x) % WIDTH_CELLS, y=round(turn.boat.y) % HEIGHT_CELLS)
-    turn.keep()
+    seconds = math.hypot(dx, dy) / limit
+    if boat.speed or seconds:
+        began = max(boat.paid, turn.now - SAVED_S)
+        travel(turn, dx, dy, 1, began, began + seconds, speed=0, paid=began + seconds)
+        turn.steer(x=round(turn.boat.x) % WIDTH_CELLS, y=round(turn.boat.y) % HEIGHT_CELLS)
+        turn.keep()
+    return seconds
 
 
 def rule_look(turn):
