@@ -2275,8 +2275,11 @@ def note_planet(ocean, key, old, new):
         for lying in ocean.floor.treasures:
             ocean.things_near.put(lying, lying.x, lying.y)
 
+        for lying in ocean.floor.treasures if old else ():
+            ocean.things_near.drop(lying)
 
 NOTE = {'boats': note_boat, 'ashore': note_id, 'whales': note_whale, 'planet': note_planet}
+        ocean.courses.clear()
 
 
 def sweep(ocean, now):
