@@ -75,7 +75,7 @@ from typing import NamedTuple
 
 import bottle
 
-if sys.version_info < (3, 10):
+if sys.version_info < (3, 10):            # noqa: UP036 (an older one would say it less kindly)
     sys.exit(f'Mocean needs Python 3.10 or newer; this is Python {sys.version.split()[0]}')
 
 # =================================================================================================
@@ -1225,17 +1225,22 @@ def tell_chart(turn, since):
         'width': WIDTH_CELLS, 'height': HEIGHT_CELLS, 'sector': SECTOR_CELLS,
         'boats': [chart_boat(boat, now, turn.calls.get(key)) for key, boat in ocean.boats.items()],
         'sectors': [[*map(int, key.split(',')), first.name, first.at]
-                    for key, first in ocean.sectors.items() if first.at >= since],
+                    for key, first in younger(ocean.sectors, since)],
         'depths': [[*map(int, key.split(',')), round(depth.total / depth.count, 1), depth.at]
-                   for key, depth in ocean.depths.items() if depth.at >= since],
+                   for key, depth in younger(ocean.depths, since)],
         'treasures': [chart_treasure(ocean, name, first) for name, first in ocean.finds.items()],
         'whales': [chart_whale(ocean, name, whale, now)
                    for name, whale in ocean.whales.items() if whale.seen],
         'blooms': [{'x': bloom.x, 'y': bloom.y, 'until': turn.true_time + bloom.until - now}
                    for bloom in ocean.blooms.values() if bloom.until > now],
         'news': [[int(number), news.at, news.text]
-                 for number, news in ocean.news.items() if news.at >= since],
+                 for number, news in younger(ocean.news, since)],
         'course': chart_course(ocean, now)}
+
+
+def younger(rows, since):
+    """Those rows of a table that are from this time or later: [(key, record), ...]"""
+    return [(key, record) for key, record in rows.items() if record.at >= since]
 
 
 def chart_boat(boat, now, traffic):
@@ -2270,16 +2275,16 @@ def note_whale(ocean, name, old, new):
 def note_planet(ocean, key, old, new):
     """A planet has a sea floor, with treasures on it."""
     if new and not (old and new.seed == old.seed):
+        for lying in ocean.floor.treasures if old else ():
+            ocean.things_near.drop(lying)
         ocean.floor = Seafloor(new.seed)
         ocean.home = ocean.floor.home_bits()
+        ocean.courses.clear()
         for lying in ocean.floor.treasures:
             ocean.things_near.put(lying, lying.x, lying.y)
 
-        for lying in ocean.floor.treasures if old else ():
-            ocean.things_near.drop(lying)
 
 NOTE = {'boats': note_boat, 'ashore': note_id, 'whales': note_whale, 'planet': note_planet}
-        ocean.courses.clear()
 
 
 def sweep(ocean, now):
@@ -2337,42 +2342,36 @@ def change_of(ocean, patch, spare=None, faults=None):
             rows = {}
         records = change[table] = {}
         for key, values in rows.items():
-            if table in NUMBERED and not re.fullmatch('[0-9]{1,15}', key) or \
-                    table in ('sectors', 'depths') and not is_sector(key):
-                faults.append(f'{table} {shown(key)} is no key')
-                continue
-            records[key] = None
-            if values is not None:
+            if is_key(table, key):
                 old = getattr(ocean, table).get(key)
                 other = getattr(spare, table).get(key) if spare else None
                 records[key] = record_of(table, key, old, values, other, faults)
+            else:
+                faults.append(f'{table} {shown(key)} is no key')
         if table in NUMBERED:                   # an editor may have sorted them as words
             change[table] = dict(sorted(records.items(), key=lambda row: int(row[0])))
     return {table: records for table, records in change.items() if records}
 
 
-def is_sector(key):
-    """True for 'column,row' of a sector of the chart."""
-    found = re.fullmatch('([0-9]{1,2}),([0-9]{1,2})', key)
-    return bool(found) and int(found[1]) < COLUMNS and int(found[2]) < ROWS
+def is_key(table, key):
+    """Can a row of this table have this key?"""
+    if table in NUMBERED:
+        return bool(re.fullmatch('[0-9]{1,15}', key))
+    if table in ('sectors', 'depths'):           # column,row on the chart
+        found = re.fullmatch('([0-9]{1,2}),([0-9]{1,2})', key)
+        return bool(found) and int(found[1]) < COLUMNS and int(found[2]) < ROWS
+    return True
 
 
 def record_of(table, key, old, values, spare, faults):
-    """The record after a patch: the old one changed, or a new one; None if it cannot be one."""
+    """The record after a patch: the old one changed, or a new one; None if it is gone, or cannot be
+    one."""
+    if values is None:
+        return None
     if not isinstance(values, dict):
         faults.append(f'{table} {shown(key)} is no record')
         return spare or old
-    good = {}
-    for name, kind_ in KINDS[table].items():        # fields that there are not are left out
-        if name not in values:
-            continue
-        value = as_tuple(values[name])
-        if kind_(value):
-            good[name] = value
-            continue
-        faults.append(f'{table} {shown(key)}: {name} is {shown(str(value))}')
-        if spare:
-            good[name] = getattr(spare, name)
+    good = good_fields(table, key, values, spare, faults)
     if old:
         return old.but(**good)
     missing = [field.name for field in fields(TABLES[table])
@@ -2381,6 +2380,21 @@ def record_of(table, key, old, values, spare, faults):
         faults.append(f'{table} {shown(key)} has no {missing[0]}: it is left out')
         return spare
     return TABLES[table](**good)
+
+
+def good_fields(table, key, values, spare, faults):
+    """The values that their fields can hold. Fields that there are not are left out."""
+    good = {}
+    for name, kind_ in KINDS[table].items():
+        if name in values:
+            value = as_tuple(values[name])
+            if kind_(value):
+                good[name] = value
+                continue
+            faults.append(f'{table} {shown(key)}: {name} is {shown(str(value))}')
+            if spare:
+                good[name] = getattr(spare, name)
+    return good
 
 
 def as_tuple(value):
