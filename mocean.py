@@ -2319,9 +2319,11 @@ def fields_of(table, key, old, new):
     changed = {name: value for name, value in vars(new).items()
                if name not in before or value is not before[name]}
     for name, value in changed.items():
-        if not KINDS[table][name](value):
-            raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which is no '
-                            f'{NAMES_OF_KINDS[KINDS[table][name]]}; nothing has changed')
+        kind_ = KINDS[table].get(name)
+        if not kind_ or not kind_(value):
+            which = f'is no {NAMES_OF_KINDS[kind_]}' if kind_ else 'has no such field'
+            raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which {which}; '
+                            'nothing has changed')
     return changed
 
 
