@@ -1467,7 +1467,7 @@ def come_back(turn, owner, key, name):
 
 def ration_joins(turn):
     """New boats come a few at a time: a class at once, but no flood."""
-    waiting = max(turn.ocean.planet['mocean'].joins - turn.now, 0) * JOINS_PER_S
+    waiting = round(max(turn.ocean.planet['mocean'].joins - turn.now, 0) * JOINS_PER_S, 3)
     if waiting > JOINS_AT_ONCE - 1:
         wait_s = (waiting - JOINS_AT_ONCE + 1) / JOINS_PER_S
         raise too_early(wait_s, f'{JOINS_PER_S} new boats a second are enough')
