@@ -298,6 +298,7 @@ class Reply(Record):
     route: Text
     n: Text                   # the player's own name for the call
     facts: Text               # what was answered, as JSON
+    besides: Text = '{}'      # what JSON told besides
     asked: Text = ''          # its other parameters, as JSON
     at: Moment = -REPLY_S
 
@@ -1275,6 +1276,8 @@ def chart_course(ocean, now):
 
 def as_text(route, facts):
     """Values separated by commas, one record a line: those that the route names in its `reply`."""
+    if 'repeated' in facts:
+        facts = {name: fact for name, fact in facts.items() if name != 'repeated'}
     if not route.many or route.many not in facts:
         return as_line(route, facts)
     return '\n'.join([as_line(route, record) for record in facts[route.many]])
@@ -2843,8 +2846,9 @@ def begin_turn(sea, call, calls=None):
     """A fresh sheet for whoever calls."""
     if sea.process != os.getpid():
         sea.open()
-    key = aboard(sea.ocean, call) if call.route.mine else ''
-    return Turn(sea.ocean, sea.clock(), round(sea.calendar(), 3), sea.dice, key,
+    now = sea.clock()
+    key = aboard(sea.ocean, call, now) if call.route.mine else ''
+    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key,
                 sea.calls if calls is None else calls)
 
 
@@ -2914,13 +2918,14 @@ def rehearse(sea, call):
         return {**facts, **turn.besides} if call.form == 'json' else facts
 
 
-def aboard(ocean, call):
+def aboard(ocean, call, now):
     """The key of the boat that calls."""
     key = ocean.keys.get(call.id)
     if key in ocean.boats:
         return key
     if key in ocean.ashore:
-        if call.n and find_reply(ocean, key, call):      # it quit, and asks once more
+        reply = find_reply(ocean, key, call)
+        if reply and now < reply.at + REPLY_S:           # it quit, and asks once more
             return key
         name = ocean.ashore[key].name
         raise Refusal(f'{name} has sailed home; join with the id brings it back', CONFLICT, 'join',
@@ -2945,12 +2950,14 @@ def caller(sea, pairs):
 
 def asked(call):
     """What a call asks for, so that it can be compared."""
-    return encode(sorted(call.values.items()))
+    given = [(name, ','.join(map(str, value)) if isinstance(value, tuple) else value)
+             for name, value in sorted(call.values.items()) if value is not None]
+    return encode(given)
 
 
 def find_reply(ocean, key, call):
     """The reply stored under this name of a call, or None."""
-    for slot in reply_keys(key):
+    for slot in reply_keys(key) if call.n and key else ():
         reply = ocean.replies.get(slot)
         if reply and (reply.route, reply.n) == (call.route.name, call.n):
             return reply
@@ -2959,7 +2966,7 @@ def find_reply(ocean, key, call):
 
 def stored_reply(turn, call):
     """What was answered to the very same call within the last minute, or None."""
-    reply = find_reply(turn.ocean, turn.key, call) if call.n and turn.key else None
+    reply = find_reply(turn.ocean, turn.key, call)
     if not reply or turn.now >= reply.at + REPLY_S:
         return None
     if reply.asked != asked(call):
@@ -2968,8 +2975,8 @@ def stored_reply(turn, call):
                     if not find_reply(turn.ocean, turn.key, call._replace(n=str(number))))
         raise Refusal(f'n={call.n} has just been the name of another call: {before}; each new call '
                       'needs a new n', CONFLICT, fix={'n': free})
-    facts = json.loads(reply.facts)
-    return {**facts, 'repeated': True} if call.form == 'json' else facts
+    besides = json.loads(reply.besides) if call.form == 'json' else {}
+    return {**json.loads(reply.facts), **besides, 'repeated': True}
 
 
 def keep_reply(turn, call, facts):
@@ -2979,7 +2986,7 @@ def keep_reply(turn, call, facts):
     slot = next((slot for slot in slots if turn.ocean.replies.get(slot) is old), slots[0]) \
         if old else slots[turn.boat.replies % REPLIES_KEPT]
     turn.put('replies', slot, route=call.route.name, n=call.n, asked=asked(call),
-             facts=as_json(facts), at=turn.now)
+             facts=as_json(facts), besides=as_json(turn.besides), at=turn.now)
     if turn.row('boats', turn.key):
         turn.steer(replies=turn.boat.replies + 1)
 
@@ -3833,7 +3840,8 @@ class Wire:
                 return self.refuse(route, pairs, refusal, form)
         except (Exception, SystemExit):    # the one place: logged with its request, and answered
             return self.confess(route, pairs, form)
-        note_call(self.sea, route, pairs, query, 200, body)
+        said = 'answered again: ' + body if 'repeated' in facts else body
+        note_call(self.sea, route, pairs, query, 200, said)
         bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
 
