@@ -724,9 +724,9 @@ def test_another_planet_has_nothing_of_the_old_one(game, ada):
     """A fresh ocean for the same boats: other treasures in sight, other courses."""
     old, marks = game.ocean.floor.treasures, game.say('/course')
     game.happen(planet={'mocean': {'seed': 70}})
-    for name, x, y, z in old:
-        ada.put(x=x, y=y)
-        assert f'treasure,{name},{x},{y},' not in ada('/look')
+    for lying in old:
+        ada.put(x=lying.x, y=lying.y)
+        assert f'treasure,{lying.name},{lying.x},{lying.y},' not in ada('/look')
     assert game.say('/course') != marks
 
 
