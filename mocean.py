@@ -75,7 +75,7 @@ from typing import NamedTuple
 
 import bottle
 
-if sys.version_info < (3, 10):            # noqa: UP036 (an older one would say it less kindly)
+if sys.version_info < (3, 10):          # noqa: UP036 (whoever has an older one shall read it)
     sys.exit(f'Mocean needs Python 3.10 or newer; this is Python {sys.version.split()[0]}')
 
 # =================================================================================================
@@ -194,6 +194,8 @@ class Planet(Record):
     seed: Whole               # the same seed makes the same ocean, always
     began: Date               # when this game began
     joins: Moment = 0         # until when the ration of joins is used up
+    frozen: Flag = False      # the captain has stopped the sea
+    quiet: Flag = False       # and the chat
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,8 @@ class Boat(Record):
     joined: Moment = 0        # when it came aboard
     acted: Flag = True        # has done more than join
     left: Moment = 0          # when it went ashore
+    enlisted: Flag = False    # by the captain
+    muted: Flag = False       # by the captain: it may not send messages
     from_x: East = 0          # where the voyage began, at join or after a leap
     from_y: North = 0
     seams_x: Whole = 0        # how often it crossed the seam since then, eastward less westward
@@ -323,6 +327,15 @@ class Lap(Record):
 
 
 @dataclass(frozen=True)
+class Round(Record):
+    """A race of the whole class in an ocean of its own: see captain.py."""
+    name: Text
+    seconds: Count            # how long it is
+    state: Text               # 'prepared', 'running' or 'over'
+    until: Moment = 0         # its end, once it runs
+
+
+@dataclass(frozen=True)
 class Run(Record):
     began: Date
     ended: Date = 0           # 0: it never said goodbye
@@ -331,7 +344,8 @@ class Run(Record):
 
 TABLES = {'planet': Planet, 'boats': Boat, 'ashore': Boat, 'whales': Whale, 'sectors': First,
           'depths': Depth, 'finds': First, 'blooms': Bloom, 'news': News, 'mail': Mail,
-          'board': Notice, 'replies': Reply, 'races': Race, 'laps': Lap, 'runs': Run}
+          'board': Notice, 'replies': Reply, 'races': Race, 'laps': Lap,
+          'rounds': Round, 'runs': Run}
 NUMBERED = ('blooms', 'news', 'board', 'runs')           # tables whose keys are numbers
 
 
@@ -695,6 +709,7 @@ class Seafloor:
 # leg is a straight piece of a boat's way: x0, y0, x1, y1.
 
 DIAGONAL = math.sqrt(2)                  # a diagonal cell costs its length, 1.41
+THROWN_TOURS = 50                        # beside those that go on to the nearest mark
 
 
 class Course(NamedTuple):
@@ -734,11 +749,14 @@ def rowing_cells(x, y, there_x, there_y):
 
 
 def reference_tour(marks):
-    """The server's own tour: the order of the marks, from mark 0, and its length in cells.
-    From each mark always on to the nearest one, then untangled; the shortest of the twelve."""
+    """The server's own tour: the order of the marks, from mark 0, and its length in cells. Twelve
+    tours that go on to the nearest mark, one from each, and fifty from the dice; each is untangled;
+    the shortest of them is nearly always the shortest there is."""
     ways = [[rowing_cells(*here, *there) for there in marks] for here in marks]
-    tours = [untangle(nearest_tour(start, ways), ways) for start in range(len(marks))]
-    best = min(tours, key=lambda tour: tour_cells(tour, ways))
+    dice = random.Random('tour')
+    tours = [nearest_tour(start, ways) for start in range(MARKS)]
+    tours += [dice.sample(range(MARKS), MARKS) for _ in range(THROWN_TOURS)]
+    best = min((untangle(tour, ways) for tour in tours), key=lambda tour: tour_cells(tour, ways))
     home = best.index(0)
     return tuple(best[home:] + best[:home]), tour_cells(best, ways)
 
@@ -1219,29 +1237,29 @@ def tell_laps(ocean, number):
 def tell_chart(turn, since):
     """What the live map needs. Never what nobody has found yet, never an id."""
     ocean, now = turn.ocean, turn.now
-    if since > turn.true_time:                  # from before a clock was set back
+    if since > turn.true_time:             # from before a clock was set back
         since = 0
     return {
         'now': turn.true_time, 'began': ocean.planet['mocean'].began,
         'width': WIDTH_CELLS, 'height': HEIGHT_CELLS, 'sector': SECTOR_CELLS,
         'boats': [chart_boat(boat, now, turn.calls.get(key)) for key, boat in ocean.boats.items()],
         'sectors': [[*map(int, key.split(',')), first.name, first.at]
-                    for key, first in younger(ocean.sectors, since)],
+                    for key, first in fresh(ocean.sectors, since)],
         'depths': [[*map(int, key.split(',')), round(depth.total / depth.count, 1), depth.at]
-                   for key, depth in younger(ocean.depths, since)],
+                   for key, depth in fresh(ocean.depths, since)],
         'treasures': [chart_treasure(ocean, name, first) for name, first in ocean.finds.items()],
         'whales': [chart_whale(ocean, name, whale, now)
                    for name, whale in ocean.whales.items() if whale.seen],
         'blooms': [{'x': bloom.x, 'y': bloom.y, 'until': turn.true_time + bloom.until - now}
                    for bloom in ocean.blooms.values() if bloom.until > now],
-        'news': [[int(number), news.at, news.text]
-                 for number, news in younger(ocean.news, since)],
-        'course': chart_course(ocean, now)}
+        'news': [[int(number), news.at, news.text] for number, news in fresh(ocean.news, since)],
+        'course': chart_course(ocean, now), 'frozen': ocean.planet['mocean'].frozen,
+        'round': chart_round(ocean, now)}
 
 
-def younger(rows, since):
-    """Those rows of a table that are from this time or later: [(key, record), ...]"""
-    return [(key, record) for key, record in rows.items() if record.at >= since]
+def fresh(table, since):
+    """The rows of a table that are from this time or later."""
+    return [(key, row) for key, row in table.items() if row.at >= since]
 
 
 def chart_boat(boat, now, traffic):
@@ -1272,6 +1290,17 @@ def chart_course(ocean, now):
     course = course_of(ocean, int(now // COURSE_S))
     return {'number': course.number, 'ends_in_s': round(COURSE_S - now % COURSE_S, 1),
             'marks': course.marks, 'times': tell_laps(ocean, course.number)[:10]}
+
+
+def chart_round(ocean, now):
+    """The captain's round: its name, and how long it still is; None if there is none."""
+    round = ocean.rounds.get('now')
+    if not round:
+        return None
+    left_s = max(round.until - now, 0) if round.state != 'prepared' else round.seconds
+    return {'name': round.name, 'state': round.state, 'ends_in_s': left_s,
+            'podium': [{'name': row['name'], 'score': row['score']} for row in
+                       tell_ranks(ocean)[:10]] if round.state == 'over' else []}
 
 
 def as_text(route, facts):
@@ -1440,16 +1469,21 @@ def rule_join(turn, name, id):
     if len(ocean.boats) >= MOST_BOATS:
         raise Refusal(f'the ocean is full: {MOST_BOATS} boats', AWAY, 'who')
     ration_joins(turn)
-    x, y = berth(ocean)
-    turn.key = key
-    turn.steer(name=name, id=new_id(ocean), x=x, y=y, from_x=x, from_y=y, joined=turn.now,
+    launch_boat(turn, name, new_id(ocean), acted=False)
+    turn.news(f'{name} joined')
+    turn.story = f'{name} joined at {turn.boat.x},{turn.boat.y}'
+    return {'id': turn.boat.id, 'name': name, **tell_boat(turn.boat)}
+
+
+def launch_boat(turn, name, id, **fields):
+    """A new boat, at its berth."""
+    turn.key = key_of(name)
+    x, y = berth(turn.ocean.floor, len(turn.ocean.boats) + len(turn.change.get('boats', ())))
+    turn.steer(name=name, id=id, x=x, y=y, from_x=x, from_y=y, joined=turn.now,
                paid=turn.now - SAVED_S, talk=turn.now - 60 / LETTERS_PER_MINUTE * 3,
                net_at=turn.now - NET_S, leap_at=turn.now - LEAP_S,
-               heard=turn.next_number('board') - 1, acted=False)
-    turn.news(f'{name} joined')
+               heard=turn.next_number('board') - 1, **fields)
     enter(turn, [sector_key(x, y)])
-    turn.story = f'{name} joined at {x},{y}'
-    return {'id': turn.boat.id, 'name': name, **tell_boat(turn.boat)}
 
 
 def come_back(turn, owner, key, name):
@@ -1495,10 +1529,10 @@ GOLDEN_RADIANS = math.pi * (3 - math.sqrt(5))        # turned by this, no two be
 BERTHS = 60                                          # round each seamount, from near to far
 
 
-def berth(ocean):
-    """Where a new boat starts: round a home seamount, its treasure always within sight."""
-    number, home = divmod(len(ocean.boats), HOMES)
-    hill = ocean.floor.seamounts[home]
+def berth(floor, number):
+    """Where the new boat with this number starts: round a home seamount, its treasure in sight."""
+    number, home = divmod(number, HOMES)
+    hill = floor.seamounts[home]
     away = 7 + (SIGHT_CELLS - 8 - 7) * math.sqrt(number % BERTHS / BERTHS)
     x = hill.x + away * math.cos(number * GOLDEN_RADIANS)
     y = hill.y + away * math.sin(number * GOLDEN_RADIANS)
@@ -1882,6 +1916,9 @@ def rule_teleport(turn, x, y):
 
 def rule_sendchat(turn, name, message):
     ocean, boat = turn.ocean, turn.boat
+    if boat.muted or ocean.planet['mocean'].quiet:
+        raise Refusal('the captain has closed your letter box' if boat.muted else
+                      'the captain wants quiet: no messages now', CONFLICT, 'who')
     key = 'all' if key_of(name) == 'all' else recipient(ocean, name)
     talk = max(boat.talk, turn.now - 60) + 60 / LETTERS_PER_MINUTE
     if talk > turn.now:
@@ -1979,13 +2016,13 @@ def rule_course(turn, course):
             'marks': [{'mark': mark, 'x': x, 'y': y} for mark, (x, y) in enumerate(marks)]}
 
 
-def rule_race(turn):
+def rule_race(turn, anew):
     boat, number = turn.boat, int(turn.now // COURSE_S)
     x, y = course_of(turn.ocean, number).marks[0]
-    if distance(boat.x, boat.y, x, y) > MARK_CELLS:
-        race = running_race(turn)
-        if race:
-            return tell_race(turn, race)
+    race, at_start = running_race(turn), distance(boat.x, boat.y, x, y) <= MARK_CELLS
+    if race and not (at_start and (anew or len(race.left) == MARKS - 1)):
+        return tell_race(turn, race)         # also where the way of a race passes mark 0
+    if not at_start:
         raise way_to_start(turn, number, x, y)
     if boat.riding or turn.now < boat.fast_until:
         wait_s = max(boat.ride_until if boat.riding else 0, boat.fast_until) - turn.now
@@ -2003,8 +2040,12 @@ def rule_race(turn):
 def way_to_start(turn, number, x, y):
     """The Refusal for a race away from its start: how the last one ended, and a call that rows
     towards mark 0."""
-    boat, last = turn.boat, turn.row('races', turn.key)
-    over = f'your race ended: {last.end}. ' if last and last.end else ''
+    boat, last, over = turn.boat, turn.row('races', turn.key), ''
+    if last and last.seconds:
+        over = f'you sailed course {last.course} in {last.seconds:.2f} s. '
+    elif last:
+        end = last.end or f'its {FINISH_S} seconds were over'
+        over = f'your race in course {last.course} ended: {end}. '
     away, heading = distance(boat.x, boat.y, x, y), bearing(boat.x, boat.y, x, y)
     most = int(speed_limit(boat, turn.now) * SAVED_S / math.hypot(*HEADINGS[heading]))
     return Refusal(f'{over}course {number} starts at mark 0, at {x},{y}: {tidy(away)} cells '
@@ -2016,7 +2057,7 @@ def way_to_start(turn, number, x, y):
 def tell_race(turn, race):
     seconds = max(turn.now, turn.boat.paid) - race.start
     return {'course': race.course, 'seconds': round(seconds, 2),
-            'ends_in_s': round(max(FINISH_S - seconds, 0), 2), 'left': list(race.left)}
+            'ends_in_s': round(max(FINISH_S - seconds, 0), 2), 'left': list(race.left or (0,))}
 
 
 def running_race(turn):
@@ -2164,10 +2205,20 @@ class Traffic:
         self.pings = collections.deque(maxlen=20)          # (x, y) of the last soundings
         self.foreseen = collections.deque(maxlen=20)       # the last right `expect`s: over a seam?
         self.last = 0.0           # sea time of the latest call
+        self.error = ''           # what the last call was told, if it was refused
+        self.same_errors = 0      # how often the same in a row
+        self.early = 0            # calls too early in a row
         self.waiting = 0          # answers that wait for their time just now
         self.failed = ''          # the route of the last call, if it was refused
         self.calm = 0             # calls in a row that were not too early
         self.shown = set()        # names of the treasures and whales that the last `look` showed
+
+    def note_error(self, status, said):
+        """For the captain: what goes wrong, and how often in a row. Waiting times differ."""
+        plain = re.sub('[0-9]+', '0', said) if status != 200 else ''
+        self.same_errors = self.same_errors + 1 if plain and plain == self.error else bool(plain)
+        self.error = plain
+        self.early = self.early + 1 if status == EARLY else 0
 
     def foresee(self, right, over_seam):
         """Note an `expect`; a wrong one begins the row anew."""
@@ -2533,6 +2584,12 @@ class Journal:
             with open(path, 'ab') as file:
                 file.write(b'\n')
 
+    def save_season(self, season):
+        """Write season.json anew, whole."""
+        write_new(self.folder / 'season.json.new', json.dumps(season, ensure_ascii=False, indent=1))
+        os.replace(self.folder / 'season.json.new', self.folder / 'season.json')
+        sync_folder(self.folder)
+
     def load_season(self):
         """season.json: what outlives every ocean. Who has won what, by id."""
         path = self.folder / 'season.json'
@@ -2702,12 +2759,15 @@ class Clock:
         self.ticks = ticks        # seconds that pass, counted from anywhere
         self.set(0)
 
-    def set(self, now):
-        """Go on from this moment."""
+    def set(self, now, frozen=False, until=math.inf):
+        """Go on from this moment, up to that one; or stand still."""
         self.base, self.start = now, self.ticks()
+        self.frozen, self.until = frozen, until
 
     def __call__(self):
-        return round(self.base + self.ticks() - self.start, 6)
+        if self.frozen:
+            return self.base
+        return min(round(self.base + self.ticks() - self.start, 6), self.until)
 
 
 class Diary:
@@ -2759,6 +2819,7 @@ class Sea:
         self.moved = set()        # keys of the boats that have moved since then
         self.routes = dict(BY_NAME)                      # name -> Route, those of riders too
         self.riders = []          # who rides along: see Rider
+        self.captain_key = ''     # the teacher's secret; '' where there is no captain
         self.collects = False     # soundings wait for the data service
         self.tended = self.state_at = 0.0                # sea time
         self.offset = 0.0         # true time less the seconds that pass
@@ -2771,7 +2832,7 @@ class Sea:
             self.journal = Journal(self.folder)
             try:
                 self.ocean = self.journal.load()
-                self.clock.set(self.ocean.now or 0)
+                self.set_clock(self.ocean.now or 0.0)
                 begin_run(self)
             except BaseException:
                 self.journal.close()      # else this very process would stand in its own way
@@ -2794,8 +2855,21 @@ class Sea:
                 for rider in self.riders:
                     rider.end()
 
+    def set_clock(self, now):
+        """Sea time goes on from this moment: not while the sea is frozen, and not beyond the end of
+        a round."""
+        planet, round = self.ocean.planet.get('mocean'), self.ocean.rounds.get('now')
+        until = round.until if round and round.state == 'running' else math.inf
+        self.clock.set(now, bool(planet and planet.frozen), until)
+
+    def is_frozen(self):
+        """True while no boat may act."""
+        return self.clock.frozen or self.clock() >= self.clock.until
+
     def say(self, text, who=''):
-        """A line for the log; ids are masked wherever they came in."""
+        """A line for the log; ids, and the captain's key, are masked wherever they came in."""
+        if self.captain_key:
+            text = text.replace(self.captain_key, '********')
         self.diary.say(masked(self.ocean, text), who)
 
 
@@ -2816,14 +2890,7 @@ def play(sea, call):
         facts = stored_reply(turn, call)
         if facts:
             return facts
-        try:
-            facts = decide(turn, call)
-        except Refusal:
-            turn.change, turn.soundings = turn.kept, []
-            with contextlib.suppress(Refusal):      # a full disk; what the call got wrong is said
-                commit(sea, call, turn)
-            raise
-        commit(sea, call, turn)
+        facts = take_turn(sea, call, turn)
     if turn.story and (LOG_MOVES or call.route.loud):
         sea.say(turn.story, turn.key)
     if turn.now - sea.tended > 5:      # no thread tends the sea: an old uWSGI
@@ -2831,6 +2898,21 @@ def play(sea, call):
     if turn.wait_s:
         wait(turn.traffic, turn.wait_s)
     return {**facts, **turn.besides} if call.form == 'json' and turn.besides else facts
+
+
+def take_turn(sea, call, turn):
+    """The rule decides, and what it has written happens; of a refused call what it has kept."""
+    if call.route.mine and call.route.changes and sea.is_frozen():
+        raise Refusal('the sea is frozen, eyes on the teacher', AWAY, wait_s=2)
+    try:
+        facts = decide(turn, call)
+    except Refusal:
+        turn.change, turn.soundings = turn.kept, []
+        with contextlib.suppress(Refusal):      # a full disk; what the call got wrong is said
+            commit(sea, call, turn)
+        raise
+    commit(sea, call, turn)
+    return facts
 
 
 def wait(traffic, seconds):
@@ -2999,6 +3081,7 @@ def note_call(sea, route, pairs, query, status, said):
         traffic.last = sea.clock()
         traffic.calls.append(f'{int(sea.calendar())} {status} {route.name} {query[:500]} '
                              f'{said[:200]}')
+        traffic.note_error(status, said)
         if status == EARLY:
             traffic.calm = 0
         elif status != 200:
@@ -3055,20 +3138,25 @@ def send_home(sea):
     with sea.lock:
         ocean = sea.ocean
         turn = Turn(ocean, sea.clock(), round(sea.calendar(), 3))
-        idle = [key for key, boat in ocean.ashore.items() if not boat.acted]
-        for key, boat in ocean.ashore.items():
-            if boat.acted and turn.now > boat.left + ASHORE_S:
-                forget(turn, key)
-        for key in idle[:max(len(idle) - ASHORE_KEPT, 0)]:
+        for key in lost(turn):
             forget(turn, key)
         if len(ocean.boats) > CROWD_BOATS:
             for key, boat in ocean.boats.items():
-                if not boat.acted and turn.now > boat.joined + IDLE_S:
+                if not (boat.acted or boat.enlisted) and turn.now > boat.joined + IDLE_S:
                     go_ashore(turn, key)
         if turn.change:
             with contextlib.suppress(Refusal):
                 sea.journal.write(ocean, patch_of(ocean, turn.change), ocean.last, turn.now)
                 merge(ocean, turn.change)
+
+
+def lost(turn):
+    """The boats ashore that nobody can bring back any more: who quit, after a while; of those that
+    only joined, the oldest."""
+    ashore = turn.ocean.ashore
+    quit = [key for key, boat in ashore.items() if boat.acted and turn.now > boat.left + ASHORE_S]
+    idle = [key for key, boat in ashore.items() if not boat.acted]
+    return quit + idle[:max(len(idle) - ASHORE_KEPT, 0)]
 
 
 def save_when_due(sea):
@@ -3091,6 +3179,27 @@ def save(sea):
             datasync(old)             # where it fails, the state file is on the disk all the same
     sea.journal.put_state(document)
     sea.journal.lines -= lines
+
+
+def renew(sea, ocean):
+    """Another ocean takes the place of this one, whole or not at all. What was there stays beside
+    it, in a folder with a date in its name. Returns the folder. Who calls this holds `tending` and
+    `lock`."""
+    aside = dated(sea.folder / 'before')
+    aside.mkdir()
+    write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
+    ocean.number = sea.ocean.number + 1       # no line of the old journal happens to it
+    ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
+    for _ in range(2):                        # the state file, and its copy
+        old = sea.journal.turn_page()
+        if old is not None:
+            os.close(old)
+        sea.journal.put_state(document_of(ocean))
+    sea.journal.lines, sea.ocean = 0, ocean
+    sea.calls.clear()
+    sea.moved.clear()
+    sea.set_clock(ocean.now)
+    return aside
 
 
 def measured(sea):
@@ -3569,6 +3678,8 @@ class Route:
 NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
 OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
 MY_ID = Parameter('id', 'your id: it is filled in for you', read_id, '', required=False, default='')
+ANEW = Parameter('anew', 'yes: begin anew, though you have passed marks already',
+                 read_word('yes'), 'yes', required=False)
 SURE = Parameter('sure', 'yes, if you mean it', read_word('yes'), 'yes', required=False)
 WHO = Parameter('name', 'one player only', read_text(20), 'ada', required=False)
 TO = Parameter('name', 'the player who gets the message, or all', read_text(20), 'all')
@@ -3642,7 +3753,7 @@ ROUTES = [
     Route('course', rule_course, 'the marks of a course of the regatta; mark 0 is start and finish',
           'mark,x,y', (COURSE,), many='marks'),
     Route('race', rule_race, 'at mark 0 your race begins, or begins anew; elsewhere: how it stands',
-          'course,seconds,ends_in_s,left', (ID,), changes=True, costs=False),
+          'course,seconds,ends_in_s,left', (ID, ANEW), changes=True, costs=False),
     Route('regatta', rule_regatta, 'the best times of a course', 'rank,name,seconds,points',
           (COURSE,), many='times'),
     Route('season', rule_season, 'what outlives every ocean: the points of all rounds',
@@ -4043,15 +4154,17 @@ class Rider:
     routes   Routes of the game, with rules of its own, or the routes of a Bottle app
     tend     called once a second, off the path of any request; what it raises is logged
     end      called at the end, in good order
+    forget   called with the name of a player who is to be forgotten
 
     A rider may not stop or slow the game: its rules run while the ocean is held. What it refuses is
     a game.Refusal, or looks like one.
     """
 
-    def __init__(self, routes=(), tend=None, end=None):
+    def __init__(self, routes=(), tend=None, end=None, forget=None):
         self.routes = list(routes)
         self.tend = tend or (lambda: None)
         self.end = end or (lambda: None)
+        self.forget = forget or (lambda name: None)
 
 
 def make_app(folder=None, clock=None, dice=None, calendar=time.time):
@@ -4060,12 +4173,15 @@ def make_app(folder=None, clock=None, dice=None, calendar=time.time):
     sea = Sea(folder or os.environ.get('STATE_DIRECTORY') or HERE, clock, dice, calendar)
     app, wire = bottle.Bottle(), Wire(sea)
     app.sea = sea
+    first_process = __name__ == '__main__' and not os.environ.get('BOTTLE_CHILD')
+    if not first_process:                     # it only starts the other one, which needs the key
+        sea.captain_key = os.environ.pop('MOCEAN_CAPTAIN', '')      # before any rider is loaded
     app.install(wire)
     for route in ROUTES:
         add_route(app, route)
     for status in (UNKNOWN, NOT_GET):
         app.error(status)(wire.lost)
-    for name in RIDERS:
+    for name in () if first_process else RIDERS:
         ride_along(app, name)
     return app
 

@@ -180,8 +180,9 @@ class Inside:
 
     def close(self):
         """Let go of the state folder, as the end of a server does."""
-        if hasattr(self.app, 'sea'):
-            self.app.sea.close()
+        for what in ('sea', 'board'):
+            if hasattr(self.app, what):
+                getattr(self.app, what).close()
 
     def say(self, path, method='GET', headers=None):
         reply = self.web.request(readable(path), method=method, headers=headers or {}, expect_errors=True)

@@ -417,11 +417,8 @@ def test_every_planet_has_berths_in_sight_of_what_stays(tmp_path, seed):
     floor = mocean.Seafloor(seed)
     homes = floor.treasures[:mocean.HOMES]
     assert all(mocean.TREASURES[lying.name].evergreen for lying in homes)
-    ocean = mocean.Ocean()
-    ocean.floor = floor
     for number in range(0, 2000, 7):
-        ocean.boats = dict.fromkeys(range(number))
-        place = mocean.berth(ocean)
+        place = mocean.berth(floor, number)
         assert min(mocean.distance(*place, lying.x, lying.y) for lying in homes) <= mocean.SIGHT_CELLS
 
 
