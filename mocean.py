@@ -302,6 +302,7 @@ class Reply(Record):
     route: Text
     n: Text                   # the player's own name for the call
     facts: Text               # what was answered, as JSON
+    besides: Text = '{}'      # what JSON told besides
     asked: Text = ''          # its other parameters, as JSON
     at: Moment = -REPLY_S
 
@@ -1308,6 +1309,8 @@ def chart_round(ocean, now):
 
 def as_text(route, facts):
     """Values separated by commas, one record a line: those that the route names in its `reply`."""
+    if 'repeated' in facts:
+        facts = {name: fact for name, fact in facts.items() if name != 'repeated'}
     if not route.many or route.many not in facts:
         return as_line(route, facts)
     return '\n'.join([as_line(route, record) for record in facts[route.many]])
@@ -1505,7 +1508,7 @@ def come_back(turn, owner, key, name):
 
 def ration_joins(turn):
     """New boats come a few at a time: a class at once, but no flood."""
-    waiting = max(turn.ocean.planet['mocean'].joins - turn.now, 0) * JOINS_PER_S
+    waiting = round(max(turn.ocean.planet['mocean'].joins - turn.now, 0) * JOINS_PER_S, 3)
     if waiting > JOINS_AT_ONCE - 1:
         wait_s = (waiting - JOINS_AT_ONCE + 1) / JOINS_PER_S
         raise too_early(wait_s, f'{JOINS_PER_S} new boats a second are enough')
@@ -1597,13 +1600,12 @@ def rule_move(turn, heading, steps, expect):
     if steps > most:
         raise Refusal(f'steps was {steps}; your boat goes at most {most} cells {heading} in one '
                       'call now', fix={'steps': str(most)})
-    if turn.boat.speed or turn.boat.x % 1 or turn.boat.y % 1:
-        take_sails_down(turn, limit)
+    patience_s = cell_s + take_sails_down(turn, limit)
     began, price = max(turn.boat.paid, turn.now - SAVED_S), steps * cell_s
     end = (turn.boat.x + dx * steps) % WIDTH_CELLS, (turn.boat.y + dy * steps) % HEIGHT_CELLS
     if expect == end:
         price *= EXPECT_PRICE
-    paid, seams = pay(turn, price, cell_s), (turn.boat.seams_x, turn.boat.seams_y)
+    paid, seams = pay(turn, price, patience_s), (turn.boat.seams_x, turn.boat.seams_y)
     travel(turn, dx, dy, steps, began, paid, course=COURSE_OF[heading], paid=paid)
     if expect:
         turn.besides['expected'] = expect == end
@@ -1614,14 +1616,17 @@ def rule_move(turn, heading, steps, expect):
 
 
 def take_sails_down(turn, limit):
-    """Oars: the boat comes to rest on a whole cell. It pays for that, whatever comes now."""
+    """Oars: the boat comes to rest on a whole cell. It pays for that, whatever comes now. Returns
+    how many seconds."""
     boat = turn.boat
     dx, dy = round(boat.x) - boat.x, round(boat.y) - boat.y
-    began = max(boat.paid, turn.now - SAVED_S)
-    paid = began + math.hypot(dx, dy) / limit
-    travel(turn, dx, dy, 1, began, paid, speed=0, paid=paid)
-    turn.steer(x=round(turn.boat.x) % WIDTH_CELLS, y=round(turn.boat.y) % HEIGHT_CELLS)
-    turn.keep()
+    seconds = math.hypot(dx, dy) / limit
+    if boat.speed or seconds:
+        began = max(boat.paid, turn.now - SAVED_S)
+        travel(turn, dx, dy, 1, began, began + seconds, speed=0, paid=began + seconds)
+        turn.steer(x=round(turn.boat.x) % WIDTH_CELLS, y=round(turn.boat.y) % HEIGHT_CELLS)
+        turn.keep()
+    return seconds
 
 
 def rule_look(turn):
@@ -2328,8 +2333,11 @@ def note_whale(ocean, name, old, new):
 def note_planet(ocean, key, old, new):
     """A planet has a sea floor, with treasures on it."""
     if new and not (old and new.seed == old.seed):
+        for lying in ocean.floor.treasures if old else ():
+            ocean.things_near.drop(lying)
         ocean.floor = Seafloor(new.seed)
         ocean.home = ocean.floor.home_bits()
+        ocean.courses.clear()
         for lying in ocean.floor.treasures:
             ocean.things_near.put(lying, lying.x, lying.y)
 
@@ -2369,9 +2377,11 @@ def fields_of(table, key, old, new):
     changed = {name: value for name, value in vars(new).items()
                if name not in before or value is not before[name]}
     for name, value in changed.items():
-        if not KINDS[table][name](value):
-            raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which is no '
-                            f'{NAMES_OF_KINDS[KINDS[table][name]]}; nothing has changed')
+        kind_ = KINDS[table].get(name)
+        if not kind_ or not kind_(value):
+            which = f'is no {NAMES_OF_KINDS[kind_]}' if kind_ else 'has no such field'
+            raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which {which}; '
+                            'nothing has changed')
     return changed
 
 
@@ -2392,42 +2402,36 @@ def change_of(ocean, patch, spare=None, faults=None):
             rows = {}
         records = change[table] = {}
         for key, values in rows.items():
-            if table in NUMBERED and not re.fullmatch('[0-9]{1,15}', key) or \
-                    table in ('sectors', 'depths') and not is_sector(key):
-                faults.append(f'{table} {shown(key)} is no key')
-                continue
-            records[key] = None
-            if values is not None:
+            if is_key(table, key):
                 old = getattr(ocean, table).get(key)
                 other = getattr(spare, table).get(key) if spare else None
                 records[key] = record_of(table, key, old, values, other, faults)
+            else:
+                faults.append(f'{table} {shown(key)} is no key')
         if table in NUMBERED:                   # an editor may have sorted them as words
             change[table] = dict(sorted(records.items(), key=lambda row: int(row[0])))
     return {table: records for table, records in change.items() if records}
 
 
-def is_sector(key):
-    """True for 'column,row' of a sector of the chart."""
-    found = re.fullmatch('([0-9]{1,2}),([0-9]{1,2})', key)
-    return bool(found) and int(found[1]) < COLUMNS and int(found[2]) < ROWS
+def is_key(table, key):
+    """Can a row of this table have this key?"""
+    if table in NUMBERED:
+        return bool(re.fullmatch('[0-9]{1,15}', key))
+    if table in ('sectors', 'depths'):           # column,row on the chart
+        found = re.fullmatch('([0-9]{1,2}),([0-9]{1,2})', key)
+        return bool(found) and int(found[1]) < COLUMNS and int(found[2]) < ROWS
+    return True
 
 
 def record_of(table, key, old, values, spare, faults):
-    """The record after a patch: the old one changed, or a new one; None if it cannot be one."""
+    """The record after a patch: the old one changed, or a new one; None if it is gone, or cannot be
+    one."""
+    if values is None:
+        return None
     if not isinstance(values, dict):
         faults.append(f'{table} {shown(key)} is no record')
         return spare or old
-    good = {}
-    for name, kind_ in KINDS[table].items():        # fields that there are not are left out
-        if name not in values:
-            continue
-        value = as_tuple(values[name])
-        if kind_(value):
-            good[name] = value
-            continue
-        faults.append(f'{table} {shown(key)}: {name} is {shown(str(value))}')
-        if spare:
-            good[name] = getattr(spare, name)
+    good = good_fields(table, key, values, spare, faults)
     if old:
         return old.but(**good)
     missing = [field.name for field in fields(TABLES[table])
@@ -2436,6 +2440,21 @@ def record_of(table, key, old, values, spare, faults):
         faults.append(f'{table} {shown(key)} has no {missing[0]}: it is left out')
         return spare
     return TABLES[table](**good)
+
+
+def good_fields(table, key, values, spare, faults):
+    """The values that their fields can hold. Fields that there are not are left out."""
+    good = {}
+    for name, kind_ in KINDS[table].items():
+        if name in values:
+            value = as_tuple(values[name])
+            if kind_(value):
+                good[name] = value
+                continue
+            faults.append(f'{table} {shown(key)}: {name} is {shown(str(value))}')
+            if spare:
+                good[name] = getattr(spare, name)
+    return good
 
 
 def as_tuple(value):
@@ -2875,16 +2894,7 @@ def play(sea, call):
         facts = stored_reply(turn, call)
         if facts:
             return facts
-        if call.route.mine and call.route.changes and sea.is_frozen():
-            raise Refusal('the sea is frozen, eyes on the teacher', AWAY, wait_s=2)
-        try:
-            facts = decide(turn, call)
-        except Refusal:
-            turn.change, turn.soundings = turn.kept, []
-            with contextlib.suppress(Refusal):      # a full disk; what the call got wrong is said
-                commit(sea, call, turn)
-            raise
-        commit(sea, call, turn)
+        facts = take_turn(sea, call, turn)
     if turn.story and (LOG_MOVES or call.route.loud):
         sea.say(turn.story, turn.key)
     if turn.now - sea.tended > 5:      # no thread tends the sea: an old uWSGI
@@ -2892,6 +2902,21 @@ def play(sea, call):
     if turn.wait_s:
         wait(turn.traffic, turn.wait_s)
     return {**facts, **turn.besides} if call.form == 'json' and turn.besides else facts
+
+
+def take_turn(sea, call, turn):
+    """The rule decides, and what it has written happens; of a refused call what it has kept."""
+    if call.route.mine and call.route.changes and sea.is_frozen():
+        raise Refusal('the sea is frozen, eyes on the teacher', AWAY, wait_s=2)
+    try:
+        facts = decide(turn, call)
+    except Refusal:
+        turn.change, turn.soundings = turn.kept, []
+        with contextlib.suppress(Refusal):      # a full disk; what the call got wrong is said
+            commit(sea, call, turn)
+        raise
+    commit(sea, call, turn)
+    return facts
 
 
 def wait(traffic, seconds):
@@ -2907,8 +2932,9 @@ def begin_turn(sea, call, calls=None):
     """A fresh sheet for whoever calls."""
     if sea.process != os.getpid():
         sea.open()
-    key = aboard(sea.ocean, call) if call.route.mine else ''
-    return Turn(sea.ocean, sea.clock(), round(sea.calendar(), 3), sea.dice, key,
+    now = sea.clock()
+    key = aboard(sea.ocean, call, now) if call.route.mine else ''
+    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key,
                 sea.calls if calls is None else calls)
 
 
@@ -2978,13 +3004,14 @@ def rehearse(sea, call):
         return {**facts, **turn.besides} if call.form == 'json' else facts
 
 
-def aboard(ocean, call):
+def aboard(ocean, call, now):
     """The key of the boat that calls."""
     key = ocean.keys.get(call.id)
     if key in ocean.boats:
         return key
     if key in ocean.ashore:
-        if call.n and find_reply(ocean, key, call):      # it quit, and asks once more
+        reply = find_reply(ocean, key, call)
+        if reply and now < reply.at + REPLY_S:           # it quit, and asks once more
             return key
         name = ocean.ashore[key].name
         raise Refusal(f'{name} has sailed home; join with the id brings it back', CONFLICT, 'join',
@@ -3009,12 +3036,14 @@ def caller(sea, pairs):
 
 def asked(call):
     """What a call asks for, so that it can be compared."""
-    return encode(sorted(call.values.items()))
+    given = [(name, ','.join(map(str, value)) if isinstance(value, tuple) else value)
+             for name, value in sorted(call.values.items()) if value is not None]
+    return encode(given)
 
 
 def find_reply(ocean, key, call):
     """The reply stored under this name of a call, or None."""
-    for slot in reply_keys(key):
+    for slot in reply_keys(key) if call.n and key else ():
         reply = ocean.replies.get(slot)
         if reply and (reply.route, reply.n) == (call.route.name, call.n):
             return reply
@@ -3023,7 +3052,7 @@ def find_reply(ocean, key, call):
 
 def stored_reply(turn, call):
     """What was answered to the very same call within the last minute, or None."""
-    reply = find_reply(turn.ocean, turn.key, call) if call.n and turn.key else None
+    reply = find_reply(turn.ocean, turn.key, call)
     if not reply or turn.now >= reply.at + REPLY_S:
         return None
     if reply.asked != asked(call):
@@ -3032,8 +3061,8 @@ def stored_reply(turn, call):
                     if not find_reply(turn.ocean, turn.key, call._replace(n=str(number))))
         raise Refusal(f'n={call.n} has just been the name of another call: {before}; each new call '
                       'needs a new n', CONFLICT, fix={'n': free})
-    facts = json.loads(reply.facts)
-    return {**facts, 'repeated': True} if call.form == 'json' else facts
+    besides = json.loads(reply.besides) if call.form == 'json' else {}
+    return {**json.loads(reply.facts), **besides, 'repeated': True}
 
 
 def keep_reply(turn, call, facts):
@@ -3043,7 +3072,7 @@ def keep_reply(turn, call, facts):
     slot = next((slot for slot in slots if turn.ocean.replies.get(slot) is old), slots[0]) \
         if old else slots[turn.boat.replies % REPLIES_KEPT]
     turn.put('replies', slot, route=call.route.name, n=call.n, asked=asked(call),
-             facts=as_json(facts), at=turn.now)
+             facts=as_json(facts), besides=as_json(turn.besides), at=turn.now)
     if turn.row('boats', turn.key):
         turn.steer(replies=turn.boat.replies + 1)
 
@@ -3113,11 +3142,7 @@ def send_home(sea):
     with sea.lock:
         ocean = sea.ocean
         turn = Turn(ocean, sea.clock(), round(sea.calendar(), 3))
-        idle = [key for key, boat in ocean.ashore.items() if not boat.acted]
-        for key, boat in ocean.ashore.items():
-            if boat.acted and turn.now > boat.left + ASHORE_S:
-                forget(turn, key)
-        for key in idle[:max(len(idle) - ASHORE_KEPT, 0)]:
+        for key in lost(turn):
             forget(turn, key)
         if len(ocean.boats) > CROWD_BOATS:
             for key, boat in ocean.boats.items():
@@ -3127,6 +3152,15 @@ def send_home(sea):
             with contextlib.suppress(Refusal):
                 sea.journal.write(ocean, patch_of(ocean, turn.change), ocean.last, turn.now)
                 merge(ocean, turn.change)
+
+
+def lost(turn):
+    """The boats ashore that nobody can bring back any more: who quit, after a while; of those that
+    only joined, the oldest."""
+    ashore = turn.ocean.ashore
+    quit = [key for key, boat in ashore.items() if boat.acted and turn.now > boat.left + ASHORE_S]
+    idle = [key for key, boat in ashore.items() if not boat.acted]
+    return quit + idle[:max(len(idle) - ASHORE_KEPT, 0)]
 
 
 def save_when_due(sea):
@@ -3924,7 +3958,8 @@ class Wire:
                 return self.refuse(route, pairs, refusal, form)
         except (Exception, SystemExit):    # the one place: logged with its request, and answered
             return self.confess(route, pairs, form)
-        note_call(self.sea, route, pairs, query, 200, body)
+        said = 'answered again: ' + body if 'repeated' in facts else body
+        note_call(self.sea, route, pairs, query, 200, said)
         bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
 
