@@ -2940,6 +2940,9 @@ def decide(turn, call):
     facts = route.rule(turn, **call.values)
     if isinstance(facts, list):
         facts = {route.many: facts}
+    if not isinstance(facts, dict):
+        raise TypeError(f'{route.rule.__name__} returned {facts!r}; a rule returns the facts to '
+                        'tell, as a dict or a list of dicts')
     if route.mine and turn.row('boats', turn.key):
         if route.costs and not turn.has_paid:
             charge_cell(turn)
@@ -4206,14 +4209,18 @@ def make_app(folder=None, clock=None, dice=None, calendar=time.time):
     return app
 
 
-def add_route(app, route):
+def add_route(app, route, whose='mocean.py'):
     """Serve a route; one that is there already stays as it is."""
-    if isinstance(route, Route):
+    path = f'/{route.name}' if isinstance(route, Route) else route.rule
+    if path in {own.rule for own in app.routes}:
+        if isinstance(route, Route):
+            log(f'{whose} has {path}, which is there already: it stays as it was')
+    elif isinstance(route, Route):
         act = PAGES.get(route.name, ask)
         app.sea.routes[route.name] = route
         for path in ('/', '/mocean') if route.name == 'mocean' else (f'/{route.name}',):
             app.route(path, 'GET', functools.partial(act, app.sea), declared=route)
-    elif route.rule not in {own.rule for own in app.routes}:
+    else:
         app.merge([route])
 
 
@@ -4228,7 +4235,7 @@ def ride_along(app, name):
     try:
         rider = module_at(path).ride(sys.modules[__name__], app.sea)
         for route in rider.routes:
-            add_route(app, route)
+            add_route(app, route, path.name)
         app.sea.riders.append(rider)
     except (Exception, SystemExit):    # a mistake in another file must not stop the game
         log(f'{path.name} cannot ride along:\n{traceback.format_exc()}')
@@ -4242,8 +4249,8 @@ def module_at(path):
         module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[path.stem]
+        except BaseException:     # Bottle's reloader sees by it when the mistake is mended
+            sys.modules[f'{path.stem}, with a mistake'] = sys.modules.pop(path.stem)
             raise
     return module
 

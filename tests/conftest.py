@@ -221,10 +221,10 @@ class Clock:
 
 
 @contextlib.contextmanager
-def woken(folder, **options):
+def woken(folder, program='mocean', **options):
     """The game, started inside this process on a state folder."""
     folder.mkdir(exist_ok=True)
-    say = Inside('mocean', folder, **options)
+    say = Inside(program, folder, **options)
     try:
         yield say
     finally:
