@@ -41,6 +41,7 @@ WORDS       sea time: seconds since the ocean began, while the server was up; al
 import atexit
 import collections
 import contextlib
+import copy
 import datetime
 import difflib
 import errno
@@ -998,14 +999,20 @@ ID_LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789'    # no look-alikes: 0 and o, 1 a
 ID_LENGTH = 8
 NO_ID = f'every boat has a secret id of {ID_LENGTH} letters and digits; join gives you one'
 QUOTES = ' \t\r\n"\'`<>()[]{}'
+BRACES = 'the braces came through: in Python, write an f before the quote'
+
+
+def looks_like_id(text):
+    return len(text) == ID_LENGTH and set(text.lower()) <= set(ID_LETTERS)
 
 
 def read_id(text):
     """A kind: an id, or what somebody pastes who means one: in quotes, in a URL, join's answer."""
     if text.isalnum():
         return text.lower() if text.isascii() else text
-    if re.fullmatch(r'\s*\{\w+\}\s*', text):
-        raise Fault('the braces came through: in Python, write an f before the quote', '')
+    if re.fullmatch(r'\s*\{.+\}\s*', text):
+        inside = text.strip(QUOTES)
+        raise Fault(BRACES, inside if looks_like_id(inside) else '')
     inside = re.search(r'[?&]id=([0-9A-Za-z]+)', text)
     if inside:
         return inside[1].lower()
@@ -1022,9 +1029,9 @@ def read_call(route, pairs, form):
         for name, text in texts.items():
             values[name] = route.known[name].read(text)
     except (Fault, KeyError):
-        raise misread(route, texts) from None
+        raise misread(route, pairs) from None
     if len(values) != len(route.known) or len(texts) != len(pairs):
-        raise misread(route, texts, pairs)
+        raise misread(route, pairs)
     values.pop('format', None)
     number = values.pop('n', None) or ''
     id = values.pop('id') if route.mine else ''
@@ -1033,13 +1040,14 @@ def read_call(route, pairs, form):
     return Call(route, values, id, number, form)
 
 
-def misread(route, texts, pairs=()):
+def misread(route, pairs):
     """The Refusal for texts that cannot be read: it names the first fault and corrects them all."""
-    faults, fix = [], {}
+    texts, faults, fix = dict(pairs), [], {}
     for name, times in collections.Counter(name for name, _ in pairs).items():
         if times > 1:
             faults.append(f'{shown(name)[1:-1]} came more than once; once is enough')
-    missing_sign(route, texts, faults, fix)
+    while missing_sign(route, {**texts, **fix}, faults, fix):
+        pass
     unknown_names(route, texts, faults, fix)
     if route.mine and not fix.get('id', texts.get('id', '')).strip(QUOTES):
         return no_id(texts)
@@ -1049,15 +1057,27 @@ def misread(route, texts, pairs=()):
 
 
 def missing_sign(route, texts, faults, fix):
-    """Somebody forgot the & before a parameter, or wrote ; , or ? for it: take the text apart."""
-    missing = [name for name, parameter in route.known.items()
-               if parameter.required and name not in texts]
-    for name, other in itertools.product(texts, missing):
+    """Somebody forgot the & before a parameter, or wrote ; , or ? for it: take the text apart.
+    True if one was found: there may be more of them."""
+    absent = [name for name in route.known if name not in texts]
+    for name, other in itertools.product(texts, absent):
         found = re.search(rf'[;,?\s]*{other}=', texts[name])
-        if found and name in route.known:
+        if found and name in route.known and cannot_be(route.known[name], texts[name]):
             faults.append(f'& is missing before {other}')
             fix[name], fix[other] = texts[name][:found.start()], texts[name][found.end():]
-            return
+            return True
+    return False
+
+
+def cannot_be(parameter, text):
+    """True if a text is no value of this parameter."""
+    if parameter.read is read_id:         # it reads whatever could be meant for an id
+        return not text.isalnum()
+    try:
+        parameter.read(text)
+    except Fault:
+        return True
+    return False
 
 
 def unknown_names(route, texts, faults, fix):
@@ -1076,11 +1096,13 @@ def unknown_names(route, texts, faults, fix):
 
 def meant_parameter(name, text, free):
     """The parameter, of those not given yet, that a wrong name stands for; or None."""
-    plain = name.strip().casefold()
-    if 'id' in free and (plain.endswith('id') or plain in ('di', 'token', 'key', 'secret')
-                         or len(text) == ID_LENGTH and set(text.lower()) <= set(ID_LETTERS)):
+    plain = name.strip().casefold()[:40]
+    if 'id' in free and (plain.endswith('id') or plain in ('di', 'token', 'key', 'secret')):
         return 'id'
-    close = difflib.get_close_matches(plain, free[:20], 1, 0.6) if len(plain) < 40 else []
+    close = difflib.get_close_matches(plain, free[:20], 1, 0.7)
+    if not close and 'id' in free and looks_like_id(text):
+        return 'id'
+    close = close or difflib.get_close_matches(plain, free[:20], 1, 0.6)
     return close[0] if close else None
 
 
@@ -1093,6 +1115,8 @@ def unreadable(parameter, text, faults, fix):
         try:
             parameter.read(text)
         except Fault as fault:
+            if re.fullmatch(r'\s*\{.+\}\s*', text) and fault.works != BRACES:
+                fault = Fault(BRACES)
             faults.append(f'{parameter.name} was {shown(text)}; {fault.works}')
             fix[parameter.name] = parameter.example if fault.meant is None else fault.meant
 
@@ -1552,6 +1576,7 @@ def rule_quit(turn, sure):
     if turn.boat.riding:
         dismount(turn)
     charge_cell(turn)
+    turn.steer(acted=True)               # it asked for this: it waits for ten minutes, no longer
     go_ashore(turn, turn.key)
     turn.news(f'{boat.name} sailed home')
     turn.story = f'{boat.name} quit with {boat.score} points'
@@ -2778,7 +2803,8 @@ class Diary:
     """The game's log, made for reading: not more than so many lines a second, in all and about one
     boat. It says how many it left out."""
 
-    def __init__(self):
+    def __init__(self, ticks):
+        self.ticks = ticks        # seconds that pass, counted from anywhere
         self.lock, self.second = threading.Lock(), 0
         self.lines, self.left_out = collections.Counter(), 0
 
@@ -2795,7 +2821,7 @@ class Diary:
 
     def turn_page(self):
         """A new second begins; say what was left out in the one before."""
-        second = int(time.monotonic())
+        second = int(self.ticks())
         if second != self.second:
             if self.left_out:
                 log(f'({self.left_out} lines are left out here: too many for one second)')
@@ -2817,7 +2843,7 @@ class Sea:
         self.watched = False      # an endless loop ends the process, and somebody starts a new one
         self.began = {}           # thread -> when the request began that it is at (time.monotonic)
         self.ocean = self.journal = None
-        self.diary = Diary()
+        self.diary = Diary(clock or time.monotonic)
         self.calls = collections.defaultdict(Traffic)    # key -> what is remembered of its calls
         self.called = False       # somebody has called since the sea was last tended
         self.moved = set()        # keys of the boats that have moved since then
@@ -2892,7 +2918,7 @@ def play(sea, call):
     with sea.lock:
         turn = begin_turn(sea, call)
         facts = stored_reply(turn, call)
-        if facts:
+        if facts is not None:
             return facts
         facts = take_turn(sea, call, turn)
     if turn.story and (LOG_MOVES or call.route.loud):
@@ -2928,14 +2954,13 @@ def wait(traffic, seconds):
         traffic.waiting -= 1
 
 
-def begin_turn(sea, call, calls=None):
+def begin_turn(sea, call):
     """A fresh sheet for whoever calls."""
     if sea.process != os.getpid():
         sea.open()
     now = sea.clock()
     key = aboard(sea.ocean, call, now) if call.route.mine else ''
-    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key,
-                sea.calls if calls is None else calls)
+    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls)
 
 
 def decide(turn, call):
@@ -2947,6 +2972,9 @@ def decide(turn, call):
     facts = route.rule(turn, **call.values)
     if isinstance(facts, list):
         facts = {route.many: facts}
+    if not isinstance(facts, dict):
+        raise TypeError(f'{route.rule.__name__} returned {facts!r}; a rule returns the facts to '
+                        'tell, as a dict or a list of dicts')
     if route.mine and turn.row('boats', turn.key):
         if route.costs and not turn.has_paid:
             charge_cell(turn)
@@ -2999,7 +3027,11 @@ def rehearse(sea, call):
     """Raise the Refusal that a call would meet at this moment, or return its facts: a turn of which
     nothing comes."""
     with sea.lock:
-        turn = begin_turn(sea, call, collections.defaultdict(Traffic))
+        turn = begin_turn(sea, call)
+        turn.traffic = copy.deepcopy(turn.traffic)
+        facts = stored_reply(turn, call)
+        if facts is not None:
+            return facts
         facts = decide(turn, call)
         return {**facts, **turn.besides} if call.form == 'json' else facts
 
@@ -3019,7 +3051,7 @@ def aboard(ocean, call, now):
     if key_of(call.id) in ocean.boats:
         why = f'{call.id} is a name, and no secret'
     elif len(call.id) != ID_LENGTH:
-        why = f'{shown(call.id)} has {len(call.id)} letters and digits'
+        why = f'{shown(call.id)} is {len(call.id)} long'
     else:
         why = f'nobody aboard has the id {shown(call.id)}'
     raise Refusal(f'{why}; {NO_ID}', UNKNOWN, 'join', {'id': None, 'name': 'ada'})
@@ -3035,10 +3067,10 @@ def caller(sea, pairs):
 
 
 def asked(call):
-    """What a call asks for, so that it can be compared."""
-    given = [(name, ','.join(map(str, value)) if isinstance(value, tuple) else value)
-             for name, value in sorted(call.values.items()) if value is not None]
-    return encode(given)
+    """What a call asks for, so that it can be compared, and told."""
+    values = {name: call.values.get(name) for name in call.route.known}
+    return encode({name: ','.join(map(str, value)) if isinstance(value, tuple) else value
+                   for name, value in values.items() if value is not None})
 
 
 def find_reply(ocean, key, call):
@@ -3056,7 +3088,7 @@ def stored_reply(turn, call):
     if not reply or turn.now >= reply.at + REPLY_S:
         return None
     if reply.asked != asked(call):
-        before = told(call.route.name, dict(json.loads(reply.asked)))
+        before = told(call.route.name, json.loads(reply.asked))
         free = next(str(number) for number in itertools.count(1)
                     if not find_reply(turn.ocean, turn.key, call._replace(n=str(number))))
         raise Refusal(f'n={call.n} has just been the name of another call: {before}; each new call '
@@ -3923,6 +3955,16 @@ def media(route):
 VERSION = '1.0'
 
 
+def ask(sea, call):
+    """Play. Who asks by HEAD is told the same, and nothing comes of it."""
+    return rehearse(sea, call) if bottle.request.method == 'HEAD' else play(sea, call)
+
+
+def looks_like_refusal(error):
+    """A rider's Refusal is not ours: it is known by what it has."""
+    return all(hasattr(error, name) for name in ('words', 'status', 'route', 'fix', 'numbers'))
+
+
 class Wire:
     """The Bottle plugin through which every request comes in and every answer goes out."""
     name, api = 'wire', 2
@@ -3938,8 +3980,7 @@ class Wire:
         """One request. What a client can get wrong becomes a Refusal; anything else is a bug, and
         is logged as one."""
         environ = bottle.request.environ
-        query = environ.get('QUERY_STRING', '')
-        pairs = pairs_of(query)
+        pairs = pairs_of(environ.get('QUERY_STRING', ''))
         form = 'json' if route.json else wanted_form(environ, dict(pairs))
         try:
             try:
@@ -3947,19 +3988,17 @@ class Wire:
                 if nobody:
                     raise Refusal(nobody, AWAY)
                 call = read_call(route, pairs, form)
-                if environ['REQUEST_METHOD'] == 'HEAD' and route.rule:
-                    facts = rehearse(self.sea, call)         # HEAD changes nothing
-                else:
-                    facts = callback(call)
+                facts = callback(call)
                 if isinstance(facts, bottle.HTTPResponse):
                     return facts
                 body = as_json(facts) if form == 'json' else as_text(route, facts)
-            except Refusal as refusal:
+            except Exception as refusal:
+                if not looks_like_refusal(refusal):
+                    raise
                 return self.refuse(route, pairs, refusal, form)
         except (Exception, SystemExit):    # the one place: logged with its request, and answered
             return self.confess(route, pairs, form)
-        said = 'answered again: ' + body if 'repeated' in facts else body
-        note_call(self.sea, route, pairs, query, 200, said)
+        self.note(route, pairs, 200, 'answered again: ' + body if 'repeated' in facts else body)
         bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
 
@@ -3970,11 +4009,25 @@ class Wire:
         if environ.get('CONTENT_LENGTH') not in (None, '', '0'):
             refusal.words += '; what comes in the body is not read: params= instead of data='
         works = call_of(base_of(environ), *self.corrected(refusal, route.name, dict(pairs)))
-        query = environ.get('QUERY_STRING', '')
-        note_call(sea, route, pairs, query, refusal.status, refusal.words)
-        words = refusal.words.replace(shown(dict(pairs).get('id', '')), "'********'")
+        self.note(route, pairs, refusal.status, refusal.words)
+        words = self.without_ids(refusal.words, pairs)
         sea.say(f'{self.request(route, pairs)}: {refusal.status} {words}', self.who(pairs))
         return error_form(refusal, works, form)
+
+    def note(self, route, pairs, status, said):
+        """Remember a call for the player's own log. (HEAD changes nothing.)"""
+        environ = bottle.request.environ
+        if environ['REQUEST_METHOD'] != 'HEAD':
+            note_call(self.sea, route, pairs, environ.get('QUERY_STRING', ''), status, said)
+
+    def without_ids(self, words, pairs):
+        """The words of a refusal for the server's log: what they repeat may be cut short, and seven
+        letters of an id are too many."""
+        for name, text in pairs:
+            words = words.replace(shown(text), "'********'" if name == 'id' else
+                                  shown(masked(self.sea.ocean, text)))
+            words = words.replace(shown(name)[1:-1], shown(masked(self.sea.ocean, name))[1:-1])
+        return words
 
     def confess(self, route, pairs, form):
         """The answer to a call that met a bug."""
@@ -4050,16 +4103,20 @@ class Wire:
         return reply
 
     def untangle(self, path, pairs):
-        """What a learner pasted or mistyped as a whole: a `try:` line behind the address, or & for
-        the ?. Returns path, pairs, and words where that was it."""
-        pasted = re.fullmatch(r'(?:try:?)?\s*https?:/+[^/]+/*(.*)', path, re.DOTALL)
+        """What a learner pasted or mistyped as a whole: an address behind the address, or another
+        sign for the ?. Returns path, pairs, and words where that was it."""
+        words = ''
+        pasted = re.fullmatch(r'(try:?\s*)?https?:/+[^/]+/*(.*)', path, re.DOTALL)
         if pasted:
-            return pasted[1], pairs, 'only what comes behind try: is the address'
-        name, sign, rest = path.partition('&')
+            words = 'only what comes behind try: is the address' if pasted[1] else \
+                'the address stands there twice; once is enough'
+            path = pasted[2]
+        name, sign, rest = re.match(r'([\w.]*)([^\w.]*)(.*)', path, re.DOTALL).groups()
         if sign and '=' in rest:
-            return name, pairs_of(rest) + pairs, f'the sign behind /{shown(name)[1:-1]} is ?; ' \
+            pairs = pairs_of(urllib.parse.quote(rest, safe='=&+')) + pairs
+            path, words = name, words or f'the sign behind /{shown(name)[1:-1]} is ?; ' \
                 'the & comes between parameters'
-        return path, pairs, ''
+        return path, pairs, words
 
     def taken(self, name, texts):
         """The texts that go on to a route: to one's own all, since they will be corrected; to a
@@ -4103,7 +4160,7 @@ def page_of(sea, call):
 
 def quest_of(sea, call):
     """The next quest, and the whole URL of a call that begins it."""
-    facts = play(sea, call)
+    facts = ask(sea, call)
     name, texts = facts.pop('call')
     if sea.routes[name].mine:
         texts = {'id': call.id, **texts}
@@ -4193,14 +4250,18 @@ def make_app(folder=None, clock=None, dice=None, calendar=time.time):
     return app
 
 
-def add_route(app, route):
+def add_route(app, route, whose='mocean.py'):
     """Serve a route; one that is there already stays as it is."""
-    if isinstance(route, Route):
-        act = PAGES.get(route.name, play)
+    path = f'/{route.name}' if isinstance(route, Route) else route.rule
+    if path in {own.rule for own in app.routes}:
+        if isinstance(route, Route):
+            log(f'{whose} has {path}, which is there already: it stays as it was')
+    elif isinstance(route, Route):
+        act = PAGES.get(route.name, ask)
         app.sea.routes[route.name] = route
         for path in ('/', '/mocean') if route.name == 'mocean' else (f'/{route.name}',):
             app.route(path, 'GET', functools.partial(act, app.sea), declared=route)
-    elif route.rule not in {own.rule for own in app.routes}:
+    else:
         app.merge([route])
 
 
@@ -4215,7 +4276,7 @@ def ride_along(app, name):
     try:
         rider = module_at(path).ride(sys.modules[__name__], app.sea)
         for route in rider.routes:
-            add_route(app, route)
+            add_route(app, route, path.name)
         app.sea.riders.append(rider)
     except (Exception, SystemExit):    # a mistake in another file must not stop the game
         log(f'{path.name} cannot ride along:\n{traceback.format_exc()}')
@@ -4229,8 +4290,8 @@ def module_at(path):
         module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[path.stem]
+        except BaseException:     # Bottle's reloader sees by it when the mistake is mended
+            sys.modules[f'{path.stem}, with a mistake'] = sys.modules.pop(path.stem)
             raise
     return module
 

@@ -222,14 +222,31 @@ class Clock:
 
 
 @contextlib.contextmanager
-def woken(folder, **options):
+def woken(folder, program='mocean', **options):
     """The game, started inside this process on a state folder."""
     folder.mkdir(exist_ok=True)
-    say = Inside('mocean', folder, **options)
+    say = Inside(program, folder, **options)
     try:
         yield say
     finally:
         say.close()
+
+
+def crowd(folder, players, **changes):
+    """A state folder with so many boats in the ocean, all on the go: their ids, in order."""
+    import mocean
+    with woken(folder) as say:
+        sea = say.app.sea
+        sea.open()
+        letters, boats = mocean.ID_LETTERS, {}
+        for number in range(players):
+            id = 'crew' + ''.join(letters[number // len(letters) ** power % len(letters)] for power in range(4))
+            x, y = number * 7 % mocean.WIDTH_CELLS, number * 11 % mocean.HEIGHT_CELLS
+            boat = {'x': x, 'y': y, 'from_x': x, 'from_y': y, **changes}
+            boats[f'boat{number}'] = mocean.Boat(name=f'boat{number}', id=id, **boat)
+        mocean.merge(sea.ocean, {'boats': boats})
+        mocean.save(sea)
+    return [boat.id for boat in boats.values()]
 
 
 STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.last.json', 'mocean.last.journal')
