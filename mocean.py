@@ -75,7 +75,7 @@ from typing import NamedTuple
 
 import bottle
 
-if sys.version_info < (3, 10):
+if sys.version_info < (3, 10):          # noqa: UP036 (whoever has an older one shall read it)
     sys.exit(f'Mocean needs Python 3.10 or newer; this is Python {sys.version.split()[0]}')
 
 # =================================================================================================
@@ -694,6 +694,7 @@ class Seafloor:
 # leg is a straight piece of a boat's way: x0, y0, x1, y1.
 
 DIAGONAL = math.sqrt(2)                  # a diagonal cell costs its length, 1.41
+THROWN_TOURS = 50                        # beside those that go on to the nearest mark
 
 
 class Course(NamedTuple):
@@ -733,11 +734,14 @@ def rowing_cells(x, y, there_x, there_y):
 
 
 def reference_tour(marks):
-    """The server's own tour: the order of the marks, from mark 0, and its length in cells.
-    From each mark always on to the nearest one, then untangled; the shortest of the twelve."""
+    """The server's own tour: the order of the marks, from mark 0, and its length in cells. Twelve
+    tours that go on to the nearest mark, one from each, and fifty from the dice; each is untangled;
+    the shortest of them is nearly always the shortest there is."""
     ways = [[rowing_cells(*here, *there) for there in marks] for here in marks]
-    tours = [untangle(nearest_tour(start, ways), ways) for start in range(len(marks))]
-    best = min(tours, key=lambda tour: tour_cells(tour, ways))
+    dice = random.Random('tour')
+    tours = [nearest_tour(start, ways) for start in range(MARKS)]
+    tours += [dice.sample(range(MARKS), MARKS) for _ in range(THROWN_TOURS)]
+    best = min((untangle(tour, ways) for tour in tours), key=lambda tour: tour_cells(tour, ways))
     home = best.index(0)
     return tuple(best[home:] + best[:home]), tour_cells(best, ways)
 
@@ -1218,24 +1222,28 @@ def tell_laps(ocean, number):
 def tell_chart(turn, since):
     """What the live map needs. Never what nobody has found yet, never an id."""
     ocean, now = turn.ocean, turn.now
-    if since > turn.true_time:                  # from before a clock was set back
+    if since > turn.true_time:             # from before a clock was set back
         since = 0
     return {
         'now': turn.true_time, 'began': ocean.planet['mocean'].began,
         'width': WIDTH_CELLS, 'height': HEIGHT_CELLS, 'sector': SECTOR_CELLS,
         'boats': [chart_boat(boat, now, turn.calls.get(key)) for key, boat in ocean.boats.items()],
         'sectors': [[*map(int, key.split(',')), first.name, first.at]
-                    for key, first in ocean.sectors.items() if first.at >= since],
+                    for key, first in fresh(ocean.sectors, since)],
         'depths': [[*map(int, key.split(',')), round(depth.total / depth.count, 1), depth.at]
-                   for key, depth in ocean.depths.items() if depth.at >= since],
+                   for key, depth in fresh(ocean.depths, since)],
         'treasures': [chart_treasure(ocean, name, first) for name, first in ocean.finds.items()],
         'whales': [chart_whale(ocean, name, whale, now)
                    for name, whale in ocean.whales.items() if whale.seen],
         'blooms': [{'x': bloom.x, 'y': bloom.y, 'until': turn.true_time + bloom.until - now}
                    for bloom in ocean.blooms.values() if bloom.until > now],
-        'news': [[int(number), news.at, news.text]
-                 for number, news in ocean.news.items() if news.at >= since],
+        'news': [[int(number), news.at, news.text] for number, news in fresh(ocean.news, since)],
         'course': chart_course(ocean, now)}
+
+
+def fresh(table, since):
+    """The rows of a table that are from this time or later."""
+    return [(key, row) for key, row in table.items() if row.at >= since]
 
 
 def chart_boat(boat, now, traffic):
@@ -1969,13 +1977,13 @@ def rule_course(turn, course):
             'marks': [{'mark': mark, 'x': x, 'y': y} for mark, (x, y) in enumerate(marks)]}
 
 
-def rule_race(turn):
+def rule_race(turn, anew):
     boat, number = turn.boat, int(turn.now // COURSE_S)
     x, y = course_of(turn.ocean, number).marks[0]
-    if distance(boat.x, boat.y, x, y) > MARK_CELLS:
-        race = running_race(turn)
-        if race:
-            return tell_race(turn, race)
+    race, at_start = running_race(turn), distance(boat.x, boat.y, x, y) <= MARK_CELLS
+    if race and not (at_start and (anew or len(race.left) == MARKS - 1)):
+        return tell_race(turn, race)         # also where the way of a race passes mark 0
+    if not at_start:
         raise way_to_start(turn, number, x, y)
     if boat.riding or turn.now < boat.fast_until:
         wait_s = max(boat.ride_until if boat.riding else 0, boat.fast_until) - turn.now
@@ -1993,8 +2001,12 @@ def rule_race(turn):
 def way_to_start(turn, number, x, y):
     """The Refusal for a race away from its start: how the last one ended, and a call that rows
     towards mark 0."""
-    boat, last = turn.boat, turn.row('races', turn.key)
-    over = f'your race ended: {last.end}. ' if last and last.end else ''
+    boat, last, over = turn.boat, turn.row('races', turn.key), ''
+    if last and last.seconds:
+        over = f'you sailed course {last.course} in {last.seconds:.2f} s. '
+    elif last:
+        end = last.end or f'its {FINISH_S} seconds were over'
+        over = f'your race in course {last.course} ended: {end}. '
     away, heading = distance(boat.x, boat.y, x, y), bearing(boat.x, boat.y, x, y)
     most = int(speed_limit(boat, turn.now) * SAVED_S / math.hypot(*HEADINGS[heading]))
     return Refusal(f'{over}course {number} starts at mark 0, at {x},{y}: {tidy(away)} cells '
@@ -2006,7 +2018,7 @@ def way_to_start(turn, number, x, y):
 def tell_race(turn, race):
     seconds = max(turn.now, turn.boat.paid) - race.start
     return {'course': race.course, 'seconds': round(seconds, 2),
-            'ends_in_s': round(max(FINISH_S - seconds, 0), 2), 'left': list(race.left)}
+            'ends_in_s': round(max(FINISH_S - seconds, 0), 2), 'left': list(race.left or (0,))}
 
 
 def running_race(turn):
@@ -3542,6 +3554,8 @@ class Route:
 NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
 OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
 MY_ID = Parameter('id', 'your id: it is filled in for you', read_id, '', required=False, default='')
+ANEW = Parameter('anew', 'yes: begin anew, though you have passed marks already',
+                 read_word('yes'), 'yes', required=False)
 SURE = Parameter('sure', 'yes, if you mean it', read_word('yes'), 'yes', required=False)
 WHO = Parameter('name', 'one player only', read_text(20), 'ada', required=False)
 TO = Parameter('name', 'the player who gets the message, or all', read_text(20), 'all')
@@ -3615,7 +3629,7 @@ ROUTES = [
     Route('course', rule_course, 'the marks of a course of the regatta; mark 0 is start and finish',
           'mark,x,y', (COURSE,), many='marks'),
     Route('race', rule_race, 'at mark 0 your race begins, or begins anew; elsewhere: how it stands',
-          'course,seconds,ends_in_s,left', (ID,), changes=True, costs=False),
+          'course,seconds,ends_in_s,left', (ID, ANEW), changes=True, costs=False),
     Route('regatta', rule_regatta, 'the best times of a course', 'rank,name,seconds,points',
           (COURSE,), many='times'),
     Route('season', rule_season, 'what outlives every ocean: the points of all rounds',
