@@ -137,9 +137,9 @@ def test_look_and_move_comes_up_again_and_looks_for_the_next_treasure(fast_sea, 
     assert len(treasures) == len(set(treasures)) == 1 + said.count('get  -> ') - said.count(' m deep and you are at ')
 
 
-def test_the_robot_surveys_a_row(sea):
-    said = run(client('survey_robot'), sea.url)
-    depths = {(column, row): depth for column, row, depth, _ in sea('/chart').json()['depths']}
+def test_the_robot_surveys_a_row(fast_sea):
+    said = hurry(client('survey_robot'), fast_sea)
+    depths = {(column, row): depth for column, row, depth, _ in fast_sea('/chart').json()['depths']}
     told = re.findall(r'at (\d+),(\d+) the sea is ([\d.]+) metres', said)
     assert len(told) == 20 == len(depths)
     assert {(int(x) // 10, int(y) // 10): float(depth) for x, y, depth in told} == depths
@@ -314,11 +314,11 @@ def test_a_starter_of_level_2_has_a_loop(sea, tmp_path):
     assert re.search(r'^ping -> [\d.]+$', said, re.M)
 
 
-def test_a_starter_of_level_3_looks_decides_and_acts(sea, tmp_path):
-    id, name, x, y, z = sea('/join?name=ada').split(',')
-    said = run(handed_out(sea, tmp_path, id, 3))
+def test_a_starter_of_level_3_looks_decides_and_acts(fast_sea, tmp_path):
+    id, name, x, y, z = fast_sea('/join?name=ada').split(',')
+    said = hurry(handed_out(fast_sea, tmp_path, id, 3), fast_sea)
     assert len(re.findall(r'^\d+: at \d+,\d+ I see \d+ things and go east$', said, re.M)) == 20
-    assert sea(f'/location?id={id}').startswith(f'{(int(x) + 200) % 600},{y},0,')
+    assert place(fast_sea, id) == [str((int(x) + 200) % 600), y, '0']
 
 
 @pytest.mark.parametrize('level', [1, 2, 3])
@@ -427,19 +427,23 @@ def test_the_turtle_draws_no_line_across_the_window_at_a_seam(fast_sea, screen, 
 
 # --- the page about writing clients ----------------------------------------------------------------------------------
 
-def test_the_programs_in_docs_run(sea, tmp_path):
+def test_the_programs_in_docs_run_and_a_second_time_too(fast_sea, tmp_path):
     text = (ROOT / 'docs' / 'clients.md').read_text(encoding='utf-8')
     programs = re.findall(r'```python\n(.*?)```', text, re.S)
-    said = []
-    for number, program in enumerate(programs):
-        file = tmp_path / f'docs_{number}.py'
-        file.write_text(program.replace('http://localhost:8080', sea.url), encoding='utf-8')
-        said.append(run(file))
-    assert said[1] == '10 -10 100\n'
-    assert said[2].count("'x': ") == 6
-    chart = said[4].splitlines()
-    assert len(chart) == 40 and {len(line) for line in chart} == {60}
-    assert {'n', 'c', 'k'} <= set(said[4])                       # newton, curie and kepler
+    for names in (['newton', 'curie', 'kepler'], ['newton2', 'curie2', 'kepler2']):
+        said = []
+        for number, program in enumerate(programs):
+            file = tmp_path / f'docs_{number}.py'
+            file.write_text(program.replace('http://localhost:8080', fast_sea.url), encoding='utf-8')
+            said.append(hurry(file, fast_sea))
+        assert re.fullmatch(r'\d+,\d+,0\n', said[0])
+        assert said[1] == '10 -10 100\n'
+        assert said[2].count("'x': ") == 6
+        assert said[4] == '(2, 397)\n'
+        chart = said[5].splitlines()
+        assert len(chart) == 40 and {len(line) for line in chart} == {60}
+        assert {'n', 'c', 'k'} <= set(said[5])
+        assert set(names) <= {line.split(',')[0] for line in fast_sea('/who').lines}
 
 
 def test_the_fields_of_the_chart_are_explained(sea):
