@@ -75,7 +75,7 @@ from typing import NamedTuple
 
 import bottle
 
-if sys.version_info < (3, 10):
+if sys.version_info < (3, 10):          # noqa: UP036 (whoever has an older one shall read it)
     sys.exit(f'Mocean needs Python 3.10 or newer; this is Python {sys.version.split()[0]}')
 
 # =================================================================================================
@@ -194,6 +194,8 @@ class Planet(Record):
     seed: Whole               # the same seed makes the same ocean, always
     began: Date               # when this game began
     joins: Moment = 0         # until when the ration of joins is used up
+    frozen: Flag = False      # the captain has stopped the sea
+    quiet: Flag = False       # and the chat
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,8 @@ class Boat(Record):
     joined: Moment = 0        # when it came aboard
     acted: Flag = True        # has done more than join
     left: Moment = 0          # when it went ashore
+    enlisted: Flag = False    # by the captain
+    muted: Flag = False       # by the captain: it may not send messages
     from_x: East = 0          # where the voyage began, at join or after a leap
     from_y: North = 0
     seams_x: Whole = 0        # how often it crossed the seam since then, eastward less westward
@@ -322,6 +326,15 @@ class Lap(Record):
 
 
 @dataclass(frozen=True)
+class Round(Record):
+    """A race of the whole class in an ocean of its own: see captain.py."""
+    name: Text
+    seconds: Count            # how long it is
+    state: Text               # 'prepared', 'running' or 'over'
+    until: Moment = 0         # its end, once it runs
+
+
+@dataclass(frozen=True)
 class Run(Record):
     began: Date
     ended: Date = 0           # 0: it never said goodbye
@@ -330,7 +343,8 @@ class Run(Record):
 
 TABLES = {'planet': Planet, 'boats': Boat, 'ashore': Boat, 'whales': Whale, 'sectors': First,
           'depths': Depth, 'finds': First, 'blooms': Bloom, 'news': News, 'mail': Mail,
-          'board': Notice, 'replies': Reply, 'races': Race, 'laps': Lap, 'runs': Run}
+          'board': Notice, 'replies': Reply, 'races': Race, 'laps': Lap,
+          'rounds': Round, 'runs': Run}
 NUMBERED = ('blooms', 'news', 'board', 'runs')           # tables whose keys are numbers
 
 
@@ -1222,24 +1236,29 @@ def tell_laps(ocean, number):
 def tell_chart(turn, since):
     """What the live map needs. Never what nobody has found yet, never an id."""
     ocean, now = turn.ocean, turn.now
-    if since > turn.true_time:                  # from before a clock was set back
+    if since > turn.true_time:             # from before a clock was set back
         since = 0
     return {
         'now': turn.true_time, 'began': ocean.planet['mocean'].began,
         'width': WIDTH_CELLS, 'height': HEIGHT_CELLS, 'sector': SECTOR_CELLS,
         'boats': [chart_boat(boat, now, turn.calls.get(key)) for key, boat in ocean.boats.items()],
         'sectors': [[*map(int, key.split(',')), first.name, first.at]
-                    for key, first in ocean.sectors.items() if first.at >= since],
+                    for key, first in fresh(ocean.sectors, since)],
         'depths': [[*map(int, key.split(',')), round(depth.total / depth.count, 1), depth.at]
-                   for key, depth in ocean.depths.items() if depth.at >= since],
+                   for key, depth in fresh(ocean.depths, since)],
         'treasures': [chart_treasure(ocean, name, first) for name, first in ocean.finds.items()],
         'whales': [chart_whale(ocean, name, whale, now)
                    for name, whale in ocean.whales.items() if whale.seen],
         'blooms': [{'x': bloom.x, 'y': bloom.y, 'until': turn.true_time + bloom.until - now}
                    for bloom in ocean.blooms.values() if bloom.until > now],
-        'news': [[int(number), news.at, news.text]
-                 for number, news in ocean.news.items() if news.at >= since],
-        'course': chart_course(ocean, now)}
+        'news': [[int(number), news.at, news.text] for number, news in fresh(ocean.news, since)],
+        'course': chart_course(ocean, now), 'frozen': ocean.planet['mocean'].frozen,
+        'round': chart_round(ocean, now)}
+
+
+def fresh(table, since):
+    """The rows of a table that are from this time or later."""
+    return [(key, row) for key, row in table.items() if row.at >= since]
 
 
 def chart_boat(boat, now, traffic):
@@ -1270,6 +1289,17 @@ def chart_course(ocean, now):
     course = course_of(ocean, int(now // COURSE_S))
     return {'number': course.number, 'ends_in_s': round(COURSE_S - now % COURSE_S, 1),
             'marks': course.marks, 'times': tell_laps(ocean, course.number)[:10]}
+
+
+def chart_round(ocean, now):
+    """The captain's round: its name, and how long it still is; None if there is none."""
+    round = ocean.rounds.get('now')
+    if not round:
+        return None
+    left_s = max(round.until - now, 0) if round.state != 'prepared' else round.seconds
+    return {'name': round.name, 'state': round.state, 'ends_in_s': left_s,
+            'podium': [{'name': row['name'], 'score': row['score']} for row in
+                       tell_ranks(ocean)[:10]] if round.state == 'over' else []}
 
 
 def as_text(route, facts):
@@ -1436,16 +1466,21 @@ def rule_join(turn, name, id):
     if len(ocean.boats) >= MOST_BOATS:
         raise Refusal(f'the ocean is full: {MOST_BOATS} boats', AWAY, 'who')
     ration_joins(turn)
-    x, y = berth(ocean)
-    turn.key = key
-    turn.steer(name=name, id=new_id(ocean), x=x, y=y, from_x=x, from_y=y, joined=turn.now,
+    launch_boat(turn, name, new_id(ocean), acted=False)
+    turn.news(f'{name} joined')
+    turn.story = f'{name} joined at {turn.boat.x},{turn.boat.y}'
+    return {'id': turn.boat.id, 'name': name, **tell_boat(turn.boat)}
+
+
+def launch_boat(turn, name, id, **fields):
+    """A new boat, at its berth."""
+    turn.key = key_of(name)
+    x, y = berth(turn.ocean.floor, len(turn.ocean.boats) + len(turn.change.get('boats', ())))
+    turn.steer(name=name, id=id, x=x, y=y, from_x=x, from_y=y, joined=turn.now,
                paid=turn.now - SAVED_S, talk=turn.now - 60 / LETTERS_PER_MINUTE * 3,
                net_at=turn.now - NET_S, leap_at=turn.now - LEAP_S,
-               heard=turn.next_number('board') - 1, acted=False)
-    turn.news(f'{name} joined')
+               heard=turn.next_number('board') - 1, **fields)
     enter(turn, [sector_key(x, y)])
-    turn.story = f'{name} joined at {x},{y}'
-    return {'id': turn.boat.id, 'name': name, **tell_boat(turn.boat)}
 
 
 def come_back(turn, owner, key, name):
@@ -1491,10 +1526,10 @@ GOLDEN_RADIANS = math.pi * (3 - math.sqrt(5))        # turned by this, no two be
 BERTHS = 60                                          # round each seamount, from near to far
 
 
-def berth(ocean):
-    """Where a new boat starts: round a home seamount, its treasure always within sight."""
-    number, home = divmod(len(ocean.boats), HOMES)
-    hill = ocean.floor.seamounts[home]
+def berth(floor, number):
+    """Where the new boat with this number starts: round a home seamount, its treasure in sight."""
+    number, home = divmod(number, HOMES)
+    hill = floor.seamounts[home]
     away = 7 + (SIGHT_CELLS - 8 - 7) * math.sqrt(number % BERTHS / BERTHS)
     x = hill.x + away * math.cos(number * GOLDEN_RADIANS)
     y = hill.y + away * math.sin(number * GOLDEN_RADIANS)
@@ -1876,6 +1911,9 @@ def rule_teleport(turn, x, y):
 
 def rule_sendchat(turn, name, message):
     ocean, boat = turn.ocean, turn.boat
+    if boat.muted or ocean.planet['mocean'].quiet:
+        raise Refusal('the captain has closed your letter box' if boat.muted else
+                      'the captain wants quiet: no messages now', CONFLICT, 'who')
     key = 'all' if key_of(name) == 'all' else recipient(ocean, name)
     talk = max(boat.talk, turn.now - 60) + 60 / LETTERS_PER_MINUTE
     if talk > turn.now:
@@ -2162,10 +2200,20 @@ class Traffic:
         self.pings = collections.deque(maxlen=20)          # (x, y) of the last soundings
         self.foreseen = collections.deque(maxlen=20)       # the last right `expect`s: over a seam?
         self.last = 0.0           # sea time of the latest call
+        self.error = ''           # what the last call was told, if it was refused
+        self.same_errors = 0      # how often the same in a row
+        self.early = 0            # calls too early in a row
         self.waiting = 0          # answers that wait for their time just now
         self.failed = ''          # the route of the last call, if it was refused
         self.calm = 0             # calls in a row that were not too early
         self.shown = set()        # names of the treasures and whales that the last `look` showed
+
+    def note_error(self, status, said):
+        """For the captain: what goes wrong, and how often in a row. Waiting times differ."""
+        plain = re.sub('[0-9]+', '0', said) if status != 200 else ''
+        self.same_errors = self.same_errors + 1 if plain and plain == self.error else bool(plain)
+        self.error = plain
+        self.early = self.early + 1 if status == EARLY else 0
 
     def foresee(self, right, over_seam):
         """Note an `expect`; a wrong one begins the row anew."""
@@ -2517,6 +2565,12 @@ class Journal:
             with open(path, 'ab') as file:
                 file.write(b'\n')
 
+    def save_season(self, season):
+        """Write season.json anew, whole."""
+        write_new(self.folder / 'season.json.new', json.dumps(season, ensure_ascii=False, indent=1))
+        os.replace(self.folder / 'season.json.new', self.folder / 'season.json')
+        sync_folder(self.folder)
+
     def load_season(self):
         """season.json: what outlives every ocean. Who has won what, by id."""
         path = self.folder / 'season.json'
@@ -2686,12 +2740,15 @@ class Clock:
         self.ticks = ticks        # seconds that pass, counted from anywhere
         self.set(0)
 
-    def set(self, now):
-        """Go on from this moment."""
+    def set(self, now, frozen=False, until=math.inf):
+        """Go on from this moment, up to that one; or stand still."""
         self.base, self.start = now, self.ticks()
+        self.frozen, self.until = frozen, until
 
     def __call__(self):
-        return round(self.base + self.ticks() - self.start, 6)
+        if self.frozen:
+            return self.base
+        return min(round(self.base + self.ticks() - self.start, 6), self.until)
 
 
 class Diary:
@@ -2743,6 +2800,7 @@ class Sea:
         self.moved = set()        # keys of the boats that have moved since then
         self.routes = dict(BY_NAME)                      # name -> Route, those of riders too
         self.riders = []          # who rides along: see Rider
+        self.captain_key = ''     # the teacher's secret; '' where there is no captain
         self.collects = False     # soundings wait for the data service
         self.tended = self.state_at = 0.0                # sea time
         self.offset = 0.0         # true time less the seconds that pass
@@ -2755,7 +2813,7 @@ class Sea:
             self.journal = Journal(self.folder)
             try:
                 self.ocean = self.journal.load()
-                self.clock.set(self.ocean.now or 0)
+                self.set_clock(self.ocean.now or 0.0)
                 begin_run(self)
             except BaseException:
                 self.journal.close()      # else this very process would stand in its own way
@@ -2777,6 +2835,17 @@ class Sea:
                 self.journal.close()
                 for rider in self.riders:
                     rider.end()
+
+    def set_clock(self, now):
+        """Sea time goes on from this moment: not while the sea is frozen, and not beyond the end of
+        a round."""
+        planet, round = self.ocean.planet.get('mocean'), self.ocean.rounds.get('now')
+        until = round.until if round and round.state == 'running' else math.inf
+        self.clock.set(now, bool(planet and planet.frozen), until)
+
+    def is_frozen(self):
+        """True while no boat may act."""
+        return self.clock.frozen or self.clock() >= self.clock.until
 
     def say(self, text, who=''):
         """A line for the log; ids are masked wherever they came in."""
@@ -2800,6 +2869,8 @@ def play(sea, call):
         facts = stored_reply(turn, call)
         if facts:
             return facts
+        if call.route.mine and call.route.changes and sea.is_frozen():
+            raise Refusal('the sea is frozen, eyes on the teacher', AWAY, wait_s=2)
         try:
             facts = decide(turn, call)
         except Refusal:
@@ -2979,6 +3050,7 @@ def note_call(sea, route, pairs, query, status, said):
         traffic.last = sea.clock()
         traffic.calls.append(f'{int(sea.calendar())} {status} {route.name} {query[:500]} '
                              f'{said[:200]}')
+        traffic.note_error(status, said)
         if status == EARLY:
             traffic.calm = 0
         elif status != 200:
@@ -3043,7 +3115,7 @@ def send_home(sea):
             forget(turn, key)
         if len(ocean.boats) > CROWD_BOATS:
             for key, boat in ocean.boats.items():
-                if not boat.acted and turn.now > boat.joined + IDLE_S:
+                if not (boat.acted or boat.enlisted) and turn.now > boat.joined + IDLE_S:
                     go_ashore(turn, key)
         if turn.change:
             with contextlib.suppress(Refusal):
@@ -3071,6 +3143,27 @@ def save(sea):
             datasync(old)             # where it fails, the state file is on the disk all the same
     sea.journal.put_state(document)
     sea.journal.lines -= lines
+
+
+def renew(sea, ocean):
+    """Another ocean takes the place of this one, whole or not at all. What was there stays beside
+    it, in a folder with a date in its name. Returns the folder."""
+    with sea.tending, sea.lock:
+        aside = dated(sea.folder / 'before')
+        aside.mkdir()
+        write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
+        ocean.number = sea.ocean.number + 1       # no line of the old journal happens to it
+        ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
+        for _ in range(2):                        # the state file, and its copy
+            old = sea.journal.turn_page()
+            if old is not None:
+                os.close(old)
+            sea.journal.put_state(document_of(ocean))
+        sea.journal.lines, sea.ocean = 0, ocean
+        sea.calls.clear()
+        sea.moved.clear()
+        sea.set_clock(ocean.now)
+    return aside
 
 
 def measured(sea):
@@ -4024,15 +4117,17 @@ class Rider:
     routes   Routes of the game, with rules of its own, or the routes of a Bottle app
     tend     called once a second, off the path of any request; what it raises is logged
     end      called at the end, in good order
+    forget   called with the name of a player who is to be forgotten
 
     A rider may not stop or slow the game: its rules run while the ocean is held. What it refuses is
     a game.Refusal, or looks like one.
     """
 
-    def __init__(self, routes=(), tend=None, end=None):
+    def __init__(self, routes=(), tend=None, end=None, forget=None):
         self.routes = list(routes)
         self.tend = tend or (lambda: None)
         self.end = end or (lambda: None)
+        self.forget = forget or (lambda name: None)
 
 
 def make_app(folder=None, clock=None, dice=None, calendar=time.time):
@@ -4041,12 +4136,15 @@ def make_app(folder=None, clock=None, dice=None, calendar=time.time):
     sea = Sea(folder or os.environ.get('STATE_DIRECTORY') or HERE, clock, dice, calendar)
     app, wire = bottle.Bottle(), Wire(sea)
     app.sea = sea
+    first_process = __name__ == '__main__' and not os.environ.get('BOTTLE_CHILD')
+    if not first_process:                     # it only starts the other one, which needs the key
+        sea.captain_key = os.environ.pop('MOCEAN_CAPTAIN', '')      # before any rider is loaded
     app.install(wire)
     for route in ROUTES:
         add_route(app, route)
     for status in (UNKNOWN, NOT_GET):
         app.error(status)(wire.lost)
-    for name in RIDERS:
+    for name in () if first_process else RIDERS:
         ride_along(app, name)
     return app
 
