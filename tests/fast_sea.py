@@ -42,7 +42,7 @@ def application(environ, start_response):
 hand, sea = Hand(), game.app.sea
 sea.clock = game.Clock(hand)
 if sea.ocean:
-    sea.clock.set(sea.ocean.now or 0)
-game.wait = lambda traffic, seconds: hand.wind(seconds)
+    sea.set_clock(sea.ocean.now or 0)
+game.wait = lambda *call: hand.wind(call[-1])             # seconds
 SECONDS = game.Parameter('seconds', 'how long somebody waits', game.read_seconds, '1')
 game.add_route(game.app, game.Route('wind', rule_wind, 'let time pass', 'wound', (SECONDS,)))
