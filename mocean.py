@@ -2196,7 +2196,7 @@ class Traffic:
 
     def __init__(self):
         self.calls = collections.deque(maxlen=LOG_KEPT)    # 'second status route query answer'
-        self.moves = collections.deque(maxlen=10)          # sea time of the last ten moves
+        self.moves = collections.deque(maxlen=10)          # until when the last ten moves took
         self.pings = collections.deque(maxlen=20)          # (x, y) of the last soundings
         self.foreseen = collections.deque(maxlen=20)       # the last right `expect`s: over a seam?
         self.last = 0.0           # sea time of the latest call
@@ -2235,7 +2235,7 @@ def watch(turn, call, facts):
     route, traffic = call.route.name, turn.traffic
     traffic.calm += 1
     if route == 'move':
-        traffic.moves.append(turn.now + turn.wait_s)
+        traffic.moves.append(turn.boat.paid)
         turn.meets('First stroke')
         if len(traffic.moves) == 10 and evenly(traffic.moves):
             turn.meets('Looper')
