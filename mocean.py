@@ -1306,6 +1306,8 @@ def chart_round(ocean, now):
 
 def as_text(route, facts):
     """Values separated by commas, one record a line: those that the route names in its `reply`."""
+    if 'try' in facts:
+        return f'{as_line(route, facts)}\ntry: {facts["try"]}'      # as in every error
     if not route.many or route.many not in facts:
         return as_line(route, facts)
     return '\n'.join([as_line(route, record) for record in facts[route.many]])
