@@ -1115,7 +1115,8 @@ FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'js
 
 def told(route, texts):
     """A call as `log` shows it: one short printable line, without the id."""
-    query = '&'.join([f'{name}={text}' for name, text in texts.items() if name != 'id'])
+    query = '&'.join([f'{name}={text}' for name, text in texts.items()
+                      if name != 'id' and text is not None])
     return f'/{route}' + ('?' + brief(query) if query else '')
 
 
