@@ -1023,6 +1023,8 @@ def read_id(text):
 
 def read_call(route, pairs, form):
     """What came with a request -> a Call, or a Refusal whose fix makes the whole call work."""
+    if 'id' not in route.known:       # it does no harm: programs send theirs with every call
+        pairs = [pair for pair in pairs if pair[0] != 'id']
     texts = dict(pairs)
     values = dict(route.defaults)
     try:
@@ -1138,7 +1140,8 @@ FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'js
 
 def told(route, texts):
     """A call as `log` shows it: one short printable line, without the id."""
-    query = '&'.join([f'{name}={text}' for name, text in texts.items() if name != 'id'])
+    query = '&'.join([f'{name}={text}' for name, text in texts.items()
+                      if name != 'id' and text is not None])
     return f'/{route}' + ('?' + brief(query) if query else '')
 
 
@@ -1335,6 +1338,8 @@ def as_text(route, facts):
     """Values separated by commas, one record a line: those that the route names in its `reply`."""
     if 'repeated' in facts:
         facts = {name: fact for name, fact in facts.items() if name != 'repeated'}
+    if 'try' in facts:
+        return f'{as_line(route, facts)}\ntry: {facts["try"]}'      # as in every error
     if not route.many or route.many not in facts:
         return as_line(route, facts)
     return '\n'.join([as_line(route, record) for record in facts[route.many]])
@@ -2230,7 +2235,7 @@ class Traffic:
 
     def __init__(self):
         self.calls = collections.deque(maxlen=LOG_KEPT)    # 'second status route query answer'
-        self.moves = collections.deque(maxlen=10)          # sea time of the last ten moves
+        self.moves = collections.deque(maxlen=10)          # until when the last ten moves took
         self.pings = collections.deque(maxlen=20)          # (x, y) of the last soundings
         self.foreseen = collections.deque(maxlen=20)       # the last right `expect`s: over a seam?
         self.last = 0.0           # sea time of the latest call
@@ -2269,7 +2274,7 @@ def watch(turn, call, facts):
     route, traffic = call.route.name, turn.traffic
     traffic.calm += 1
     if route == 'move':
-        traffic.moves.append(turn.now + turn.wait_s)
+        traffic.moves.append(turn.boat.paid)
         turn.meets('First stroke')
         if len(traffic.moves) == 10 and evenly(traffic.moves):
             turn.meets('Looper')
