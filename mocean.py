@@ -129,6 +129,7 @@ NEWS_KEPT, NEWS_OF_ONE_KEPT = 1000, 50
 LOG_KEPT, REPLIES_KEPT, REPLY_S = 20, 20, 60    # `log`; replies stored for `n=`, and how long
 SOUNDINGS_KEPT = 100_000                # that wait for the data service
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0    # a fresh state file after so many; sync to disk
+TIME_S = 10                             # so often sea time is written down where nothing happens
 STUCK_S = 10                            # who holds the ocean longer is a bug: see keep_watch
 ENDLESS_S = 30                          # so is a request that takes longer, with or without it
 LOG_LINES_PER_S, LOG_LINES_OF_ONE_PER_S = 100, 20   # journald drops what comes too fast
@@ -152,7 +153,7 @@ class Record:
 
 
 def is_number(value):
-    return value.__class__ in (int, float) and math.isfinite(value)
+    return value.__class__ in (int, float) and abs(value) < 1e15
 
 
 def kind(fits):
@@ -164,15 +165,16 @@ def kind(fits):
 Text = kind(lambda value: isinstance(value, str))
 Flag = kind(lambda value: isinstance(value, bool))
 Whole = kind(lambda value: value.__class__ is int)
-Count = kind(lambda value: value.__class__ is int and value >= 0)
+Count = kind(lambda value: value.__class__ is int and 0 <= value < 1e15)
 East = kind(lambda value: is_number(value) and 0 <= value < WIDTH_CELLS)       # cells, x
 North = kind(lambda value: is_number(value) and 0 <= value < HEIGHT_CELLS)     # cells, y
 Metres = kind(lambda value: is_number(value) and value >= 0)                   # below the surface
-Speed = kind(lambda value: is_number(value))                                   # cells a second
+Speed = kind(lambda value: is_number(value) and abs(value) <= 2 * WHALE_CELLS_PER_S)
 Moment = kind(lambda value: is_number(value))                                  # sea time, seconds
-Date = kind(lambda value: is_number(value) and abs(value) < 1e11)              # seconds since 1970
+Date = kind(lambda value: is_number(value) and 0 <= value < 1e11)              # seconds since 1970
 Words = kind(lambda value: isinstance(value, tuple) and all(map(Text, value)))
 Counts = kind(lambda value: isinstance(value, tuple) and all(map(Count, value)))
+Marks = kind(lambda value: Counts(value) and all(mark < MARKS for mark in value))
 Bits = kind(lambda value: isinstance(value, str) and bool(re.fullmatch('[0-9a-f]{0,40}', value)))
 
 
@@ -313,7 +315,7 @@ class Race(Record):
     """A boat's race, or its last one."""
     course: Count             # its number
     start: Moment
-    left: Counts              # the marks not yet passed
+    left: Marks               # not yet passed
     seconds: Metres = 0       # how long it took; 0: it is not finished
     end: Text = ''            # why it ended before
 
@@ -2033,7 +2035,7 @@ def rule_score(turn, name):
 
 def rule_quest(turn):
     number = turn.boat.quest
-    if number == len(QUESTS):
+    if number >= len(QUESTS):
         return {'number': number, 'title': 'Done', 'task': 'all quests are met: sail a better race',
                 'call': ('course', {})}
     quest = QUESTS[number]
@@ -2432,7 +2434,7 @@ def change_of(ocean, patch, spare=None, faults=None):
             rows = {}
         records = change[table] = {}
         for key, values in rows.items():
-            if is_key(table, key):
+            if fits_table(table, key):
                 old = getattr(ocean, table).get(key)
                 other = getattr(spare, table).get(key) if spare else None
                 records[key] = record_of(table, key, old, values, other, faults)
@@ -2443,14 +2445,16 @@ def change_of(ocean, patch, spare=None, faults=None):
     return {table: records for table, records in change.items() if records}
 
 
-def is_key(table, key):
-    """Can a row of this table have this key?"""
+def fits_table(table, key):
+    """True for a key as the table has it: a number, a sector's column,row, a treasure's name, ..."""
     if table in NUMBERED:
-        return bool(re.fullmatch('[0-9]{1,15}', key))
-    if table in ('sectors', 'depths'):           # column,row on the chart
+        return re.fullmatch('[0-9]{1,15}', key)
+    if table in ('sectors', 'depths'):
         found = re.fullmatch('([0-9]{1,2}),([0-9]{1,2})', key)
-        return bool(found) and int(found[1]) < COLUMNS and int(found[2]) < ROWS
-    return True
+        return found and int(found[1]) < COLUMNS and int(found[2]) < ROWS
+    if table == 'laps':
+        return re.fullmatch('[0-9]{1,15} .+', key)
+    return table != 'finds' or key in TREASURES
 
 
 def record_of(table, key, old, values, spare, faults):
@@ -2478,6 +2482,8 @@ def good_fields(table, key, values, spare, faults):
     for name, kind_ in KINDS[table].items():
         if name in values:
             value = as_tuple(values[name])
+            if kind_ is Letters:
+                value = with_times(value)
             if kind_(value):
                 good[name] = value
                 continue
@@ -2485,6 +2491,14 @@ def good_fields(table, key, values, spare, faults):
             if spare:
                 good[name] = getattr(spare, name)
     return good
+
+
+def with_times(letters):
+    """Letters from before there was sea time had no time in front: (sender, text)."""
+    if not isinstance(letters, tuple):
+        return letters
+    return tuple((0, *letter) if Words(letter) and len(letter) == 2 else letter
+                 for letter in letters)
 
 
 def as_tuple(value):
@@ -2527,7 +2541,7 @@ class Journal:
                          'first, and start uWSGI with --processes 1')
         self.file = None          # the journal, open for writing: the number of the file
         self.size = 0             # of what has been written well, bytes
-        self.dirty = False        # behind that lies half a line which could not be cut off
+        self.lead = b''           # what the next line has to begin with, after half a line
         self.lines = 0            # that no state file has yet
         self.synced = True
         self.doubtful = False     # the disk did not take a sync: only a fresh state file is sure
@@ -2608,15 +2622,13 @@ class Journal:
         size = path.stat().st_size if path.exists() else 0
         if garbage:
             aside = dated(path)
-            shutil.copyfile(path, aside)
             log(f'{path.name} has {garbage} lines that are not changes: left out, all kept in '
                 f'{aside.name}')
+            with contextlib.suppress(OSError):       # a full disk: it is in the journal still
+                shutil.copyfile(path, aside)
         if good < size:
             log(f'{path.name} ended in half a line ({size - good} bytes), never answered: cut off')
             os.truncate(path, good)
-        elif size and not ends_in_newline(path):
-            with open(path, 'ab') as file:
-                file.write(b'\n')
 
     def save_season(self, season):
         """Write season.json anew, whole."""
@@ -2639,7 +2651,8 @@ class Journal:
 
     def open(self):
         self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | BINARY, 0o666)
-        self.size, self.dirty = os.fstat(self.file).st_size, False
+        self.size = os.fstat(self.file).st_size
+        self.lead = b'' if ends_in_newline(self.path) else b'\n'
 
     def write(self, ocean, patch, last, now, soundings=()):
         """Write a change down, before anybody hears of it. Where the disk refuses, the journal is
@@ -2647,7 +2660,7 @@ class Journal:
         line = {'number': ocean.number + 1, 'last': last, 'now': now, **patch}
         if soundings:
             line['soundings'] = soundings
-        data = b'\n' * self.dirty + encode(line).encode() + b'\n'
+        data = self.lead + encode(line).encode() + b'\n'
         try:
             if self.file is None:         # there was no room for a new page
                 self.open()
@@ -2660,16 +2673,16 @@ class Journal:
                           AWAY) from error
         self.size += len(data)
         self.lines += 1
-        self.dirty = self.synced = False
+        self.lead, self.synced = b'', False
         ocean.number, ocean.last, ocean.now = line['number'], last, now
 
     def cut_back(self):
-        """Half a line may stand at the end."""
+        """Half a line may stand at the end: if it cannot be cut off, the next line makes it void."""
         if self.file is not None:
-            self.dirty = True
+            lead, self.lead = self.lead, HALF_A_LINE
             with contextlib.suppress(OSError):
                 os.ftruncate(self.file, self.size)
-                self.dirty = False
+                self.lead = lead
 
     def sync(self):
         """What a power cut may take is what came after this."""
@@ -2684,7 +2697,7 @@ class Journal:
     def turn_page(self):
         """What has been written so far gets another name, until it is in a state file. Returns the
         file, still open, to be synced and closed."""
-        if self.turned.exists():          # the last state file could not be written
+        if self.turned.exists() or self.file is None:    # a disk that was full: see put_state, open
             return None
         old = self.file
         os.replace(self.path, self.turned)
@@ -2695,15 +2708,22 @@ class Journal:
 
     def put_state(self, document):
         """A fresh state file, whole or not at all; the one before it becomes the last good copy."""
-        fresh = self.folder / 'mocean.json.new'
-        write_new(fresh, readable(document))
+        fresh, text = self.folder / 'mocean.json.new', readable(document)
+        write_new(fresh, text)
         if self.state.exists():
             os.replace(self.state, self.last_state)   # a kill just here leaves the copy: enough
+        else:
+            os.replace(fresh, self.last_state)
+            write_new(fresh, text)
         os.replace(fresh, self.state)
-        if self.turned.exists():
-            os.replace(self.turned, self.last_path)
-        sync_folder(self.folder)
         self.doubtful = False
+        try:                              # from here on it is in place
+            if self.turned.exists():
+                os.replace(self.turned, self.last_path)
+            sync_folder(self.folder)
+        except OSError as error:
+            log(f'the disk refuses: {error}; a fresh state file is written again')
+            self.doubtful = True
 
     def close(self):
         if self.file is not None:
@@ -2713,6 +2733,7 @@ class Journal:
 
 
 BINARY = getattr(os, 'O_BINARY', 0)              # Windows would write two letters for a newline
+HALF_A_LINE = b'#\n'                             # behind it: what was refused is no change
 
 
 def lines_of(path):
@@ -2723,9 +2744,11 @@ def lines_of(path):
 
 
 def ends_in_newline(path):
+    """True for an empty file, too."""
     with open(path, 'rb') as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read() == b'\n'
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        return file.read() in (b'', b'\n')
 
 
 def read_ocean(document, spare=None):
@@ -2739,9 +2762,14 @@ def read_ocean(document, spare=None):
     if not ocean.planet:
         raise ValueError('it has no planet')
     ocean.now = document.get('now')
-    if not Moment(ocean.now):             # of a program that had no sea time
-        ocean.now = newest(ocean)
-    take_soundings(ocean, document.get('soundings', ()))
+    if not Moment(ocean.now):
+        if 'now' in document:             # else it is of a program that had no sea time
+            ocean.faults.append(f'now is {shown(str(ocean.now))}')
+        ocean.now = spare.now if spare else newest(ocean.boats.values())
+    if not take_soundings(ocean, document.get('soundings', ())):
+        ocean.faults.append('not all its soundings are soundings')
+        if spare:
+            ocean.soundings = spare.soundings
     return ocean
 
 
@@ -2750,25 +2778,34 @@ def happen(ocean, patch):
     number, last, now, faults = patch['number'], str(patch['last']), patch.get('now'), []
     if not Count(number):
         raise ValueError('its number is no number')
-    merge(ocean, change_of(ocean, patch, None, faults))
+    change = change_of(ocean, patch, None, faults)
+    merge(ocean, change)
     ocean.number, ocean.last = max(ocean.number, number), last
     if Moment(now):
         ocean.now = now
+    else:                                 # of a program that had no sea time
+        ocean.now = max(ocean.now or 0, newest(filter(None, change.get('boats', {}).values())))
     take_soundings(ocean, [[number, *row] for row in patch.get('soundings', ())])
     for fault in faults:
         log(f'change {number}: {fault}; left out')
 
 
 def take_soundings(ocean, rows):
-    """Soundings that the data service may not have yet: number, player, time, x, y, depth."""
-    for row in rows:
-        if len(row) == 6 and Text(row[1]) and all(map(is_number, row[:1] + row[2:])):
-            ocean.soundings.append(row)
+    """Soundings that the data service may not have yet: number, player, time, x, y, depth. Returns
+    whether all of them are."""
+    good = [row for row in rows if is_sounding(row)]
+    ocean.soundings.extend(good)
+    return len(good) == len(rows)
 
 
-def newest(ocean):
+def is_sounding(row):
+    return isinstance(row, list) and len(row) == 6 and Text(row[1]) and \
+        all(map(is_number, row[:1] + row[2:]))
+
+
+def newest(boats):
     """The latest moment that the boats remember."""
-    return max([0.0, *(max(boat.at, boat.paid) for boat in ocean.boats.values())])
+    return max([0.0, *(max(boat.at, boat.paid) for boat in boats)])
 
 
 def readable(document):
@@ -2851,7 +2888,7 @@ class Sea:
         self.ocean = self.journal = None
         self.diary = Diary(clock or time.monotonic)
         self.calls = collections.defaultdict(Traffic)    # key -> what is remembered of its calls
-        self.called = False       # somebody has called since the sea was last tended
+        self.called = False       # somebody has called since sea time was last written down
         self.moved = set()        # keys of the boats that have moved since then
         self.routes = dict(BY_NAME)                      # name -> Route, those of riders too
         self.riders = []          # who rides along: see Rider
@@ -2964,9 +3001,17 @@ def begin_turn(sea, call):
     """A fresh sheet for whoever calls."""
     if sea.process != os.getpid():
         sea.open()
+<<<<<<< HEAD
     now = sea.clock()
     key = aboard(sea.ocean, call, now) if call.route.mine else ''
     return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls)
+=======
+    sea.called = True
+    now = sea.clock()
+    key = aboard(sea.ocean, call, now) if call.route.mine else ''
+    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key,
+                sea.calls if calls is None else calls)
+>>>>>>> state
 
 
 def decide(turn, call):
@@ -3007,7 +3052,6 @@ def commit(sea, call, turn):
             raise
         return
     merge(sea.ocean, turn.change)
-    sea.called = True
     sea.moved.update(turn.change.get('boats', ()))
     if sea.collects:
         take_soundings(sea.ocean, [[sea.ocean.number, *row] for row in told_soundings(turn)])
@@ -3048,7 +3092,11 @@ def aboard(ocean, call, now):
     if key in ocean.boats:
         return key
     if key in ocean.ashore:
+<<<<<<< HEAD
         reply = find_reply(ocean, key, call)
+=======
+        reply = find_reply(ocean, key, call) if call.n else None
+>>>>>>> state
         if reply and now < reply.at + REPLY_S:           # it quit, and asks once more
             return key
         name = ocean.ashore[key].name
@@ -3157,17 +3205,18 @@ def tend(sea):
 
 
 def sync(sea):
-    """Bring the journal to the disk. Sea time goes in, too, where somebody has asked for it."""
-    if sea.called and sea.ocean.now < sea.tended - SYNC_S / 2:
+    """Bring the journal to the disk. Sea time goes in, too, where somebody has asked for it: after
+    a kill it goes on from no more than TIME_S earlier."""
+    if sea.called and sea.tended >= sea.ocean.now + TIME_S:
+        sea.called = False
         with sea.lock, contextlib.suppress(Refusal):
             sea.journal.write(sea.ocean, {}, sea.ocean.last, sea.clock())
-    sea.called = False
     sea.journal.sync()
 
 
 def check_clock(sea):
     """The computer's clock may jump; the game's does not."""
-    offset = sea.calendar() - time.monotonic()
+    offset = sea.calendar() - sea.clock.ticks()
     if sea.offset and abs(offset - sea.offset) > 5:
         log(f'the clock of this computer was put {offset - sea.offset:+.0f} s: news and data tell '
             'the new time, and the game goes on by its own')
@@ -3225,6 +3274,7 @@ def save(sea):
 
 def renew(sea, ocean):
     """Another ocean takes the place of this one, whole or not at all. What was there stays beside
+<<<<<<< HEAD
     it, in a folder with a date in its name. Returns the folder. Who calls this holds `tending` and
     `lock`."""
     aside = dated(sea.folder / 'before')
@@ -3233,14 +3283,31 @@ def renew(sea, ocean):
     ocean.number = sea.ocean.number + 1       # no line of the old journal happens to it
     ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
     for _ in range(2):                        # the state file, and its copy
+=======
+    it, in a folder with a date in its name. Returns the folder."""
+    with sea.tending, sea.lock:
+        aside = dated(sea.folder / 'before')
+        aside.mkdir()
+        write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
+        ocean.number = sea.ocean.number + 1       # no line of the old journal happens to it
+        ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
+>>>>>>> state
         old = sea.journal.turn_page()
         if old is not None:
             os.close(old)
         sea.journal.put_state(document_of(ocean))
+<<<<<<< HEAD
     sea.journal.lines, sea.ocean = 0, ocean
     sea.calls.clear()
     sea.moved.clear()
     sea.set_clock(ocean.now)
+=======
+        sea.journal.lines, sea.ocean = 0, ocean
+        sea.journal.doubtful = True               # its copy, and an empty journal, within a second
+        sea.calls.clear()
+        sea.moved.clear()
+        sea.set_clock(ocean.now)
+>>>>>>> state
     return aside
 
 

@@ -249,7 +249,7 @@ def crowd(folder, players, **changes):
     return [boat.id for boat in boats.values()]
 
 
-STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.last.json', 'mocean.last.journal')
+STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.turned.journal', 'mocean.last.json', 'mocean.last.journal')
 
 
 def as_killed(say, folder):
