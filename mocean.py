@@ -3001,17 +3001,10 @@ def begin_turn(sea, call):
     """A fresh sheet for whoever calls."""
     if sea.process != os.getpid():
         sea.open()
-<<<<<<< HEAD
-    now = sea.clock()
-    key = aboard(sea.ocean, call, now) if call.route.mine else ''
-    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls)
-=======
     sea.called = True
     now = sea.clock()
     key = aboard(sea.ocean, call, now) if call.route.mine else ''
-    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key,
-                sea.calls if calls is None else calls)
->>>>>>> state
+    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls)
 
 
 def decide(turn, call):
@@ -3092,11 +3085,7 @@ def aboard(ocean, call, now):
     if key in ocean.boats:
         return key
     if key in ocean.ashore:
-<<<<<<< HEAD
         reply = find_reply(ocean, key, call)
-=======
-        reply = find_reply(ocean, key, call) if call.n else None
->>>>>>> state
         if reply and now < reply.at + REPLY_S:           # it quit, and asks once more
             return key
         name = ocean.ashore[key].name
@@ -3274,7 +3263,6 @@ def save(sea):
 
 def renew(sea, ocean):
     """Another ocean takes the place of this one, whole or not at all. What was there stays beside
-<<<<<<< HEAD
     it, in a folder with a date in its name. Returns the folder. Who calls this holds `tending` and
     `lock`."""
     aside = dated(sea.folder / 'before')
@@ -3282,32 +3270,15 @@ def renew(sea, ocean):
     write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
     ocean.number = sea.ocean.number + 1       # no line of the old journal happens to it
     ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
-    for _ in range(2):                        # the state file, and its copy
-=======
-    it, in a folder with a date in its name. Returns the folder."""
-    with sea.tending, sea.lock:
-        aside = dated(sea.folder / 'before')
-        aside.mkdir()
-        write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
-        ocean.number = sea.ocean.number + 1       # no line of the old journal happens to it
-        ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
->>>>>>> state
-        old = sea.journal.turn_page()
-        if old is not None:
-            os.close(old)
-        sea.journal.put_state(document_of(ocean))
-<<<<<<< HEAD
+    old = sea.journal.turn_page()
+    if old is not None:
+        os.close(old)
+    sea.journal.put_state(document_of(ocean))
     sea.journal.lines, sea.ocean = 0, ocean
+    sea.journal.doubtful = True               # its copy, and an empty journal, within a second
     sea.calls.clear()
     sea.moved.clear()
     sea.set_clock(ocean.now)
-=======
-        sea.journal.lines, sea.ocean = 0, ocean
-        sea.journal.doubtful = True               # its copy, and an empty journal, within a second
-        sea.calls.clear()
-        sea.moved.clear()
-        sea.set_clock(ocean.now)
->>>>>>> state
     return aside
 
 
