@@ -3277,10 +3277,12 @@ def renew(sea, ocean):
         os.close(old)
     sea.journal.put_state(document_of(ocean))
     sea.journal.lines, sea.ocean = 0, ocean
-    sea.journal.doubtful = True               # its copy, and an empty journal, within a second
     sea.calls.clear()
     sea.moved.clear()
     sea.set_clock(ocean.now)
+    sea.journal.doubtful = True
+    with contextlib.suppress(OSError):        # the copy, too; where that fails, within a second
+        save(sea)
     return aside
 
 

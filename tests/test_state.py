@@ -662,7 +662,7 @@ def test_a_message_to_a_crowd_is_one_short_line_and_letters_stay_within_memory(t
             mocean.merge(sea.ocean, {'boats': boats, 'mail': dict.fromkeys(boats, full)})
         mocean.save(sea)
         before = (say.folder / 'mocean.journal').stat().st_size
-        for number in range(20):
+        for _ in range(20):
             clock.now += 6
             assert say(f'/sendchat?id={id}&name=all&message={WHALE_SONG}') == 'sent to 2000 players'
         assert (say.folder / 'mocean.journal').stat().st_size - before < 20 * 1500

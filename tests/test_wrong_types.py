@@ -1,4 +1,4 @@
-"""An editor, or a student's rule, puts a wrong value into a field: one sentence in the log, and nothing else is harmed."""
+"""An editor, or a student's rule, puts a wrong value into a field: one sentence in the log, nothing else is harmed."""
 import copy
 import json
 
