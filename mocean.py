@@ -1307,6 +1307,8 @@ def as_text(route, facts):
     """Values separated by commas, one record a line: those that the route names in its `reply`."""
     if 'repeated' in facts:
         facts = {name: fact for name, fact in facts.items() if name != 'repeated'}
+    if 'try' in facts:                        # as errors have it
+        return f'{as_line(route, facts)}\ntry: {facts["try"]}'
     if not route.many or route.many not in facts:
         return as_line(route, facts)
     return '\n'.join([as_line(route, record) for record in facts[route.many]])
