@@ -2446,7 +2446,7 @@ def change_of(ocean, patch, spare=None, faults=None):
 
 
 def fits_table(table, key):
-    """True for a key as the table has it: a number, a sector's column,row, a treasure's name, ..."""
+    """True for a key as the table has it: a number, a sector's column,row, a treasure's name"""
     if table in NUMBERED:
         return re.fullmatch('[0-9]{1,15}', key)
     if table in ('sectors', 'depths'):
@@ -2677,7 +2677,7 @@ class Journal:
         ocean.number, ocean.last, ocean.now = line['number'], last, now
 
     def cut_back(self):
-        """Half a line may stand at the end: if it cannot be cut off, the next line makes it void."""
+        """Half a line may stand at the end: if it cannot be cut off, the next one makes it void."""
         if self.file is not None:
             lead, self.lead = self.lead, HALF_A_LINE
             with contextlib.suppress(OSError):
