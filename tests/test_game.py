@@ -172,6 +172,20 @@ def test_oars_go_from_whole_cell_to_whole_cell(game, ada, first):
     assert list(ada.place()) == there
 
 
+@pytest.mark.parametrize('call, seconds, speed', [
+    ('/ping', 0.5, 10), ('/accel?ctrl=s', 0.1, 8), ('/accel?ctrl=w', 0.1, 10),
+    ('/sendchat?name=all&message=hi', 0.1, 10)])
+def test_the_time_that_a_call_costs_is_not_sailed(game, ada, call, seconds, speed):
+    ada.put(x=100, y=100, speed=10, course=0, at=game.now)
+    game.wait(2)
+    began = game.now
+    assert ada(call).status == 200
+    assert game.now - began == pytest.approx(seconds)
+    assert ada.place() == pytest.approx((120, 100, 0))
+    game.wait(3)
+    assert ada.place() == pytest.approx((120 + 3 * speed, 100, 0))
+
+
 def test_the_way_to_a_whole_cell_is_paid_like_any_other(game, ada):
     ada.put(x=100, y=100, speed=2, course=0, at=game.now)
     game.wait(1.2)                                          # to 102.4
