@@ -2043,13 +2043,21 @@ def rule_quest(turn):
 
 
 def rule_course(turn, course):
-    now = int(turn.now // COURSE_S)
-    if course is not None and course > now:
-        raise Refusal(f'course was {course}; the newest one is {now}', fix={'course': str(now)})
-    number = now if course is None else course
+    number = begun_course(turn, course)
     marks = course_of(turn.ocean, number).marks
     return {'course': number, 'ends_in_s': round(max((number + 1) * COURSE_S - turn.now, 0), 2),
             'marks': [{'mark': mark, 'x': x, 'y': y} for mark, (x, y) in enumerate(marks)]}
+
+
+def begun_course(turn, number):
+    """The number of a course that has begun; that of the newest one if none is asked for."""
+    newest = int(turn.now // COURSE_S)
+    if number is None:
+        return newest
+    if number > newest:
+        raise Refusal(f'course was {number}; the newest one is {newest}',
+                      fix={'course': str(newest)})
+    return number
 
 
 def rule_race(turn, anew):
@@ -2161,8 +2169,7 @@ def win_laurels(turn, number, points):
 
 
 def rule_regatta(turn, course):
-    number = int(turn.now // COURSE_S) if course is None else course
-    return tell_laps(turn.ocean, number)
+    return tell_laps(turn.ocean, begun_course(turn, course))
 
 
 def rule_season(turn):
