@@ -2435,11 +2435,10 @@ def change_of(ocean, patch, spare=None, faults=None):
     left out, and said: what `spare`, another ocean, has there takes its place."""
     change, faults = {}, faults if faults is not None else []
     for table in TABLES:
-        rows = patch.get(table, {})
+        rows, records = patch.get(table, {}), {}
         if not isinstance(rows, dict):
             faults.append(f'{table} is no table')
-            rows = {}
-        records = change[table] = {}
+            rows, records = {}, dict(getattr(spare, table)) if spare else {}
         for key, values in rows.items():
             if fits_table(table, key):
                 old = getattr(ocean, table).get(key)
@@ -2448,7 +2447,8 @@ def change_of(ocean, patch, spare=None, faults=None):
             else:
                 faults.append(f'{table} {shown(key)} is no key')
         if table in NUMBERED:                   # an editor may have sorted them as words
-            change[table] = dict(sorted(records.items(), key=lambda row: int(row[0])))
+            records = dict(sorted(records.items(), key=lambda row: int(row[0])))
+        change[table] = records
     return {table: records for table, records in change.items() if records}
 
 
@@ -2461,7 +2461,7 @@ def fits_table(table, key):
         return found and int(found[1]) < COLUMNS and int(found[2]) < ROWS
     if table == 'laps':
         return re.fullmatch('[0-9]{1,15} .+', key)
-    return table != 'finds' or key in TREASURES
+    return key in {'finds': TREASURES, 'planet': ('mocean',)}.get(table, (key,))
 
 
 def record_of(table, key, old, values, spare, faults):
@@ -2912,6 +2912,8 @@ class Sea:
             self.journal = Journal(self.folder)
             try:
                 self.ocean = self.journal.load()
+                if not self.collects:
+                    self.ocean.soundings.clear()         # no data service lies beside this file
                 self.set_clock(self.ocean.now or 0.0)
                 begin_run(self)
             except BaseException:
@@ -3282,10 +3284,12 @@ def renew(sea, ocean):
         os.close(old)
     sea.journal.put_state(document_of(ocean))
     sea.journal.lines, sea.ocean = 0, ocean
-    sea.journal.doubtful = True               # its copy, and an empty journal, within a second
     sea.calls.clear()
     sea.moved.clear()
     sea.set_clock(ocean.now)
+    sea.journal.doubtful = True
+    with contextlib.suppress(OSError):        # the copy, too; where that fails, within a second
+        save(sea)
     return aside
 
 
