@@ -116,7 +116,7 @@ HOMES, HOME_SECTORS = 3, 2              # home waters: so many sectors round so 
 
 COURSE_S, FINISH_S = 600, 600           # a course is the newest so long; a race may take so long
 MARKS, MARK_CELLS, MARK_GAP_CELLS = 12, 3, 20   # of a course; near enough to pass; between two
-COURSE_POINTS, MOST_COURSE_POINTS = 200, 220    # for sailing as well as the server; at most
+COURSE_POINTS, MOST_COURSE_POINTS = 500, 550    # for sailing as well as the server; at most
 COURSES_KEPT, LAURELS_KEPT = 144, 9     # tables of times; a boat's courses that count
 
 MOST_BOATS, MOST_SEEN = 20_000, 8       # boats on the planet; other boats in one `look`
