@@ -129,6 +129,7 @@ NEWS_KEPT, NEWS_OF_ONE_KEPT = 1000, 50
 LOG_KEPT, REPLIES_KEPT, REPLY_S = 20, 20, 60    # `log`; replies stored for `n=`, and how long
 SOUNDINGS_KEPT = 100_000                # that wait for the data service
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0    # a fresh state file after so many; sync to disk
+TIME_S = 10                             # so often sea time is written down where nothing happens
 STUCK_S = 10                            # who holds the ocean longer is a bug: see keep_watch
 ENDLESS_S = 30                          # so is a request that takes longer, with or without it
 LOG_LINES_PER_S, LOG_LINES_OF_ONE_PER_S = 100, 20   # journald drops what comes too fast
@@ -152,7 +153,7 @@ class Record:
 
 
 def is_number(value):
-    return value.__class__ in (int, float) and math.isfinite(value)
+    return value.__class__ in (int, float) and abs(value) < 1e15
 
 
 def kind(fits):
@@ -164,15 +165,16 @@ def kind(fits):
 Text = kind(lambda value: isinstance(value, str))
 Flag = kind(lambda value: isinstance(value, bool))
 Whole = kind(lambda value: value.__class__ is int)
-Count = kind(lambda value: value.__class__ is int and value >= 0)
+Count = kind(lambda value: value.__class__ is int and 0 <= value < 1e15)
 East = kind(lambda value: is_number(value) and 0 <= value < WIDTH_CELLS)       # cells, x
 North = kind(lambda value: is_number(value) and 0 <= value < HEIGHT_CELLS)     # cells, y
 Metres = kind(lambda value: is_number(value) and value >= 0)                   # below the surface
-Speed = kind(lambda value: is_number(value))                                   # cells a second
+Speed = kind(lambda value: is_number(value) and abs(value) <= 2 * WHALE_CELLS_PER_S)
 Moment = kind(lambda value: is_number(value))                                  # sea time, seconds
-Date = kind(lambda value: is_number(value) and abs(value) < 1e11)              # seconds since 1970
+Date = kind(lambda value: is_number(value) and 0 <= value < 1e11)              # seconds since 1970
 Words = kind(lambda value: isinstance(value, tuple) and all(map(Text, value)))
 Counts = kind(lambda value: isinstance(value, tuple) and all(map(Count, value)))
+Marks = kind(lambda value: Counts(value) and all(mark < MARKS for mark in value))
 Bits = kind(lambda value: isinstance(value, str) and bool(re.fullmatch('[0-9a-f]{0,40}', value)))
 
 
@@ -303,6 +305,7 @@ class Reply(Record):
     route: Text
     n: Text                   # the player's own name for the call
     facts: Text               # what was answered, as JSON
+    besides: Text = '{}'      # what JSON told besides
     asked: Text = ''          # its other parameters, as JSON
     at: Moment = -REPLY_S
 
@@ -312,7 +315,7 @@ class Race(Record):
     """A boat's race, or its last one."""
     course: Count             # its number
     start: Moment
-    left: Counts              # the marks not yet passed
+    left: Marks               # not yet passed
     seconds: Metres = 0       # how long it took; 0: it is not finished
     end: Text = ''            # why it ended before
 
@@ -362,7 +365,7 @@ class Ocean:
         self.keys = {}            # id -> key of the boat, aboard or ashore
         self.sailing = set()      # keys of the boats under sail
         self.ridden = set()       # names of the whales that somebody rides
-        self.boats_near, self.things_near = Near(10), Near(50)
+        self.boats_near, self.things_near = Near(5), Near(50)
         self.swept = self.whales_swept = -math.inf      # when what moves was last put into squares
         self.floor = None         # the sea floor, as soon as there is a planet
         self.home = {}            # key of a sector of the home waters -> its bit
@@ -419,20 +422,20 @@ class Turn:
         self.kept = {table: dict(rows) for table, rows in self.change.items()}
 
     def next_number(self, table):
-        """The number after the highest one, in a table whose keys are numbers."""
-        numbers = [*getattr(self.ocean, table), *self.change.get(table, ())]
-        return max(map(int, numbers), default=0) + 1
+        """The number after the highest one, in a table whose keys are numbers: the last one, since
+        they are put in order when they are loaded."""
+        rows, new = getattr(self.ocean, table), self.change.get(table, ())
+        return max(int(next(reversed(rows), 0)), *map(int, new), 0) + 1
 
     def news(self, text):
         """Shall be known to all. The oldest news make room: those of this boat, if it has many."""
-        number = self.next_number('news')
-        self.put('news', str(number), at=self.true_time, text=text, key=self.key)
-        rows = {old: row for old, row in self.ocean.news.items() if self.row('news', old)}
-        own = [old for old, row in rows.items() if self.key and row.key == self.key]
-        for numbers, most in ((own, NEWS_OF_ONE_KEPT), (rows, NEWS_KEPT)):
-            if len(numbers) >= most:
-                self.drop('news', min(numbers, key=int))
-                return
+        rows = self.ocean.news
+        self.put('news', str(self.next_number('news')), at=self.true_time, text=text, key=self.key)
+        own = [number for number, row in rows.items() if self.key and row.key == self.key]
+        if len(own) >= NEWS_OF_ONE_KEPT:
+            self.drop('news', own[0])
+        elif len(rows) >= NEWS_KEPT:
+            self.drop('news', next(iter(rows)))
 
 
 # --- TORUS ---------------------------------------------------------------------------------------
@@ -1037,6 +1040,8 @@ read_id.schema = {'type': 'string', 'pattern': f'^[{ID_LETTERS}]{{{ID_LENGTH}}}$
 
 def read_call(route, pairs, form):
     """What came with a request -> a Call, or a Refusal whose fix makes the whole call work."""
+    if 'id' not in route.known:       # it does no harm: programs send theirs with every call
+        pairs = [pair for pair in pairs if pair[0] != 'id']
     texts = dict(pairs)
     values = dict(route.defaults)
     try:
@@ -1152,7 +1157,8 @@ FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'js
 
 def told(route, texts):
     """A call as `log` shows it: one short printable line, without the id."""
-    query = '&'.join([f'{name}={text}' for name, text in texts.items() if name != 'id'])
+    query = '&'.join([f'{name}={text}' for name, text in texts.items()
+                      if name != 'id' and text is not None])
     return f'/{route}' + ('?' + brief(query) if query else '')
 
 
@@ -1204,31 +1210,35 @@ class Seen(NamedTuple):
 
 
 def near_boats(turn, cells):
-    """Ring by ring, outward: the other boats within so many cells, and how far out they are all."""
+    """Ring by ring, outward: the other boats within so many cells, as (distance squared, key), and
+    within how many cells none has been missed by then."""
     ocean, now, x, y = turn.ocean, turn.now, turn.boat.x, turn.boat.y
+    boats, me, limit = ocean.boats, turn.key, cells * cells
     half_width, half_height = WIDTH_CELLS // 2, HEIGHT_CELLS // 2
     slack = HULL_CELLS_PER_S * SWEEP_S if ocean.sailing else 0
     for keys, sure in ocean.boats_near.rings(x, y, cells, slack):
         found = []
         for key in keys:
-            boat = ocean.boats[key]
+            boat = boats[key]
             there_x, there_y = place(boat, now) if boat.speed else (boat.x, boat.y)
             east = (there_x - x + half_width) % WIDTH_CELLS - half_width      # gap, written out:
             north = (there_y - y + half_height) % HEIGHT_CELLS - half_height  # the busiest place
             away = east * east + north * north
-            if away <= cells * cells and key != turn.key:
-                found.append(Seen(math.sqrt(away), 'player', boat.name, there_x, there_y, boat.z))
+            if away <= limit and key != me:
+                found.append((away, key))
         yield found, sure
 
 
 def nearest_boats(turn, cells):
-    """The nearest other boats within so many cells, at most MOST_SEEN."""
-    seen = []
+    """The nearest other boats within so many cells, at most MOST_SEEN: [Seen, ...]"""
+    near = []
     for found, sure in near_boats(turn, cells):
-        seen = sorted(seen + found)[:MOST_SEEN]
-        if len(seen) == MOST_SEEN and seen[-1].cells < sure:
+        near = sorted(near + found)[:MOST_SEEN]
+        if len(near) == MOST_SEEN and near[-1][0] < sure * abs(sure):
             break
-    return seen
+    boats = [(math.sqrt(away), turn.ocean.boats[key]) for away, key in near]
+    return [Seen(away, 'player', boat.name, *place(boat, turn.now), boat.z)
+            for away, boat in boats]
 
 
 def near_things(turn, cells):
@@ -1343,6 +1353,10 @@ def chart_round(ocean, now):
 
 def as_text(route, facts):
     """Values separated by commas, one record a line: those that the route names in its `reply`."""
+    if 'repeated' in facts:
+        facts = {name: fact for name, fact in facts.items() if name != 'repeated'}
+    if 'try' in facts:
+        return f'{as_line(route, facts)}\ntry: {facts["try"]}'      # as in every error
     if not route.many or route.many not in facts:
         return as_line(route, facts)
     return '\n'.join([as_line(route, record) for record in facts[route.many]])
@@ -1540,7 +1554,7 @@ def come_back(turn, owner, key, name):
 
 def ration_joins(turn):
     """New boats come a few at a time: a class at once, but no flood."""
-    waiting = max(turn.ocean.planet['mocean'].joins - turn.now, 0) * JOINS_PER_S
+    waiting = round(max(turn.ocean.planet['mocean'].joins - turn.now, 0) * JOINS_PER_S, 3)
     if waiting > JOINS_AT_ONCE - 1:
         wait_s = (waiting - JOINS_AT_ONCE + 1) / JOINS_PER_S
         raise too_early(wait_s, f'{JOINS_PER_S} new boats a second are enough')
@@ -1633,13 +1647,12 @@ def rule_move(turn, heading, steps, expect):
     if steps > most:
         raise Refusal(f'steps was {steps}; your boat goes at most {most} cells {heading} in one '
                       'call now', fix={'steps': str(most)})
-    if turn.boat.speed or turn.boat.x % 1 or turn.boat.y % 1:
-        take_sails_down(turn, limit)
+    patience_s = cell_s + take_sails_down(turn, limit)
     began, price = max(turn.boat.paid, turn.now - SAVED_S), steps * cell_s
     end = (turn.boat.x + dx * steps) % WIDTH_CELLS, (turn.boat.y + dy * steps) % HEIGHT_CELLS
     if expect == end:
         price *= EXPECT_PRICE
-    paid, seams = pay(turn, price, cell_s), (turn.boat.seams_x, turn.boat.seams_y)
+    paid, seams = pay(turn, price, patience_s), (turn.boat.seams_x, turn.boat.seams_y)
     travel(turn, dx, dy, steps, began, paid, course=COURSE_OF[heading], paid=paid)
     if expect:
         turn.besides['expected'] = expect == end
@@ -1650,14 +1663,17 @@ def rule_move(turn, heading, steps, expect):
 
 
 def take_sails_down(turn, limit):
-    """Oars: the boat comes to rest on a whole cell. It pays for that, whatever comes now."""
+    """Oars: the boat comes to rest on a whole cell. It pays for that, whatever comes now. Returns
+    how many seconds."""
     boat = turn.boat
     dx, dy = round(boat.x) - boat.x, round(boat.y) - boat.y
-    began = max(boat.paid, turn.now - SAVED_S)
-    paid = began + math.hypot(dx, dy) / limit
-    travel(turn, dx, dy, 1, began, paid, speed=0, paid=paid)
-    turn.steer(x=round(turn.boat.x) % WIDTH_CELLS, y=round(turn.boat.y) % HEIGHT_CELLS)
-    turn.keep()
+    seconds = math.hypot(dx, dy) / limit
+    if boat.speed or seconds:
+        began = max(boat.paid, turn.now - SAVED_S)
+        travel(turn, dx, dy, 1, began, began + seconds, speed=0, paid=began + seconds)
+        turn.steer(x=round(turn.boat.x) % WIDTH_CELLS, y=round(turn.boat.y) % HEIGHT_CELLS)
+        turn.keep()
+    return seconds
 
 
 def rule_look(turn):
@@ -2034,7 +2050,7 @@ def rule_score(turn, name):
 
 def rule_quest(turn):
     number = turn.boat.quest
-    if number == len(QUESTS):
+    if number >= len(QUESTS):
         return {'number': number, 'title': 'Done', 'task': 'all quests are met: sail a better race',
                 'call': ('course', {})}
     quest = QUESTS[number]
@@ -2237,7 +2253,7 @@ class Traffic:
 
     def __init__(self):
         self.calls = collections.deque(maxlen=LOG_KEPT)    # 'second status route query answer'
-        self.moves = collections.deque(maxlen=10)          # sea time of the last ten moves
+        self.moves = collections.deque(maxlen=10)          # until when the last ten moves took
         self.pings = collections.deque(maxlen=20)          # (x, y) of the last soundings
         self.foreseen = collections.deque(maxlen=20)       # the last right `expect`s: over a seam?
         self.last = 0.0           # sea time of the latest call
@@ -2276,7 +2292,7 @@ def watch(turn, call, facts):
     route, traffic = call.route.name, turn.traffic
     traffic.calm += 1
     if route == 'move':
-        traffic.moves.append(turn.now + turn.wait_s)
+        traffic.moves.append(turn.boat.paid)
         turn.meets('First stroke')
         if len(traffic.moves) == 10 and evenly(traffic.moves):
             turn.meets('Looper')
@@ -2365,8 +2381,11 @@ def note_whale(ocean, name, old, new):
 def note_planet(ocean, key, old, new):
     """A planet has a sea floor, with treasures on it."""
     if new and not (old and new.seed == old.seed):
+        for lying in ocean.floor.treasures if old else ():
+            ocean.things_near.drop(lying)
         ocean.floor = Seafloor(new.seed)
         ocean.home = ocean.floor.home_bits()
+        ocean.courses.clear()
         for lying in ocean.floor.treasures:
             ocean.things_near.put(lying, lying.x, lying.y)
 
@@ -2406,9 +2425,11 @@ def fields_of(table, key, old, new):
     changed = {name: value for name, value in vars(new).items()
                if name not in before or value is not before[name]}
     for name, value in changed.items():
-        if not KINDS[table][name](value):
-            raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which is no '
-                            f'{NAMES_OF_KINDS[KINDS[table][name]]}; nothing has changed')
+        kind_ = KINDS[table].get(name)
+        if not kind_ or not kind_(value):
+            which = f'is no {NAMES_OF_KINDS[kind_]}' if kind_ else 'has no such field'
+            raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which {which}; '
+                            'nothing has changed')
     return changed
 
 
@@ -2429,42 +2450,38 @@ def change_of(ocean, patch, spare=None, faults=None):
             rows = {}
         records = change[table] = {}
         for key, values in rows.items():
-            if table in NUMBERED and not re.fullmatch('[0-9]{1,15}', key) or \
-                    table in ('sectors', 'depths') and not is_sector(key):
-                faults.append(f'{table} {shown(key)} is no key')
-                continue
-            records[key] = None
-            if values is not None:
+            if fits_table(table, key):
                 old = getattr(ocean, table).get(key)
                 other = getattr(spare, table).get(key) if spare else None
                 records[key] = record_of(table, key, old, values, other, faults)
+            else:
+                faults.append(f'{table} {shown(key)} is no key')
         if table in NUMBERED:                   # an editor may have sorted them as words
             change[table] = dict(sorted(records.items(), key=lambda row: int(row[0])))
     return {table: records for table, records in change.items() if records}
 
 
-def is_sector(key):
-    """True for 'column,row' of a sector of the chart."""
-    found = re.fullmatch('([0-9]{1,2}),([0-9]{1,2})', key)
-    return bool(found) and int(found[1]) < COLUMNS and int(found[2]) < ROWS
+def fits_table(table, key):
+    """True for a key as the table has it: a number, a sector's column,row, a treasure's name, ..."""
+    if table in NUMBERED:
+        return re.fullmatch('[0-9]{1,15}', key)
+    if table in ('sectors', 'depths'):
+        found = re.fullmatch('([0-9]{1,2}),([0-9]{1,2})', key)
+        return found and int(found[1]) < COLUMNS and int(found[2]) < ROWS
+    if table == 'laps':
+        return re.fullmatch('[0-9]{1,15} .+', key)
+    return table != 'finds' or key in TREASURES
 
 
 def record_of(table, key, old, values, spare, faults):
-    """The record after a patch: the old one changed, or a new one; None if it cannot be one."""
+    """The record after a patch: the old one changed, or a new one; None if it is gone, or cannot be
+    one."""
+    if values is None:
+        return None
     if not isinstance(values, dict):
         faults.append(f'{table} {shown(key)} is no record')
         return spare or old
-    good = {}
-    for name, kind_ in KINDS[table].items():        # fields that there are not are left out
-        if name not in values:
-            continue
-        value = as_tuple(values[name])
-        if kind_(value):
-            good[name] = value
-            continue
-        faults.append(f'{table} {shown(key)}: {name} is {shown(str(value))}')
-        if spare:
-            good[name] = getattr(spare, name)
+    good = good_fields(table, key, values, spare, faults)
     if old:
         return old.but(**good)
     missing = [field.name for field in fields(TABLES[table])
@@ -2473,6 +2490,31 @@ def record_of(table, key, old, values, spare, faults):
         faults.append(f'{table} {shown(key)} has no {missing[0]}: it is left out')
         return spare
     return TABLES[table](**good)
+
+
+def good_fields(table, key, values, spare, faults):
+    """The values that their fields can hold. Fields that there are not are left out."""
+    good = {}
+    for name, kind_ in KINDS[table].items():
+        if name in values:
+            value = as_tuple(values[name])
+            if kind_ is Letters:
+                value = with_times(value)
+            if kind_(value):
+                good[name] = value
+                continue
+            faults.append(f'{table} {shown(key)}: {name} is {shown(str(value))}')
+            if spare:
+                good[name] = getattr(spare, name)
+    return good
+
+
+def with_times(letters):
+    """Letters from before there was sea time had no time in front: (sender, text)."""
+    if not isinstance(letters, tuple):
+        return letters
+    return tuple((0, *letter) if Words(letter) and len(letter) == 2 else letter
+                 for letter in letters)
 
 
 def as_tuple(value):
@@ -2515,7 +2557,7 @@ class Journal:
                          'first, and start uWSGI with --processes 1')
         self.file = None          # the journal, open for writing: the number of the file
         self.size = 0             # of what has been written well, bytes
-        self.dirty = False        # behind that lies half a line which could not be cut off
+        self.lead = b''           # what the next line has to begin with, after half a line
         self.lines = 0            # that no state file has yet
         self.synced = True
         self.doubtful = False     # the disk did not take a sync: only a fresh state file is sure
@@ -2596,15 +2638,13 @@ class Journal:
         size = path.stat().st_size if path.exists() else 0
         if garbage:
             aside = dated(path)
-            shutil.copyfile(path, aside)
             log(f'{path.name} has {garbage} lines that are not changes: left out, all kept in '
                 f'{aside.name}')
+            with contextlib.suppress(OSError):       # a full disk: it is in the journal still
+                shutil.copyfile(path, aside)
         if good < size:
             log(f'{path.name} ended in half a line ({size - good} bytes), never answered: cut off')
             os.truncate(path, good)
-        elif size and not ends_in_newline(path):
-            with open(path, 'ab') as file:
-                file.write(b'\n')
 
     def save_season(self, season):
         """Write season.json anew, whole."""
@@ -2627,7 +2667,8 @@ class Journal:
 
     def open(self):
         self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | BINARY, 0o666)
-        self.size, self.dirty = os.fstat(self.file).st_size, False
+        self.size = os.fstat(self.file).st_size
+        self.lead = b'' if ends_in_newline(self.path) else b'\n'
 
     def write(self, ocean, patch, last, now, soundings=()):
         """Write a change down, before anybody hears of it. Where the disk refuses, the journal is
@@ -2635,7 +2676,7 @@ class Journal:
         line = {'number': ocean.number + 1, 'last': last, 'now': now, **patch}
         if soundings:
             line['soundings'] = soundings
-        data = b'\n' * self.dirty + encode(line).encode() + b'\n'
+        data = self.lead + encode(line).encode() + b'\n'
         try:
             if self.file is None:         # there was no room for a new page
                 self.open()
@@ -2648,16 +2689,16 @@ class Journal:
                           AWAY) from error
         self.size += len(data)
         self.lines += 1
-        self.dirty = self.synced = False
+        self.lead, self.synced = b'', False
         ocean.number, ocean.last, ocean.now = line['number'], last, now
 
     def cut_back(self):
-        """Half a line may stand at the end."""
+        """Half a line may stand at the end: if it cannot be cut off, the next line makes it void."""
         if self.file is not None:
-            self.dirty = True
+            lead, self.lead = self.lead, HALF_A_LINE
             with contextlib.suppress(OSError):
                 os.ftruncate(self.file, self.size)
-                self.dirty = False
+                self.lead = lead
 
     def sync(self):
         """What a power cut may take is what came after this."""
@@ -2672,7 +2713,7 @@ class Journal:
     def turn_page(self):
         """What has been written so far gets another name, until it is in a state file. Returns the
         file, still open, to be synced and closed."""
-        if self.turned.exists():          # the last state file could not be written
+        if self.turned.exists() or self.file is None:    # a disk that was full: see put_state, open
             return None
         old = self.file
         os.replace(self.path, self.turned)
@@ -2683,15 +2724,22 @@ class Journal:
 
     def put_state(self, document):
         """A fresh state file, whole or not at all; the one before it becomes the last good copy."""
-        fresh = self.folder / 'mocean.json.new'
-        write_new(fresh, readable(document))
+        fresh, text = self.folder / 'mocean.json.new', readable(document)
+        write_new(fresh, text)
         if self.state.exists():
             os.replace(self.state, self.last_state)   # a kill just here leaves the copy: enough
+        else:
+            os.replace(fresh, self.last_state)
+            write_new(fresh, text)
         os.replace(fresh, self.state)
-        if self.turned.exists():
-            os.replace(self.turned, self.last_path)
-        sync_folder(self.folder)
         self.doubtful = False
+        try:                              # from here on it is in place
+            if self.turned.exists():
+                os.replace(self.turned, self.last_path)
+            sync_folder(self.folder)
+        except OSError as error:
+            log(f'the disk refuses: {error}; a fresh state file is written again')
+            self.doubtful = True
 
     def close(self):
         if self.file is not None:
@@ -2701,6 +2749,7 @@ class Journal:
 
 
 BINARY = getattr(os, 'O_BINARY', 0)              # Windows would write two letters for a newline
+HALF_A_LINE = b'#\n'                             # behind it: what was refused is no change
 
 
 def lines_of(path):
@@ -2711,9 +2760,11 @@ def lines_of(path):
 
 
 def ends_in_newline(path):
+    """True for an empty file, too."""
     with open(path, 'rb') as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read() == b'\n'
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        return file.read() in (b'', b'\n')
 
 
 def read_ocean(document, spare=None):
@@ -2727,9 +2778,14 @@ def read_ocean(document, spare=None):
     if not ocean.planet:
         raise ValueError('it has no planet')
     ocean.now = document.get('now')
-    if not Moment(ocean.now):             # of a program that had no sea time
-        ocean.now = newest(ocean)
-    take_soundings(ocean, document.get('soundings', ()))
+    if not Moment(ocean.now):
+        if 'now' in document:             # else it is of a program that had no sea time
+            ocean.faults.append(f'now is {shown(str(ocean.now))}')
+        ocean.now = spare.now if spare else newest(ocean.boats.values())
+    if not take_soundings(ocean, document.get('soundings', ())):
+        ocean.faults.append('not all its soundings are soundings')
+        if spare:
+            ocean.soundings = spare.soundings
     return ocean
 
 
@@ -2738,25 +2794,34 @@ def happen(ocean, patch):
     number, last, now, faults = patch['number'], str(patch['last']), patch.get('now'), []
     if not Count(number):
         raise ValueError('its number is no number')
-    merge(ocean, change_of(ocean, patch, None, faults))
+    change = change_of(ocean, patch, None, faults)
+    merge(ocean, change)
     ocean.number, ocean.last = max(ocean.number, number), last
     if Moment(now):
         ocean.now = now
+    else:                                 # of a program that had no sea time
+        ocean.now = max(ocean.now or 0, newest(filter(None, change.get('boats', {}).values())))
     take_soundings(ocean, [[number, *row] for row in patch.get('soundings', ())])
     for fault in faults:
         log(f'change {number}: {fault}; left out')
 
 
 def take_soundings(ocean, rows):
-    """Soundings that the data service may not have yet: number, player, time, x, y, depth."""
-    for row in rows:
-        if len(row) == 6 and Text(row[1]) and all(map(is_number, row[:1] + row[2:])):
-            ocean.soundings.append(row)
+    """Soundings that the data service may not have yet: number, player, time, x, y, depth. Returns
+    whether all of them are."""
+    good = [row for row in rows if is_sounding(row)]
+    ocean.soundings.extend(good)
+    return len(good) == len(rows)
 
 
-def newest(ocean):
+def is_sounding(row):
+    return isinstance(row, list) and len(row) == 6 and Text(row[1]) and \
+        all(map(is_number, row[:1] + row[2:]))
+
+
+def newest(boats):
     """The latest moment that the boats remember."""
-    return max([0.0, *(max(boat.at, boat.paid) for boat in ocean.boats.values())])
+    return max([0.0, *(max(boat.at, boat.paid) for boat in boats)])
 
 
 def readable(document):
@@ -2825,10 +2890,11 @@ class Diary:
 class Sea:
     """The running game: one ocean, its journal, its clocks and dice, and one lock."""
 
-    def __init__(self, folder, clock=None, dice=None, calendar=time.time):
+    def __init__(self, folder, clock=None, dice=None, calendar=time.time, sleep=None):
         self.folder = pathlib.Path(folder)
         self.clock = Clock(clock or time.monotonic)         # sea time
         self.calendar = calendar                            # true time
+        self.sleep = sleep        # how an answer waits for its time; None: as time.sleep does
         self.dice = dice or random.SystemRandom()
         self.lock, self.tending = threading.RLock(), threading.Lock()
         self.process = None       # the process in which the sea is open
@@ -2838,7 +2904,7 @@ class Sea:
         self.ocean = self.journal = None
         self.diary = Diary(clock or time.monotonic)
         self.calls = collections.defaultdict(Traffic)    # key -> what is remembered of its calls
-        self.called = False       # somebody has called since the sea was last tended
+        self.called = False       # somebody has called since sea time was last written down
         self.moved = set()        # keys of the boats that have moved since then
         self.routes = dict(BY_NAME)                      # name -> Route, those of riders too
         self.riders = []          # who rides along: see Rider
@@ -2887,10 +2953,12 @@ class Sea:
 
     def is_frozen(self):
         """True while no boat may act."""
-        return self.clock.frozen or self.clock() >= self.clock.until
+        return self.clock.frozen or self.clock.until < math.inf and self.clock() >= self.clock.until
 
     def say(self, text, who=''):
-        """A line for the log; ids are masked wherever they came in."""
+        """A line for the log; ids, and the captain's key, are masked wherever they came in."""
+        if self.captain_key:
+            text = text.replace(self.captain_key, '********')
         self.diary.say(masked(self.ocean, text), who)
 
 
@@ -2911,30 +2979,36 @@ def play(sea, call):
         facts = stored_reply(turn, call)
         if facts is not None:
             return facts
-        if call.route.mine and call.route.changes and sea.is_frozen():
-            raise Refusal('the sea is frozen, eyes on the teacher', AWAY, wait_s=2)
-        try:
-            facts = decide(turn, call)
-        except Refusal:
-            turn.change, turn.soundings = turn.kept, []
-            with contextlib.suppress(Refusal):      # a full disk; what the call got wrong is said
-                commit(sea, call, turn)
-            raise
-        commit(sea, call, turn)
+        facts = take_turn(sea, call, turn)
     if turn.story and (LOG_MOVES or call.route.loud):
         sea.say(turn.story, turn.key)
     if turn.now - sea.tended > 5:      # no thread tends the sea: an old uWSGI
         tend(sea)
     if turn.wait_s:
-        wait(turn.traffic, turn.wait_s)
+        wait(sea, turn.traffic, turn.wait_s)
     return {**facts, **turn.besides} if call.form == 'json' and turn.besides else facts
 
 
-def wait(traffic, seconds):
+def take_turn(sea, call, turn):
+    """The rule decides, and what it has written happens; of a refused call what it has kept."""
+    if call.route.mine and call.route.changes and sea.is_frozen():
+        raise Refusal('the sea is frozen, eyes on the teacher', AWAY, wait_s=2)
+    try:
+        facts = decide(turn, call)
+    except Refusal:
+        turn.change, turn.soundings = turn.kept, []
+        with contextlib.suppress(Refusal):      # a full disk; what the call got wrong is said
+            commit(sea, call, turn)
+        raise
+    commit(sea, call, turn)
+    return facts
+
+
+def wait(sea, traffic, seconds):
     """The time that a call costs; the lock is not held."""
     traffic.waiting += 1
     try:
-        time.sleep(seconds)
+        (sea.sleep or time.sleep)(seconds)
     finally:
         traffic.waiting -= 1
 
@@ -2943,8 +3017,10 @@ def begin_turn(sea, call):
     """A fresh sheet for whoever calls."""
     if sea.process != os.getpid():
         sea.open()
-    key = aboard(sea.ocean, call) if call.route.mine else ''
-    return Turn(sea.ocean, sea.clock(), round(sea.calendar(), 3), sea.dice, key, sea.calls)
+    sea.called = True
+    now = sea.clock()
+    key = aboard(sea.ocean, call, now) if call.route.mine else ''
+    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls)
 
 
 def decide(turn, call):
@@ -2985,7 +3061,6 @@ def commit(sea, call, turn):
             raise
         return
     merge(sea.ocean, turn.change)
-    sea.called = True
     sea.moved.update(turn.change.get('boats', ()))
     if sea.collects:
         take_soundings(sea.ocean, [[sea.ocean.number, *row] for row in told_soundings(turn)])
@@ -3020,13 +3095,14 @@ def rehearse(sea, call):
         return {**facts, **turn.besides} if call.form == 'json' else facts
 
 
-def aboard(ocean, call):
+def aboard(ocean, call, now):
     """The key of the boat that calls."""
     key = ocean.keys.get(call.id)
     if key in ocean.boats:
         return key
     if key in ocean.ashore:
-        if call.n and find_reply(ocean, key, call):      # it quit, and asks once more
+        reply = find_reply(ocean, key, call)
+        if reply and now < reply.at + REPLY_S:           # it quit, and asks once more
             return key
         name = ocean.ashore[key].name
         raise Refusal(f'{name} has sailed home; join with the id brings it back', CONFLICT, 'join',
@@ -3058,7 +3134,7 @@ def asked(call):
 
 def find_reply(ocean, key, call):
     """The reply stored under this name of a call, or None."""
-    for slot in reply_keys(key):
+    for slot in reply_keys(key) if call.n and key else ():
         reply = ocean.replies.get(slot)
         if reply and (reply.route, reply.n) == (call.route.name, call.n):
             return reply
@@ -3067,7 +3143,7 @@ def find_reply(ocean, key, call):
 
 def stored_reply(turn, call):
     """What was answered to the very same call within the last minute, or None."""
-    reply = find_reply(turn.ocean, turn.key, call) if call.n and turn.key else None
+    reply = find_reply(turn.ocean, turn.key, call)
     if not reply or turn.now >= reply.at + REPLY_S:
         return None
     if reply.asked != asked(call):
@@ -3076,8 +3152,8 @@ def stored_reply(turn, call):
                     if not find_reply(turn.ocean, turn.key, call._replace(n=str(number))))
         raise Refusal(f'n={call.n} has just been the name of another call: {before}; each new call '
                       'needs a new n', CONFLICT, fix={'n': free})
-    facts = json.loads(reply.facts)
-    return {**facts, 'repeated': True} if call.form == 'json' else facts
+    besides = json.loads(reply.besides) if call.form == 'json' else {}
+    return {**json.loads(reply.facts), **besides, 'repeated': True}
 
 
 def keep_reply(turn, call, facts):
@@ -3087,7 +3163,7 @@ def keep_reply(turn, call, facts):
     slot = next((slot for slot in slots if turn.ocean.replies.get(slot) is old), slots[0]) \
         if old else slots[turn.boat.replies % REPLIES_KEPT]
     turn.put('replies', slot, route=call.route.name, n=call.n, asked=asked(call),
-             facts=as_json(facts), at=turn.now)
+             facts=as_json(facts), besides=as_json(turn.besides), at=turn.now)
     if turn.row('boats', turn.key):
         turn.steer(replies=turn.boat.replies + 1)
 
@@ -3134,17 +3210,18 @@ def tend(sea):
 
 
 def sync(sea):
-    """Bring the journal to the disk. Sea time goes in, too, where somebody has asked for it."""
-    if sea.called and sea.ocean.now < sea.tended - SYNC_S / 2:
+    """Bring the journal to the disk. Sea time goes in, too, where somebody has asked for it: after
+    a kill it goes on from no more than TIME_S earlier."""
+    if sea.called and sea.tended >= sea.ocean.now + TIME_S:
+        sea.called = False
         with sea.lock, contextlib.suppress(Refusal):
             sea.journal.write(sea.ocean, {}, sea.ocean.last, sea.clock())
-    sea.called = False
     sea.journal.sync()
 
 
 def check_clock(sea):
     """The computer's clock may jump; the game's does not."""
-    offset = sea.calendar() - time.monotonic()
+    offset = sea.calendar() - sea.clock.ticks()
     if sea.offset and abs(offset - sea.offset) > 5:
         log(f'the clock of this computer was put {offset - sea.offset:+.0f} s: news and data tell '
             'the new time, and the game goes on by its own')
@@ -3157,11 +3234,7 @@ def send_home(sea):
     with sea.lock:
         ocean = sea.ocean
         turn = Turn(ocean, sea.clock(), round(sea.calendar(), 3))
-        idle = [key for key, boat in ocean.ashore.items() if not boat.acted]
-        for key, boat in ocean.ashore.items():
-            if boat.acted and turn.now > boat.left + ASHORE_S:
-                forget(turn, key)
-        for key in idle[:max(len(idle) - ASHORE_KEPT, 0)]:
+        for key in lost(turn):
             forget(turn, key)
         if len(ocean.boats) > CROWD_BOATS:
             for key, boat in ocean.boats.items():
@@ -3171,6 +3244,15 @@ def send_home(sea):
             with contextlib.suppress(Refusal):
                 sea.journal.write(ocean, patch_of(ocean, turn.change), ocean.last, turn.now)
                 merge(ocean, turn.change)
+
+
+def lost(turn):
+    """The boats ashore that nobody can bring back any more: who quit, after a while; of those that
+    only joined, the oldest."""
+    ashore = turn.ocean.ashore
+    quit = [key for key, boat in ashore.items() if boat.acted and turn.now > boat.left + ASHORE_S]
+    idle = [key for key, boat in ashore.items() if not boat.acted]
+    return quit + idle[:max(len(idle) - ASHORE_KEPT, 0)]
 
 
 def save_when_due(sea):
@@ -3197,22 +3279,22 @@ def save(sea):
 
 def renew(sea, ocean):
     """Another ocean takes the place of this one, whole or not at all. What was there stays beside
-    it, in a folder with a date in its name. Returns the folder."""
-    with sea.tending, sea.lock:
-        aside = dated(sea.folder / 'before')
-        aside.mkdir()
-        write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
-        ocean.number = sea.ocean.number + 1       # no line of the old journal happens to it
-        ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
-        for _ in range(2):                        # the state file, and its copy
-            old = sea.journal.turn_page()
-            if old is not None:
-                os.close(old)
-            sea.journal.put_state(document_of(ocean))
-        sea.journal.lines, sea.ocean = 0, ocean
-        sea.calls.clear()
-        sea.moved.clear()
-        sea.set_clock(ocean.now)
+    it, in a folder with a date in its name. Returns the folder. Who calls this holds `tending` and
+    `lock`."""
+    aside = dated(sea.folder / 'before')
+    aside.mkdir()
+    write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
+    ocean.number = sea.ocean.number + 1       # no line of the old journal happens to it
+    ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
+    old = sea.journal.turn_page()
+    if old is not None:
+        os.close(old)
+    sea.journal.put_state(document_of(ocean))
+    sea.journal.lines, sea.ocean = 0, ocean
+    sea.journal.doubtful = True               # its copy, and an empty journal, within a second
+    sea.calls.clear()
+    sea.moved.clear()
+    sea.set_clock(ocean.now)
     return aside
 
 
@@ -3424,8 +3506,11 @@ def wanted_form(environ, texts):
     asked = texts.get('format', '').strip().casefold()
     if asked in ('text', 'json'):
         return asked
+    accept = environ.get('HTTP_ACCEPT', '*/*')
+    if accept == '*/*':                                    # nearly every program
+        return 'text'
     form, liked = 'text', (0, True)                        # a weight of 0 means: never
-    for part in environ.get('HTTP_ACCEPT', '').casefold().split(','):
+    for part in accept.casefold().split(','):
         kind, *more = part.replace(' ', '').split(';')
         weight = next((word[2:] for word in more if word.startswith('q=')), '1')
         if kind in FORMS and re.fullmatch(r'[01](\.[0-9]{0,3})?', weight):
@@ -3991,7 +4076,7 @@ class Wire:
                 return self.refuse(route, pairs, refusal, form)
         except (Exception, SystemExit):    # the one place: logged with its request, and answered
             return self.confess(route, pairs, form)
-        self.note(route, pairs, 200, body)
+        self.note(route, pairs, 200, 'answered again: ' + body if 'repeated' in facts else body)
         bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
 

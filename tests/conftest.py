@@ -25,7 +25,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-pytest_plugins = ['lab']                     # the fixtures of a real systemd
+pytest_plugins = ['lab', 'game']             # a real systemd; an ocean with the clock in the hand
 
 UWSGI = shutil.which('uwsgi', path=os.path.dirname(sys.executable)) or shutil.which('uwsgi')
 
@@ -44,7 +44,7 @@ def unit_options(unit='mocean.service', without=('--http', '--wsgi-file', '--mas
 
 
 UWSGI_OPTIONS = unit_options()
-CHEAP_ROUTE = {'mocean': '/health', 'steps': '/steps', 'data': '/erddap/index.html'}
+CHEAP_ROUTE = {'mocean': '/health', 'fast_sea': '/health', 'steps': '/steps', 'data': '/erddap/index.html'}
 
 
 class Answer(str):
@@ -180,8 +180,9 @@ class Inside:
 
     def close(self):
         """Let go of the state folder, as the end of a server does."""
-        if hasattr(self.app, 'sea'):
-            self.app.sea.close()
+        for what in ('sea', 'board'):
+            if hasattr(self.app, what):
+                getattr(self.app, what).close()
 
     def say(self, path, method='GET', headers=None):
         reply = self.web.request(readable(path), method=method, headers=headers or {}, expect_errors=True)
@@ -248,7 +249,7 @@ def crowd(folder, players, **changes):
     return [boat.id for boat in boats.values()]
 
 
-STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.last.json', 'mocean.last.journal')
+STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.turned.journal', 'mocean.last.json', 'mocean.last.journal')
 
 
 def as_killed(say, folder):
@@ -308,3 +309,22 @@ def say(request, program, tmp_path):
         inside.close()
     else:
         yield request.getfixturevalue('server')
+
+
+def begin_ocean(folder, seed=7, **tables):
+    """A state folder with a fresh ocean of this seed; in it, these records are set: whales={'Quincy': ...}."""
+    mocean = importlib.import_module('mocean')
+    folder.mkdir(exist_ok=True)
+    ocean = mocean.Ocean()
+    mocean.merge(ocean, mocean.new_planet(seed, time.time()))
+    mocean.merge(ocean, tables)
+    (folder / 'mocean.json').write_text(mocean.readable({**mocean.document_of(ocean), 'now': 0}))
+    return folder
+
+
+@pytest.fixture
+def fast_sea(tmp_path):
+    """A real uWSGI on a clock that nobody has to wait for: see fast_sea.py."""
+    server = Server('tests/fast_sea', begin_ocean(tmp_path / 'fast'))
+    yield server.start()
+    server.kill()
