@@ -2859,7 +2859,7 @@ class Clock:
 
 class Diary:
     """The game's log, made for reading: not more than so many lines a second, in all and about one
-    boat. It says how many it left out."""
+    boat (or nobody: calls without an id). It says how many it left out."""
 
     def __init__(self, ticks):
         self.ticks = ticks        # seconds that pass, counted from anywhere
@@ -2871,8 +2871,7 @@ class Diary:
         with self.lock:
             self.turn_page()
             self.lines[who] += 1
-            of_one = self.lines[who] if who else 0
-            if self.lines.total() > LOG_LINES_PER_S or of_one > LOG_LINES_OF_ONE_PER_S:
+            if self.lines.total() > LOG_LINES_PER_S or self.lines[who] > LOG_LINES_OF_ONE_PER_S:
                 self.left_out += 1
                 return
         log(text)

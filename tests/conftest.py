@@ -242,7 +242,7 @@ def crowd(folder, players, **changes):
         for number in range(players):
             id = 'crew' + ''.join(letters[number // len(letters) ** power % len(letters)] for power in range(4))
             x, y = number * 7 % mocean.WIDTH_CELLS, number * 11 % mocean.HEIGHT_CELLS
-            boat = {'x': x, 'y': y, 'from_x': x, 'from_y': y, **changes}
+            boat = {'x': x, 'y': y, 'from_x': x, 'from_y': y, 'talk': -60, **changes}
             boats[f'boat{number}'] = mocean.Boat(name=f'boat{number}', id=id, **boat)
         mocean.merge(sea.ocean, {'boats': boats})
         mocean.save(sea)

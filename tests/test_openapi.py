@@ -1,4 +1,4 @@
-"""/openapi.json says what is true: schemathesis makes calls of it, right ones and wrong ones, and looks at the answers."""
+"""/openapi.json says what is true: schemathesis makes calls of it, right and wrong ones, and looks at the answers."""
 import json
 import os
 import subprocess
