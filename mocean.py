@@ -74,10 +74,10 @@ import wsgiref.simple_server
 from dataclasses import MISSING, dataclass, fields
 from typing import NamedTuple
 
-import bottle
-
 if sys.version_info < (3, 10):          # noqa: UP036 (whoever has an older one shall read it)
     sys.exit(f'Mocean needs Python 3.10 or newer; this is Python {sys.version.split()[0]}')
+
+import bottle
 
 # =================================================================================================
 # PART 1  THE OCEAN
