@@ -233,20 +233,20 @@ def woken(folder, program='mocean', **options):
 
 
 def crowd(folder, players, **changes):
-    """A state folder with so many boats in the ocean, all on the go: their ids, in order."""
+    """A state folder with so many boats in the ocean, where they would have joined: their ids, in order."""
     import mocean
     with woken(folder) as say:
         sea = say.app.sea
         sea.open()
-        letters, boats = mocean.ID_LETTERS, {}
+        letters, ids = mocean.ID_LETTERS, []
         for number in range(players):
             id = 'crew' + ''.join(letters[number // len(letters) ** power % len(letters)] for power in range(4))
-            x, y = number * 7 % mocean.WIDTH_CELLS, number * 11 % mocean.HEIGHT_CELLS
+            x, y = mocean.berth(sea.ocean)
             boat = {'x': x, 'y': y, 'from_x': x, 'from_y': y, 'talk': -60, **changes}
-            boats[f'boat{number}'] = mocean.Boat(name=f'boat{number}', id=id, **boat)
-        mocean.merge(sea.ocean, {'boats': boats})
+            mocean.merge(sea.ocean, {'boats': {f'boat{number}': mocean.Boat(name=f'boat{number}', id=id, **boat)}})
+            ids.append(id)
         mocean.save(sea)
-    return [boat.id for boat in boats.values()]
+    return ids
 
 
 STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.turned.journal', 'mocean.last.json', 'mocean.last.journal')
