@@ -241,7 +241,7 @@ def crowd(folder, players, **changes):
         letters, ids = mocean.ID_LETTERS, []
         for number in range(players):
             id = 'crew' + ''.join(letters[number // len(letters) ** power % len(letters)] for power in range(4))
-            x, y = mocean.berth(sea.ocean)
+            x, y = mocean.berth(sea.ocean.floor, number)
             boat = {'x': x, 'y': y, 'from_x': x, 'from_y': y, 'talk': -60, **changes}
             mocean.merge(sea.ocean, {'boats': {f'boat{number}': mocean.Boat(name=f'boat{number}', id=id, **boat)}})
             ids.append(id)
