@@ -46,7 +46,7 @@ def serve(folder, players):
     folder.mkdir()
     if players:
         with contextlib.redirect_stderr(io.StringIO()):          # the log
-            ids = crowd(folder, players)
+            ids = crowd(folder, players, scattered=True)
         (folder / 'ids').write_text('\n'.join(ids))
         return Server('mocean', folder).start()
     (folder / 'hello.py').write_text(HELLO)

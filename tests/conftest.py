@@ -232,16 +232,18 @@ def woken(folder, program='mocean', **options):
         say.close()
 
 
-def crowd(folder, players, **changes):
-    """A state folder with so many boats in the ocean, where they would have joined: their ids, in order."""
+def crowd(folder, players, scattered=False, **changes):
+    """A state folder with so many boats, where they would have joined, or all over the ocean: their ids, in order."""
     import mocean
     with woken(folder) as say:
         sea = say.app.sea
         sea.open()
-        letters, ids = mocean.ID_LETTERS, []
+        letters, ids, dice = mocean.ID_LETTERS, [], random.Random(1)
         for number in range(players):
             id = 'crew' + ''.join(letters[number // len(letters) ** power % len(letters)] for power in range(4))
             x, y = mocean.berth(sea.ocean.floor, number)
+            if scattered:
+                x, y = dice.randrange(mocean.WIDTH_CELLS), dice.randrange(mocean.HEIGHT_CELLS)
             boat = {'x': x, 'y': y, 'from_x': x, 'from_y': y, 'talk': -60, **changes}
             mocean.merge(sea.ocean, {'boats': {f'boat{number}': mocean.Boat(name=f'boat{number}', id=id, **boat)}})
             ids.append(id)
