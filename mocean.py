@@ -74,10 +74,10 @@ import wsgiref.simple_server
 from dataclasses import MISSING, dataclass, fields
 from typing import NamedTuple
 
-import bottle
-
 if sys.version_info < (3, 10):          # noqa: UP036 (whoever has an older one shall read it)
     sys.exit(f'Mocean needs Python 3.10 or newer; this is Python {sys.version.split()[0]}')
+
+import bottle
 
 # =================================================================================================
 # PART 1  THE OCEAN
@@ -944,15 +944,18 @@ def read_whole(low, high=999_999_999):
     return read
 
 
+LATEST = 999_999_999_999                          # seconds since 1970: long after everything
+
+
 def read_seconds(text):
     """A kind: a time in seconds since 1970."""
-    found = re.fullmatch(r'\s*[0-9]{1,12}(\.[0-9]{0,9})?\s*', text)
-    if not found:
+    found = re.fullmatch(r'\s*[0-9]{1,12}(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?\s*', text)
+    if not found or float(found[0]) > LATEST:
         raise Fault('it is a number, 0 or more')
     return float(found[0])
 
 
-read_seconds.schema = {'type': 'number', 'minimum': 0}
+read_seconds.schema = {'type': 'number', 'minimum': 0, 'maximum': LATEST}
 
 
 def read_cell(text):
@@ -976,7 +979,7 @@ def read_name(text):
     return name
 
 
-read_name.schema = {'type': 'string', 'minLength': 1}
+read_name.schema = {'type': 'string', 'pattern': '^[0-9A-Za-z]{1,20}$'}
 
 
 def read_text(longest):
@@ -987,7 +990,7 @@ def read_text(longest):
             meant = line[:longest].strip()
             raise Fault(f'it is a text of 1 to {longest} characters', meant or None)
         return line
-    read.schema = {'type': 'string', 'minLength': 1}
+    read.schema = {'type': 'string', 'minLength': 1, 'maxLength': longest, 'pattern': '[!-~]'}
     return read
 
 
@@ -1021,6 +1024,18 @@ def read_id(text):
     plain = text.strip(QUOTES)
     answered = re.fullmatch(rf'([0-9A-Za-z]{{{ID_LENGTH}}}),.*', plain, re.DOTALL)
     return (answered[1] if answered else plain).lower()
+
+
+def read_any_id(text):
+    """A kind: an id, for pages that are there without one, too."""
+    try:
+        return read_id(text)
+    except Fault:
+        return ''
+
+
+read_any_id.schema = {'type': 'string'}
+read_id.schema = {'type': 'string', 'pattern': f'^[{ID_LETTERS}]{{{ID_LENGTH}}}$'}
 
 
 def read_call(route, pairs, form):
@@ -1128,7 +1143,7 @@ def unreadable(parameter, text, faults, fix):
 def no_id(texts):
     """The Refusal for a call without an id. A name that came along is kept."""
     name = tidy_name(texts.get('name', '')) or 'ada'
-    return Refusal(f'id is missing: {NO_ID}', WRONG, 'join', {'name': name})
+    return Refusal(f'id is missing: {NO_ID}', WRONG, 'join', {'id': None, 'name': name})
 
 
 ID = Parameter('id', 'the secret id that join gave you', read_id, '')
@@ -2850,7 +2865,7 @@ class Clock:
 
 class Diary:
     """The game's log, made for reading: not more than so many lines a second, in all and about one
-    boat. It says how many it left out."""
+    boat (or nobody: calls without an id). It says how many it left out."""
 
     def __init__(self, ticks):
         self.ticks = ticks        # seconds that pass, counted from anywhere
@@ -2862,8 +2877,7 @@ class Diary:
         with self.lock:
             self.turn_page()
             self.lines[who] += 1
-            of_one = self.lines[who] if who else 0
-            if self.lines.total() > LOG_LINES_PER_S or of_one > LOG_LINES_OF_ONE_PER_S:
+            if self.lines.total() > LOG_LINES_PER_S or self.lines[who] > LOG_LINES_OF_ONE_PER_S:
                 self.left_out += 1
                 return
         log(text)
@@ -3771,7 +3785,7 @@ class Route:
 
 NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
 OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
-MY_ID = Parameter('id', 'your id: it is filled in for you', read_id, '', required=False, default='')
+MY_ID = Parameter('id', 'your id: it is filled in for you', read_any_id, '', required=False, default='')
 ANEW = Parameter('anew', 'yes: begin anew, though you have passed marks already',
                  read_word('yes'), 'yes', required=False)
 SURE = Parameter('sure', 'yes, if you mean it', read_word('yes'), 'yes', required=False)
@@ -3971,12 +3985,6 @@ def help_html(routes, base, id, also):
 
 def openapi(routes, base):
     """The interface as OpenAPI 3.1 describes it."""
-    error = {'description': 'a sentence that teaches, and a call that works', 'content': {
-        'text/plain': {'schema': {'type': 'string'}},
-        'application/json': {'schema': {
-            'type': 'object', 'required': ['error', 'try', 'status'], 'properties': {
-                'error': {'type': 'string'}, 'try': {'type': 'string'},
-                'status': {'type': 'integer'}}}}}}
     paths = {}
     for route in routes.values():
         paths[f'/{route.name}'] = {'get': {
@@ -3985,10 +3993,26 @@ def openapi(routes, base):
                             'description': parameter.meaning, 'schema': schema_of(parameter)}
                            for parameter in route.parameters],
             'responses': {'200': {'description': route.reply, 'content': media(route)},
-                          'default': error}}}
+                          **{str(status): error_of(words) for status, words in ERRORS.items()}}}}
     return {'openapi': '3.1.0', 'info': {'title': 'Mocean', 'version': VERSION,
                                          'description': WORLD},
             'servers': [{'url': base}], 'paths': paths}
+
+
+ERRORS = {WRONG: 'a parameter is missing, or cannot be read', UNKNOWN: 'nobody and nothing like that',
+          NOT_GET: 'not by GET', CONFLICT: 'the game does not allow that now',
+          EARLY: 'too early: wait_s and Retry-After say how long to wait',
+          BUG: 'a bug: the server has logged it', AWAY: 'not now: the sea is frozen, the disk full'}
+
+
+def error_of(words):
+    """Every error has one form: a sentence that teaches, and a call that works."""
+    facts = {'error': 'string', 'try': 'string', 'status': 'integer', 'wait_s': 'number'}
+    return {'description': words, 'content': {
+        'text/plain': {'schema': {'type': 'string', 'pattern': '\ntry: http'}},
+        'application/json': {'schema': {
+            'type': 'object', 'required': ['error', 'try', 'status'],
+            'properties': {name: {'type': kind_} for name, kind_ in facts.items()}}}}}
 
 
 def schema_of(parameter):
@@ -3997,12 +4021,20 @@ def schema_of(parameter):
 
 
 def media(route):
+    """What a route answers: its kinds, and what is in them."""
     kinds = {'HTML': ['text/html'], 'Python': ['text/plain'],
              'text': ['text/plain', 'text/html']}.get(route.reply,
                                                       ['text/plain', 'application/json'])
+    schemas = {kind: {'type': 'string'} for kind in kinds}
+    record = {'type': 'object', 'properties': {name: {} for name in route.columns}}
+    if route.many:
+        record = {'type': 'object', 'properties': {
+            route.many: {'type': 'array', 'items': record}}}
+    if 'application/json' in kinds:
+        schemas['application/json'] = record
     if route.json:
-        kinds = ['application/json']
-    return {kind: {'schema': {'type': 'object' if 'json' in kind else 'string'}} for kind in kinds}
+        schemas = {'application/json': {'type': 'object'}}
+    return {kind: {'schema': schema} for kind, schema in schemas.items()}
 
 
 # --- WIRE ----------------------------------------------------------------------------------------
