@@ -25,7 +25,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-pytest_plugins = ['lab']                     # the fixtures of a real systemd
+pytest_plugins = ['lab', 'game']             # a real systemd; an ocean with the clock in the hand
 
 UWSGI = shutil.which('uwsgi', path=os.path.dirname(sys.executable)) or shutil.which('uwsgi')
 
@@ -180,8 +180,9 @@ class Inside:
 
     def close(self):
         """Let go of the state folder, as the end of a server does."""
-        if hasattr(self.app, 'sea'):
-            self.app.sea.close()
+        for what in ('sea', 'board'):
+            if hasattr(self.app, what):
+                getattr(self.app, what).close()
 
     def say(self, path, method='GET', headers=None):
         reply = self.web.request(readable(path), method=method, headers=headers or {}, expect_errors=True)
@@ -221,17 +222,34 @@ class Clock:
 
 
 @contextlib.contextmanager
-def woken(folder, **options):
+def woken(folder, program='mocean', **options):
     """The game, started inside this process on a state folder."""
     folder.mkdir(exist_ok=True)
-    say = Inside('mocean', folder, **options)
+    say = Inside(program, folder, **options)
     try:
         yield say
     finally:
         say.close()
 
 
-STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.last.json', 'mocean.last.journal')
+def crowd(folder, players, **changes):
+    """A state folder with so many boats in the ocean, all on the go: their ids, in order."""
+    import mocean
+    with woken(folder) as say:
+        sea = say.app.sea
+        sea.open()
+        letters, boats = mocean.ID_LETTERS, {}
+        for number in range(players):
+            id = 'crew' + ''.join(letters[number // len(letters) ** power % len(letters)] for power in range(4))
+            x, y = number * 7 % mocean.WIDTH_CELLS, number * 11 % mocean.HEIGHT_CELLS
+            boat = {'x': x, 'y': y, 'from_x': x, 'from_y': y, **changes}
+            boats[f'boat{number}'] = mocean.Boat(name=f'boat{number}', id=id, **boat)
+        mocean.merge(sea.ocean, {'boats': boats})
+        mocean.save(sea)
+    return [boat.id for boat in boats.values()]
+
+
+STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.turned.journal', 'mocean.last.json', 'mocean.last.journal')
 
 
 def as_killed(say, folder):

@@ -1,195 +1,202 @@
-"""What the documents say is run, and each number in the rules is the game's."""
+"""What the documents say is run: each example of docs/routes.md and docs/extend.md, taken from the page."""
 import re
+import shutil
 
 import pytest
-from conftest import ROOT, Inside
+from conftest import ROOT, Clock, Server, join, poll, woken
 
-import mocean as game
-
-
-def blocks(page):
-    """The Python examples of a page, in order."""
-    return re.findall(r'```python\n(.*?)```', (ROOT / page).read_text(encoding='utf-8'), re.S)
+import mocean
 
 
-def test_the_route_that_the_page_adds_works_as_the_page_says(tmp_path, monkeypatch):
-    rule, line, test = blocks('docs/routes.md')
+def blocks(page, language='python'):
+    """The examples of a page, in order."""
+    return re.findall(rf'```{language}\n(.*?)```', (ROOT / page).read_text(encoding='utf-8'), re.S)
+
+
+def mended(source, diff):
+    """A program after the change that a page shows."""
+    lines = diff.splitlines(keepends=True)
+    before = ''.join(line[1:] or line for line in lines if line[0] != '+')
+    after = ''.join(line[1:] or line for line in lines if line[0] != '-')
+    assert source.count(before) == 1, f'the page shows what is not there:\n{before}'
+    return source.replace(before, after)
+
+
+@pytest.fixture
+def ship(tmp_path):
+    """A folder with the programs in it, as on the VM, to change and to start: ship(extra=...) is a server."""
+    folder, servers = tmp_path / 'ship', []
+    folder.mkdir()
+    for program in ('mocean.py', 'steps.py', 'data.py'):
+        shutil.copy(ROOT / program, folder)
+
+    def start(chdir=folder):
+        server = Server(str(folder / 'mocean'), tmp_path, extra=('--chdir', str(chdir)))
+        servers.append(server)
+        return server.start()
+    start.folder = folder
+    yield start
+    for server in servers:
+        server.kill()
+
+
+def run_the_test(example, say):
+    """Run the test that a page shows."""
+    namespace = {}
+    exec(example, namespace)
+    test = next(value for name, value in namespace.items() if name.startswith('test_'))
+    test(say)
+
+
+def test_the_route_that_the_page_adds_works_as_the_page_says(ship):
+    program, _, test = blocks('docs/routes.md')
+    (ship.folder / 'my_routes.py').write_text(program, encoding='utf-8')
+    say = ship()
+    run_the_test(test, say)
+    usage = say('/mocean')
+    assert '/shout: tell everybody' in usage and 'message=ahoy' in usage
+    assert '/shout id message n' in say('/?usage=brief')
+    assert [parameter['name'] for parameter in say('/openapi.json').json()['paths']['/shout']['get']['parameters']] == [
+        'id', 'message', 'n', 'format']
+    id = join(say, 'bob')
+    say(f'/dive?id={id}&direction=down')
+    reply = say(f'/shout?id={id}&message=hi')
+    assert (reply.status, reply.lines[0]) == (409, 'nobody hears you under water; come up first')
+    assert say(re.sub('try: http://[^/]+', '', reply.lines[1])).status == 200
+    assert say(f'/shout?id={id}').lines[1].endswith(f'/shout?id={id}&message=ahoy')
+    assert say(f'/shot?id={id}&message=ho').lines == [
+        'there is no /shot here; did you mean /shout?', f'try: {say.url}/shout?id={id}&message=ho']
+    assert say(f'/shout?id={id}&message=ho&n=1') == say(f'/shout?id={id}&message=ho&n=1') == 'ho'
+    assert say('/news').count('bob shouts: ho') == 1
+
+
+def test_the_parameter_that_the_page_adds_can_be_read():
+    namespace = {'game': mocean}
+    exec(blocks('docs/routes.md')[1], namespace)
+    song = namespace['SONG']
+    assert song.read(song.example) == 'la la la'
+    assert mocean.read_whole(1, 6)('6') == 6 and mocean.read_word('red', 'blue')('Red') == 'red'
+
+
+def test_routes_of_ones_own_are_looked_for_where_one_works_first(ship, tmp_path):
+    """Then beside the program: so a clone stays as it came."""
+    program = blocks('docs/routes.md')[0]
+    (ship.folder / 'my_routes.py').write_text(program.replace("'shout'", "'cry'"), encoding='utf-8')
+    work = tmp_path / 'work'
+    work.mkdir()
+    (work / 'my_routes.py').write_text(program, encoding='utf-8')
+    say = ship(chdir=work)
+    assert '/shout' in say('/?usage=brief') and '/cry' not in say('/?usage=brief')
+
+
+@pytest.mark.parametrize('mistake, said', [
+    ('def ride(', 'SyntaxError'),
+    ('import nowhere', "No module named 'nowhere'"),
+    ('raise SystemExit', 'SystemExit'),
+    ('x = 1', "has no attribute 'ride'"),
+    ('def ride(game, sea):\n    return None', "'NoneType' object has no attribute 'routes'")])
+def test_a_mistake_in_ones_own_routes_stops_nothing(ship, mistake, said):
+    (ship.folder / 'my_routes.py').write_text(mistake, encoding='utf-8')
+    say = ship()
+    assert 'my_routes.py cannot ride along' in say.log() and said in say.log()
+    assert say(f'/move?id={join(say)}&heading=north').status == 200
+
+
+def test_a_route_that_mocean_has_stays_as_it_is(ship):
+    program = blocks('docs/routes.md')[0]
+    (ship.folder / 'my_routes.py').write_text(program.replace("'shout', rule", "'move', rule"), encoding='utf-8')
+    say = ship()
+    assert say(f'/move?id={join(say)}&heading=north').count(',') == 2
+    assert 'my_routes.py has /move, which is there already: it stays as it was' in say.log()
+
+
+RULES = {         # what a student writes into a rule, and what the log says of it
+    'return': 'rule_shout returned None; a rule returns the facts to tell, as a dict or a list of dicts',
+    "return 'ahoy'": "rule_shout returned 'ahoy'; a rule returns the facts to tell, as a dict or a list of dicts",
+    "return turn.steer(score='many') or {}": "a rule wrote score = 'many' into boats ada, which is no Count",
+    'raise ValueError(message)': 'ValueError: hi',
+    'import sys; sys.exit()': 'SystemExit',
+}
+
+
+@pytest.mark.parametrize('line', RULES)
+def test_a_bug_in_a_rule_of_ones_own_is_told_in_the_one_form(ship, line):
+    program = blocks('docs/routes.md')[0].replace("return {'shouted': message}", line)
+    (ship.folder / 'my_routes.py').write_text(program, encoding='utf-8')
+    say = ship()
+    id = join(say)
+    reply = say(f'/shout?id={id}&message=hi&format=json')
+    assert (reply.status, reply.json()['error']) == (500, mocean.MISTAKE)
+    assert 'ada asked for /shout?message=hi&format=json and met a bug:' in say.log() and RULES[line] in say.log()
+    assert 'shouts' not in say('/news') and say(f'/move?id={id}&heading=north').status == 200
+
+
+SORRY = """
+
+class Sorry(Exception):
+    def __init__(self, *what):
+        self.words, self.status, self.route, self.fix = what
+        self.numbers = {}
+"""
+
+
+def test_a_refusal_of_a_rider_is_known_by_what_it_has(ship):
+    """steps.py and data.py have a Refusal of their own, and a student may write one."""
+    program = blocks('docs/routes.md')[0].replace('game.Refusal', 'Sorry') + SORRY
+    (ship.folder / 'my_routes.py').write_text(program, encoding='utf-8')
+    say = ship()
+    id = join(say)
+    say(f'/dive?id={id}&direction=down')
+    assert say(f'/shout?id={id}&message=hi').lines == [
+        'nobody hears you under water; come up first', f'try: {say.url}/dive?id={id}&direction=up']
+
+
+def test_the_treasure_that_the_page_adds_can_be_found_and_used(tmp_path, monkeypatch):
     source = (ROOT / 'mocean.py').read_text(encoding='utf-8')
-    source = source.replace('# --- QUESTS', rule + '\n\n# --- QUESTS')
-    source = source.replace('\nROUTES = [\n', '\nROUTES = [\n' + line)
-    program = tmp_path / 'mocean_with_shout.py'
-    program.write_text(source, encoding='utf-8')
+    program = tmp_path / 'mocean_with_lantern.py'
+    program.write_text(mended(source, blocks('docs/extend.md', 'diff')[0]), encoding='utf-8')
     monkeypatch.syspath_prepend(str(tmp_path))
-    shouting = Inside('mocean_with_shout', tmp_path)
-    try:
-        namespace = {}
-        exec(test, namespace)
-        namespace['test_a_shout_is_news'](shouting)
-        usage = shouting('/mocean')
-        assert '/shout: tell everybody, for one point' in usage and 'message=ahoy' in usage
-        assert shouting('/openapi.json').json()['paths']['/shout']
-    finally:
-        shouting.close()
+    clock = Clock()
+    with woken(tmp_path / 'state', program=program.stem, clock=clock) as say:
+        id, sea = join(say), say.app.sea
+        name, x, y, z = sea.ocean.floor.treasures[2]
+        assert name == 'lantern'
+        game = __import__(program.stem)
+        game.merge(sea.ocean, game.change_of(sea.ocean, {'boats': {'ada': {'x': x, 'y': y, 'z': z}}}))
+        assert say(f'/get?id={id}&item=treasure') == 'lantern,40'
+        clock.now += 1
+        home = sea.ocean.floor.seamounts[0]
+        assert say(f'/use?id={id}&item=lantern').startswith(f'{home.name} is ')
+        assert say(f'/use?id={id}&item=lantren').lines[0] == "item was 'lantren'; did you mean lantern?"
+
+
+def test_the_column_that_the_page_adds_is_served(ship):
+    _, game, name, place = blocks('docs/extend.md', 'diff')
+    for program, diffs in (('mocean.py', [game]), ('data.py', [name, place])):
+        source = (ship.folder / program).read_text(encoding='utf-8')
+        for diff in diffs:
+            source = mended(source, diff)
+        (ship.folder / program).write_text(source, encoding='utf-8')
+    say = ship()
+    id = join(say)
+    say(f'/move?id={id}&heading=east')
+    rows = poll(lambda: (reply := say('/erddap/tabledap/tracks.csv?player,score')).status == 200 and reply.split())
+    assert rows[:2] == ['player,score', ',1']
+    assert re.fullmatch(r'ada,[0-9.]+', rows[2])
+
+
+def test_the_puzzle_that_the_page_adds_is_on_the_ladder(tmp_path, monkeypatch):
+    source = (ROOT / 'steps.py').read_text(encoding='utf-8')
+    puzzle = next(block for block in blocks('docs/steps.md') if block.startswith('@step'))
+    last = source.index("\n\n@step(", source.index("def exchange"))
+    (tmp_path / 'steps_of_a_week.py').write_text(source[:last] + '\n\n' + puzzle + source[last:], encoding='utf-8')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with woken(tmp_path / 'state', program='steps_of_a_week') as say:
+        assert 'How many days has a week?' in say('/week')
+        assert 'Seven, and each as long as the others.' in say('/week?message=7')
 
 
 def test_every_link_of_the_documents_leads_to_a_file():
     for page in [*ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md'), *(ROOT / 'clients').glob('*.md')]:
         for link in re.findall(r'\]\(([^)#\s]+)', page.read_text(encoding='utf-8')):
             assert '://' in link or (page.parent / link).exists(), f'{page.name} links to {link}'
-
-
-# --- docs/rules.md: each sentence with a number in it, written from the game's own constants -------------------------
-
-def words(number):
-    """A number as people write it: 0.8, not 0.80; 3, not 3.0."""
-    return f'{number:.3f}'.rstrip('0').rstrip('.')
-
-
-DIAGONAL = game.DIAGONAL
-HULL, UNDER = game.HULL_CELLS_PER_S, game.SUBMERGED_CELLS_PER_S
-MOST = int(HULL * game.SAVED_S)
-REFERENCE_S = game.EXPECT_PRICE * 1350 / HULL
-LOOKING_S = 1350 / HULL                 # without expect
-SPELLED = {3: 'three', 5: 'five', 8: 'eight', 10: 'ten', 12: 'twelve', 16: 'sixteenth',
-           17: 'seventeen', 20: 'twenty', 50: 'fifty', 60: 'a minute'}
-
-
-def points(seconds):
-    return game.course_points(REFERENCE_S, seconds)
-
-
-SENTENCES = f"""
-x grows to the east, 0 to {game.WIDTH_CELLS - 1}; y grows to the north, 0 to {game.HEIGHT_CELLS - 1};
-z is your depth in metres: 0 at the surface
-east from x = {game.WIDTH_CELLS - 1} comes to x = 0
-a plain, {game.FLOOR_M} m deep, with {SPELLED[len(game.SEAMOUNT_NAMES)]} seamounts
-between 20 m and {game.SUMMIT_M} m below the surface
-A winding trench, {game.TRENCH_M} m deep
-{SPELLED[len(game.WHALE_NAMES)].capitalize()} whales
-squares of {game.SECTOR_CELLS} by {game.SECTOR_CELLS} cells: {game.COLUMNS} columns, {game.ROWS} rows
-one of {SPELLED[len(game.HEADINGS)]} headings.
-A diagonal cell is longer, and takes {DIAGONAL:.2f} times as long
-`steps={MOST}` goes {SPELLED[MOST]} cells in one call; that, or {int(MOST / DIAGONAL)} diagonal ones, is the most
-makes the boat {game.ACCEL_CELLS_PER_S} cells a second faster
-by a {SPELLED[game.CIRCLE]} of a circle
-the heading in radians: 0 is east
-A boat that nobody speaks to for {SPELLED[game.SAIL_S]} drops its sails
-| at the surface | {HULL} |
-| under water | {UNDER} |
-| on the back of a whale, with oars | {game.WHALE_CELLS_PER_S} |
-| under sail | up to {HULL}, under water up to {UNDER} |
-| for {SPELLED[game.SANDWICH_S]} after the sandwich | twice as many |
-pays {game.EXPECT_PRICE} of the time, and so goes {words(HULL / game.EXPECT_PRICE)} cells a second
-**Diving**: {SPELLED[game.DIVE_M]} metres a time
-dives below {game.FLOOR_M} m, unless it has a submarine: that goes down to {game.TRENCH_M} m
-saves up {words(game.SAVED_S)} second of it
-{words(1 / HULL)} s a cell at the surface, {words(DIAGONAL / HULL)} s diagonally
-under water {words(1 / UNDER)} s and {words(DIAGONAL / UNDER)} s; with the right `expect` {game.EXPECT_PRICE} of it
-| `ping` | {game.PING_S} s, wherever you are |
-the {game.MOST_SEEN} nearest boats up to {game.SIGHT_CELLS} cells away
-half a cell less for each metre, but always {game.LEAST_SIGHT_CELLS} cells
-tells, as 0 or 1:
-at most {game.REACH_CELLS} cells away, and at most {game.REACH_M} m deeper or higher
-a plankton bloom, {game.BLOOM_CELLS} cells wide to each side, for {game.BLOOM_S // 60} minutes, once
-a catch of {game.NET_POINTS} points, once {SPELLED[game.NET_S]}.
-A sector is fished out for {game.FISHED_S // 60} minutes
-one boat's net brings {game.MOST_NET_POINTS} points in a game
-the treasures up to {game.ROV_CELLS} cells away
-the depths of {2 * game.SONAR_CELLS + 1} by {2 * game.SONAR_CELLS + 1} cells
-leaps anywhere, once every {game.CRYSTAL_S} seconds
-leaps to a random place, once {SPELLED[game.LEAP_S]}
-`look` reaches {game.BINOCULARS_CELLS} cells at the surface
-you row twice as fast for {SPELLED[game.SANDWICH_S]}
-reaches {game.HOOK_CELLS} cells instead of {game.REACH_CELLS}
-up to {game.LETTER_LENGTH} characters, {game.LETTERS_PER_MINUTE} messages a minute (a new boat begins with 3)
-that player's box, which holds {game.LETTERS_KEPT};
-the newest {game.BOARD_KEPT} hang there
-| {game.SECTOR_POINTS} | a sector that nobody had entered before
-| {game.SOUNDING_POINTS} | the first sounding in a sector
-| {game.TREASURE_POINTS} | a treasure
-| {game.WHALE_POINTS} | your first ride on a whale
-| {game.ROUND_POINTS} | sailing all the way round, east-west
-| {game.ROUND_POINTS} | sailing all the way round, north-south
-| {game.QUEST_POINTS} | a quest
-| {game.NET_POINTS} | a catch of fish
-| up to {game.MOST_COURSE_POINTS} | a course of the regatta, your best {game.LAURELS_KEPT} of a game
-the {2 * game.HOME_SECTORS + 1} by {2 * game.HOME_SECTORS + 1} sectors round each of the {game.HOMES} seamounts
-{game.WIDTH_CELLS} cells east more than west (or the other way), or {game.HEIGHT_CELLS} north more than south
-{SPELLED[len(game.QUESTS)].capitalize()} things that a program can newly do
-differs by a third from the others' mean. *Nearly as well*: 0.85 of the speed
-Every {game.COURSE_S // 60} minutes there is a new course, the same for everybody
-{game.MARKS} marks, at least {game.MARK_GAP_CELLS} cells apart, the first of them, mark 0,
-1. Row to mark 0; within {game.MARK_CELLS} cells is near enough.
-2. Pass within {game.MARK_CELLS} cells of every other mark
-3. Come back to mark 0.
-At mark 0 `/race` starts anew
-A race may take {game.FINISH_S} seconds
-Tables of the last {game.COURSES_KEPT} courses
-the points are {game.COURSE_POINTS} times the square of (reference / your seconds)
-rounded, at most {game.MOST_COURSE_POINTS}
-server's way is 1350 cells long, the reference is {game.EXPECT_PRICE} × 1350 / {HULL} = {REFERENCE_S:.0f} seconds
-| {REFERENCE_S:.0f} | {points(REFERENCE_S)} | as the server |
-| 116 | {points(116)} | the nearest mark each time, with `expect` |
-| {LOOKING_S:.0f} | {points(LOOKING_S)} | the server's way, without `expect` |
-| 145 | {points(145)} | the nearest mark each time |
-| 257 | {points(257)} | the order given |
-who has {points(145)} points for this course and sails it in 116 seconds gets {points(116) - points(145)} more
-Of a game your best {game.LAURELS_KEPT} courses count
-A name is 1 to 20 letters or digits
-for {game.ASHORE_S // 60} minutes name, points and treasures are kept
-up to {game.JOINS_AT_ONCE} boats, then {game.JOINS_PER_S} a second. In a crowd of more than {game.CROWD_BOATS}
-leaves after {game.IDLE_S // 60} minutes; its id brings it back
-the same `n` (of your last {game.REPLIES_KEPT}) within {game.REPLY_S} seconds
-is refused with {game.CONFLICT}
-north-south {game.HEIGHT_CELLS // HULL} seconds, east-west {game.WIDTH_CELLS // HULL};
-everybody begins at 0
-a new course every {game.COURSE_S // 60} minutes, and what lasts
-A club session of 45 minutes
-"""
-
-
-def rules_page():
-    """The text of docs/rules.md, its lines run together."""
-    return ' '.join((ROOT / 'docs' / 'rules.md').read_text(encoding='utf-8').split())
-
-
-@pytest.mark.parametrize('sentence', SENTENCES.strip().split('\n'))
-def test_the_rules_say_what_the_game_does(sentence):
-    assert sentence in rules_page()
-
-
-def test_there_is_no_number_in_the_rules_that_no_test_knows():
-    text = rules_page()
-    for sentence in sorted([*SENTENCES.strip().split('\n'), *quest_lines()], key=len, reverse=True):
-        text = text.replace(sentence, '')
-    text = re.sub(r'\| \d+ \| [^|]*\|', '', text.partition('A club session')[0])     # minutes of the session
-    assert re.findall(r'.{0,40}(?<![\w/])\d[\d.]*.{0,20}', text) == []
-
-
-def quest_lines():
-    return [f'| {number} | {quest.name} | {quest.task} |' for number, quest in enumerate(game.QUESTS, 1)]
-
-
-def test_the_rules_name_every_quest_in_its_order():
-    assert ' '.join(quest_lines()) in rules_page()
-
-
-def test_the_rules_name_every_treasure():
-    table = rules_page().partition('## Treasures')[2].partition('## Whales')[0]
-    assert re.findall(r'(?<=\| )([A-Za-z ]+) \| [^|]+ \|', table)[1:] == list(game.TREASURES)
-    evergreen = [name for name, treasure in game.TREASURES.items() if treasure.evergreen]
-    assert f'The {" and the ".join(evergreen)} stay for others to take as well' in table
-    assert ('two places' in table) == (game.LIE_ON_SEAMOUNTS.count('iron dust') == 2)
-
-
-def test_the_rules_name_what_every_call_costs():
-    """Each route stands in one line of the table."""
-    table = rules_page().partition('| call | takes |')[2].partition('A call that is early')[0]
-    lines = [line for line in table.split(' | ') if '`' in line and ' s ' not in line]
-    named = {name: number for number, line in enumerate(lines) for name in re.findall('`([a-z]+)`', line)}
-    free = named['popchat']
-    for route in game.ROUTES:
-        if not route.rule:
-            continue
-        costs = route.costs and route.mine
-        assert (named.get(route.name, free) != free) == (costs or route.name == 'race'), route.name

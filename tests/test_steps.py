@@ -85,7 +85,7 @@ def test_a_prize_in_json_says_where_to_go(say):
 
 @pytest.mark.parametrize('accept, kind', [
     ('*/*', 'text/plain'), ('', 'text/plain'), ('text/html,application/xhtml+xml,*/*;q=0.8', 'text/html'),
-    ('application/json', 'application/json'), ('application/json, text/plain, */*', 'text/plain'),
+    ('application/json', 'application/json'), ('application/json, text/plain, */*', 'application/json'),
     ('text/plain;q=0.5, application/json', 'application/json'), ('application/json;q=0.1, text/html', 'text/html'),
     ('q=nan;;;,,/', 'text/plain'),
 ])
@@ -128,15 +128,48 @@ def test_the_board_in_a_browser(say):
     assert '<th>Zoë<td>&#10003;<td><td>' in page and 'Nobody' not in page
 
 
-def test_asking_twice_or_with_head_changes_nothing(say):
-    assert say('/puzzle?message=leaf&name=ada', method='HEAD').status == 200
+def test_look_alikes_are_one_name(say):
+    say('/puzzle?message=leaf&name=ада')
+    say('/steps?message=passport&name=АДА')
+    say('/steps?message=passport&name=ccc')             # Latin
+    say('/puzzle?message=leaf&name=ссс')                # Cyrillic
+    assert say('/progress') == 'ccc,2\nада,2'
+
+
+@pytest.mark.parametrize('asked', ['/steps', '/puzzle?message=leaf', '/puzzle?message=leaf&name=ada', '/nowhere',
+                                   '/progress', '/puzzle?message=leaf&format=json', '/problem?number=7'])
+def test_head_has_the_headers_of_get_and_changes_nothing(say, asked):
+    head, board = say(asked, method='HEAD'), say('/progress')
+    get = say(asked)
+    assert head == board == '' and head.status == get.status
+    assert {**head.headers, 'Date': ''} == {**get.headers, 'Date': ''}
+    assert int(head.headers['Content-Length']) == len(get.encode())
+
+
+def test_options_says_what_other_pages_may_send(say):
+    reply = say('/puzzle?message=leaf&name=ada', method='OPTIONS')
+    assert reply == '' and reply.status == 204 and say('/progress') == ''
+    assert reply.headers['Access-Control-Allow-Methods'] == 'GET, HEAD, OPTIONS'
+    assert reply.headers['Access-Control-Allow-Headers'] == reply.headers['Access-Control-Allow-Origin'] == '*'
+
+
+@pytest.mark.parametrize('asked', ['/steps/', '//steps', '//steps//'])
+def test_a_slash_too_many_does_no_harm(say, asked):
+    assert say(asked).lines[0] == 'welcome to the rudimentary steps game'
+
+
+def test_a_prefetch_changes_nothing(say):
     ahead = say('/puzzle?message=leaf&name=ada', headers={'Sec-Purpose': 'prefetch;prerender'})
     assert ahead.status == 503 and path(ahead.lines[1].removeprefix('try: ')) == '/puzzle?message=leaf&name=ada'
+    robot = say('/puzzle?message=leaf&name=ada', headers={'User-Agent': 'WhatsApp/2.23.20.0'})
+    assert robot.status == 503 and robot.lines[0].startswith('this was a robot that previews links')
+    assert say('/progress', headers={'Purpose': 'prefetch'}).status == 503      # the same everywhere
     assert say('/progress') == ''
 
 
 # ------------------------------------------------------------------------------ mistakes
 
+A_NAME = 'a name is 1 to 20 letters or digits of one script'
 MISTAKES = [
     ('/steps?mesage=passport', 400, 'steps has no parameter mesage; did you mean message?',
      '/steps?message=passport'),
@@ -149,12 +182,13 @@ MISTAKES = [
     ('/?colour=blue', 400, 'the front page has no parameter colour; it knows format', '/'),
     ('/puzle?message=leaf', 404, 'there is no /puzle here; did you mean /puzzle?', '/puzzle?message=leaf'),
     ('/zzz', 404, 'there is no /zzz here; begin at /steps', '/steps'),
-    ('/steps/', 404, 'there is no /steps/ here; did you mean /steps?', '/steps'),
+    ('/steps/x', 404, 'there is no /steps/x here; did you mean /steps?', '/steps'),
     ('/a%0Ab<i>', 404, 'there is no /a b<i> here; begin at /steps', '/steps'),
     ('/steps?format=xml', 400, "format was 'xml'; it is text or json", '/steps?format=json'),
-    ('/steps?name=a b', 400, "name was 'a b'; a name is 1 to 20 letters or digits", '/steps?name=ab'),
-    ('/steps?name=<b>', 400, "name was '<b>'; a name is 1 to 20 letters or digits", '/steps?name=b'),
-    ('/steps?name=!', 400, "name was '!'; a name is 1 to 20 letters or digits", '/steps?name=ada'),
+    ('/steps?name=a b', 400, f"name was 'a b'; {A_NAME}", '/steps?name=ab'),
+    ('/steps?name=<b>', 400, f"name was '<b>'; {A_NAME}", '/steps?name=b'),
+    ('/steps?name=Аda', 400, f"name was 'Аda'; {A_NAME}", '/steps?name=%D0%90'),      # a Cyrillic A
+    ('/steps?name=!', 400, f"name was '!'; {A_NAME}", '/steps?name=ada'),
 ]
 
 
@@ -177,8 +211,8 @@ def test_a_correction_keeps_the_form_that_was_asked_for(say):
 
 def test_other_methods_are_refused_in_the_same_form(say):
     answer = say('/puzzle?message=leaf', method='POST')
-    assert answer.status == 405 and answer.headers['Allow'] == 'GET'
-    assert answer.lines[0] == 'POST is not spoken here, only GET'
+    assert answer.status == 405 and answer.headers['Allow'] == 'GET, HEAD'
+    assert answer.lines[0] == 'POST is not spoken here, only GET: requests.get(url, params={...})'
     assert path(answer.lines[1].removeprefix('try: ')) == '/puzzle?message=leaf'
 
 
@@ -192,7 +226,8 @@ def test_every_answer_carries_the_three_headers(server):
 
 @pytest.mark.parametrize('host', ['<b>', 'a b', 'evil.example/x'])
 def test_a_made_up_host_is_not_repeated(say, host):
-    assert say('/steps', headers={'Host': host}).lines[-1].startswith('try: http://localhost:8080/steps?')
+    call = urllib.parse.urlsplit(say('/steps', headers={'Host': host}).lines[-1].removeprefix('try: '))
+    assert call.scheme == 'http' and call.path == '/steps' and host not in call.netloc and call.port
 
 
 @pytest.mark.parametrize('sent, scheme', [('https', 'https'), ('http', 'http'), ('javascript', 'http'), ('', 'http')])

@@ -1,10 +1,12 @@
 """Steps as a program: on a laptop, under uWSGI, beside mocean.py; its file, its clients, its page in docs/."""
+import ast
 import concurrent.futures
 import contextlib
 import http.client
 import itertools
 import json
 import os
+import pathlib
 import random
 import re
 import resource
@@ -15,8 +17,11 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
+import bottle
 import pytest
+import webtest
 from conftest import ROOT, Server, poll
 from steps_solved import cross_the_pond, trade
 
@@ -54,25 +59,45 @@ class Laptop(Guest):
 
     def __init__(self, folder, port=None):
         super().__init__('steps', folder, port=port)
-        self.env.update(PORT=str(self.port))
+        self.env.update(PORT=str(self.port), TMPDIR=str(self.folder))
         del self.env['STATE_DIRECTORY']
         if not (self.folder / 'steps.py').exists():
             shutil.copy(ROOT / 'steps.py', self.folder)
 
-    def start(self, wait=True):
+    def start(self, wait=True, command=(sys.executable, 'steps.py'), **options):
         with open(self.log_file, 'ab') as log:
-            self.process = subprocess.Popen([sys.executable, 'steps.py'], cwd=self.folder, env=self.env,
-                                            stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(command, cwd=self.folder, env=self.env, stdout=log, stderr=log,
+                                            start_new_session=True, **options)
         if wait:
             poll(self.up)
         return self
 
 
+    def save(self, old, new):
+        """Edit steps.py, as an editor does: a whole new file."""
+        text = (self.folder / 'steps.py').read_text('utf-8')
+        assert text.count(old) == 1
+        (self.folder / 'new').write_text(text.replace(old, new), 'utf-8')
+        os.replace(self.folder / 'new', self.folder / 'steps.py')
+
+    def says(self, words):
+        """Whether the answer to /steps has these words; False while nobody answers."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return words in self.say('/steps', timeout=5)
+        return False
+
+
 @pytest.fixture
-def laptop(tmp_path):
+def asleep(tmp_path):
+    """A laptop that the test starts."""
     laptop = Laptop(tmp_path)
-    yield laptop.start()
+    yield laptop
     laptop.kill()
+
+
+@pytest.fixture
+def laptop(asleep):
+    return asleep.start()
 
 
 def is_free(port):
@@ -88,8 +113,11 @@ def test_on_a_laptop(laptop):
     assert laptop('/progress') == 'ada,1'
     assert laptop('/nothing').lines[1] == f'try: {laptop.url}/steps'
     assert laptop('/steps?format=xml').status == 400
-    assert laptop.log().splitlines() == [
-        f'Steps: open http://localhost:{laptop.port}/steps in a browser. Ctrl-C stops the game.',
+    first, *lines = laptop.log().splitlines()
+    assert re.fullmatch(f'Steps: open http://localhost:{laptop.port}/steps in a browser'
+                        rf'(, on other computers here http://[\d.]+:{laptop.port}/steps)?\. '
+                        'Ctrl-C stops the game, and it is kept\\.', first)
+    assert lines == [
         '          Server received message: hello wurlde',
         '          Server received message: passport',
         'ada solved steps',
@@ -101,28 +129,119 @@ def test_a_taken_port_gets_one_sentence(laptop):
     second.log_file = laptop.folder / 'second.log'
     second.start(wait=False)
     assert second.process.wait(20) == 1
-    assert re.fullmatch(f'Port {laptop.port} cannot be used .* is a game running already\\? Stop it, '
-                        'or choose another port with the environment variable PORT\n', second.log())
+    assert second.log() == (f'Port {laptop.port} is taken: is Steps running already? '
+                            'Stop it, or choose another: PORT=8081\n')
     assert laptop('/steps').status == 200
 
 
 @pytest.mark.parametrize('sent', [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_when_the_reloader_dies_the_port_is_free(laptop, sent):
     laptop.process.send_signal(sent)
-    laptop.process.wait(10)
+    ended = laptop.process.wait(10)
     poll(lambda: is_free(laptop.port))
+    if sent != signal.SIGKILL:
+        assert ended == 0 and list(laptop.folder.glob('bottle.*')) == []
+
+
+def test_ctrl_c_ends_both_processes(laptop):
+    os.killpg(laptop.process.pid, signal.SIGINT)
+    assert laptop.process.wait(10) == 0 and is_free(laptop.port)
+    assert 'Traceback' not in laptop.log() and list(laptop.folder.glob('bottle.*')) == []
 
 
 def test_a_saved_file_is_loaded_again(laptop):
-    file = laptop.folder / 'steps.py'
-    file.write_text(file.read_text('utf-8').replace('rudimentary', 'improved'), 'utf-8')
-    later = time.time() + 5
-    os.utime(file, (later, later))
+    laptop.save('rudimentary', 'improved')
+    poll(lambda: laptop.says('improved steps game'))
+    laptop.save('improved', 'very good')
+    poll(lambda: laptop.says('very good steps game'))
+    assert laptop.process.poll() is None
 
-    def improved():
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            return 'improved steps game' in laptop('/steps')
-    poll(improved)
+
+def test_a_mistake_that_was_saved_waits_for_the_next_save(laptop):
+    laptop.save('class Hint(Exception):', 'def (')
+    poll(lambda: 'Mend the file and save it; then it goes on.' in laptop.log())
+    assert 'SyntaxError' in laptop.log() and is_free(laptop.port)
+    laptop.save('def (', '1 / 0')
+    poll(lambda: laptop.log().count('Mend the file') == 2)
+    laptop.save('1 / 0', 'class Hint(Exception):')
+    poll(lambda: laptop.says('rudimentary steps game'))
+
+
+def test_a_file_that_is_away_for_a_moment_is_waited_for(laptop):
+    (laptop.folder / 'steps.py').rename(laptop.folder / 'away')
+    poll(lambda: 'Mend the file' in laptop.log())
+    (laptop.folder / 'away').rename(laptop.folder / 'steps.py')
+    poll(lambda: laptop.says('rudimentary steps game'))
+
+
+def test_a_laptop_that_slept_plays_on(laptop):
+    """Bottle's own reloader ends when the file that its parent touches is more than 6 seconds old."""
+    child, = laptop.children()
+    for process in (laptop.process.pid, child):
+        os.kill(process, signal.SIGSTOP)
+    time.sleep(7)
+    os.kill(child, signal.SIGCONT)                 # it wakes first, and looks at the file
+    time.sleep(1.2)
+    os.kill(laptop.process.pid, signal.SIGCONT)
+    poll(lambda: laptop.says('rudimentary steps game'))
+    time.sleep(1.2)
+    assert laptop.says('rudimentary steps game') and laptop.children() == [child]
+
+
+def test_started_in_the_background_it_still_hears_edits(asleep):
+    """A shell's `python steps.py &` in a script, and nohup in some: SIGINT is ignored."""
+    laptop = asleep.start(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    laptop.save('rudimentary', 'improved')
+    poll(lambda: laptop.says('improved steps game'))
+    os.killpg(laptop.process.pid, signal.SIGINT)
+    time.sleep(0.5)
+    assert laptop.says('improved steps game')
+    laptop.process.terminate()
+    assert laptop.process.wait(10) == 0 and is_free(laptop.port)
+
+
+RUN = "import io, runpy, sys; sys.argv = ['steps.py']; {}; runpy.run_path('steps.py', run_name='__main__')"
+
+
+@pytest.mark.parametrize('command, speaks', [
+    ((sys.executable, '-c', RUN.format('sys.stderr = None')), False),
+    ((sys.executable, '-c', RUN.format('sys.stderr = io.StringIO()')), False),                # like IDLE's window
+    ((sys.executable, '-c', RUN.format('sys.stderr = sys.stdout = None')), False),
+    (('sh', '-c', f'exec {sys.executable} steps.py >&- 2>&-'), False),                       # like pythonw
+    (('sh', '-c', f'exec {sys.executable} steps.py <&- >&- 2>&-'), False),
+    ((sys.executable, '-c', RUN.format('sys.stdout = None')), True),
+])
+def test_without_a_terminal_it_starts(asleep, command, speaks):
+    laptop = asleep.start(command=command)
+    assert laptop('/problem?message=32&name=ada').status == 200 and laptop('/progress') == 'ada,1'
+    assert b'400' in laptop.raw(b'what is this\r\n\r\n')
+    assert ('Steps: open http://localhost:' in laptop.log()) == speaks
+    laptop.save('rudimentary', 'improved')
+    poll(lambda: laptop.says('improved steps game'))
+
+
+@pytest.mark.parametrize('text', ['abc', '0', '70000'])
+def test_a_port_that_is_none_gets_one_sentence(asleep, text):
+    asleep.env['PORT'] = text
+    assert asleep.start(wait=False).process.wait(20) == 1
+    assert asleep.log() == f'PORT was {text!r}; it is a number from 1 to 65535, such as PORT=8081\n'
+
+
+OLD_PYTHONS = sorted(pathlib.Path.home().glob('.pyenv/versions/3.[89].*/bin/python'))
+
+
+@pytest.mark.parametrize('version', ['3.9.18', '3.8.0'])
+def test_an_old_python_gets_one_sentence(asleep, version):
+    pretend = (f"sys.version = sys.version.replace(sys.version.split()[0], '{version}');"
+               f"sys.version_info = {tuple(map(int, version.split('.')))}")
+    asleep.start(wait=False, command=(sys.executable, '-c', RUN.format(pretend)))
+    assert asleep.process.wait(20) == 1
+    assert asleep.log() == f'Steps needs Python 3.10 or newer, and this is Python {version}\n'
+    ast.parse((ROOT / 'steps.py').read_text('utf-8'), feature_version=(3, 8))       # or it would hear a SyntaxError
+    for python in OLD_PYTHONS:
+        done = subprocess.run([python, 'steps.py'], cwd=asleep.folder, env=asleep.env, capture_output=True, text=True)
+        assert done.returncode == 1 and done.stdout == ''
+        assert re.fullmatch(r'Steps needs Python 3\.10 or newer, and this is Python 3\.[89]\.\d+\n', done.stderr)
 
 
 @pytest.mark.parametrize('header', ['Accept', 'Purpose', 'Host', 'X-Forwarded-Proto'])
@@ -144,13 +263,13 @@ def test_no_name_server_is_asked_at_the_start(tmp_path):
         import sys, steps
         from wsgiref.simple_server import WSGIRequestHandler
         sys.addaudithook(lambda event, _: event.startswith(('socket.get', 'socket.sethost')) and print(event))
-        with steps.Threads(('127.0.0.1', 0), WSGIRequestHandler) as server:
+        with steps.ThreadedServer(('127.0.0.1', 0), WSGIRequestHandler) as server:
             print(server.base_environ['SERVER_NAME'])
     """
     done = subprocess.run([sys.executable, '-c', asked], cwd=ROOT, env={**os.environ, 'STATE_DIRECTORY': str(tmp_path)},
                           capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[1:] == ['localhost']        # after the line for the teacher
+    assert done.stdout.splitlines() == ['localhost']
 
 
 def test_a_slow_visitor_keeps_nobody_waiting(laptop):
@@ -203,24 +322,26 @@ def test_a_second_process_on_the_same_file_is_refused(start):
 
 @pytest.mark.parametrize('garbage', [
     b'', b'{"key": "k", "solv', b'\xff\xfe', b'[]', b'{"key": "k", "solved": []}', b'{"key": 1, "solved": {}}',
-    b'{"key": "k", "solved": {"ada": 1}}', b'[' * 100_000], ids=range(8))
+    b'{"key": "k", "solved": {"ada": 1}}', b'[' * 100_000, b'{"key": "k", "solved": {"ada": "steps"}}',
+    b'{"key": "k", "solved": {"ada": [1]}}', b'{"key": "k", "solved": {"\\ud800": []}}', b'{"key": "k"}'],
+    ids=range(12))
 def test_a_file_that_cannot_be_read_is_set_aside(tmp_path, garbage):
     board = steps.Board(tmp_path)
     board.solve('ada', 'steps')
     board.solve('ada', 'puzzle')
-    os.close(board.held)
+    board.close()
     (tmp_path / 'steps.json').write_bytes(garbage)
     board = steps.Board(tmp_path)
     assert board.steps('ada') == ('ada', ['steps'])         # the last good copy: the file before the last change
     board.solve('ada', 'problem')
-    os.close(board.held)
+    board.close()
     aside, = tmp_path.glob('steps.json-2*')
     assert aside.read_bytes() == garbage
     (tmp_path / 'steps.json').write_bytes(garbage)
     (tmp_path / 'steps.json.last').write_bytes(garbage)
     board = steps.Board(tmp_path)
     assert board.steps('ada') == ('ada', [])
-    os.close(board.held)
+    board.close()
     assert len(list(tmp_path.glob('steps.json*-2*'))) == 3
 
 
@@ -228,11 +349,11 @@ def test_a_new_class_begins_where_the_file_is_removed(tmp_path):
     board = steps.Board(tmp_path)
     board.solve('ada', 'steps')
     board.solve('ada', 'puzzle')
-    os.close(board.held)
+    board.close()
     (tmp_path / 'steps.json').unlink()
     board = steps.Board(tmp_path)
     assert board.open()['solved'] == {}
-    os.close(board.held)
+    board.close()
 
 
 def test_a_folder_that_cannot_be_used_says_so(tmp_path):
@@ -252,7 +373,7 @@ def test_a_full_board_says_so(tmp_path, monkeypatch):
         board.solve('eve', 'steps')
     board.solve('BOB', 'puzzle')
     assert board.steps('bob') == ('bob', ['steps', 'puzzle'])
-    os.close(board.held)
+    board.close()
 
 
 @pytest.mark.skipif(not hasattr(resource, 'prlimit'), reason='only Linux can make one disk full for one process')
@@ -281,9 +402,23 @@ def test_a_broken_file_on_a_full_disk_costs_nobody_anything(laptop):
     unlimited = resource.prlimit(child, resource.RLIMIT_FSIZE)
     resource.prlimit(child, resource.RLIMIT_FSIZE, (10, unlimited[1]))
     assert laptop('/progress').status == 503 and laptop('/puzzle?message=leaf&name=bob').status == 503
+    assert not list(laptop.folder.glob('steps.json-*'))         # no half copies
     resource.prlimit(child, resource.RLIMIT_FSIZE, unlimited)
     assert laptop('/puzzle?message=leaf&name=bob').status == 200
     assert laptop('/progress') == 'ada,1\nbob,1'
+
+
+def test_a_name_is_forgotten_in_every_file(tmp_path):
+    board = steps.Board(tmp_path)
+    for name in ('ada', 'bob', 'ada'):
+        board.solve(name, 'steps')
+    board.forget('ADA')
+    board.forget('nobody')
+    board.close()
+    assert b'ada' not in b''.join(path.read_bytes() for path in tmp_path.iterdir())
+    board = steps.Board(tmp_path)
+    assert board.steps('bob') == ('bob', ['steps']) and board.steps('ada') == ('ada', [])
+    board.close()
 
 
 def test_what_was_solved_on_a_ladder_with_other_steps_is_kept(tmp_path):
@@ -292,7 +427,7 @@ def test_what_was_solved_on_a_ladder_with_other_steps_is_kept(tmp_path):
     board.solve('ada', 'puzzle')
     assert board.steps('ada') == ('ada', ['steps', 'puzzle'])
     assert json.loads((tmp_path / 'steps.json').read_text('utf-8'))['solved'] == {'ada': ['steps', 'week', 'puzzle']}
-    os.close(board.held)
+    board.close()
 
 
 # ------------------------------------------------------------------------------ kill -9 in the middle
@@ -347,6 +482,7 @@ def test_a_broken_step_is_answered_in_the_one_form_and_logged(start, tmp_path):
     assert 'ZeroDivisionError' in server.log() and 'near(number, 1 / 0)' in server.log()
     assert server('/problem?message=20&format=json').json()['status'] == 500
     assert server('/beguine?message=8').status == 500 and 'SystemExit' in server.log()
+    assert server('/beguine?message=8&format=json').json()['status'] == 500
     assert server('/puzzle?message=leaf').status == 200
 
 
@@ -373,9 +509,22 @@ def test_steps_rides_along_with_mocean(start):
     assert server('/steps?mesage=hello').lines == ['steps has no parameter mesage; did you mean message?',
                                                    f'try: {server.url}/steps?message=hello']
     assert server('/puzle').lines[0] == 'there is no /puzle here; did you mean /puzzle?'
-    assert server('/puzzle?message=leaf', method='POST').lines == ['POST is not spoken here, only GET',
-                                                                   f'try: {server.url}/puzzle?message=leaf']
+    assert server('/puzzle?message=leaf', method='POST').lines == [
+        'POST is not spoken here, only GET: requests.get(url, params={...})',
+        f'try: {server.url}/puzzle?message=leaf']
     assert server('/mocean').status == 200 and 'Steps' not in server('/')
+
+
+def test_a_rider_hands_over_its_routes_and_its_end(tmp_path):
+    game = types.SimpleNamespace(Rider=lambda routes, **other: (routes, other))
+    routes, other = steps.ride(game, types.SimpleNamespace(folder=tmp_path))
+    assert {route.rule for route in routes} == {'/', '/progress', *(f'/{step}' for step in steps.LADDER)}
+    app = bottle.Bottle()
+    app.merge(routes)
+    reply = webtest.TestApp(steps.wsgi(app)).get('/puzzle?message=leaf&name=ada')
+    assert reply.text.endswith('/problem?name=ada') and (tmp_path / 'steps.json').exists()
+    other['end']()
+    steps.hold(tmp_path / 'steps.lock', 'still held').close()
 
 
 # ------------------------------------------------------------------------------ the clients
