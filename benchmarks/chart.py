@@ -19,19 +19,28 @@ import threading
 import time
 
 import wire
-from wire import Server, mocean
+from wire import Server
+
+import mocean
 
 SCREENS, POLL_S = 30, 1
 NOW = re.compile(r'{"now": ([\d.]+)')
 UNITS = {'us': 0.001, 'ms': 1, 's': 1000}
+DIGITS = str.maketrans('01', 'ab')                               # which an id does not have
 
 
 def settle(folder, players):
     """A state folder with so many boats, and everything charted."""
+    ocean, then = mocean.Ocean(), time.time() - 60
+    mocean.merge(ocean, mocean.new_planet(1, then))
+    turn = mocean.Turn(ocean, 0.0, then)
+    for number in range(players):
+        mocean.launch_boat(turn, f'ada{number}', f'{number:08}'.translate(DIGITS))
     keys = [f'{column},{row}' for column in range(mocean.COLUMNS) for row in range(mocean.ROWS)]
-    then = time.time() - 60
-    wire.settle(folder, players, sectors=dict.fromkeys(keys, mocean.First('ada0', then)),
-                depths=dict.fromkeys(keys, mocean.Depth(30.0, 1, 'ada0', then, then)))
+    mocean.merge(ocean, {'boats': turn.change['boats'], 'sectors': dict.fromkeys(keys, mocean.First('ada0', then)),
+                         'depths': dict.fromkeys(keys, mocean.Depth(30.0, 1, 'ada0', then, then))})
+    (folder / 'mocean.json').write_text(mocean.readable({**mocean.document_of(ocean), 'now': 1.0}))
+    (folder / 'ids').write_text('\n'.join(ocean.keys))
 
 
 @contextlib.contextmanager

@@ -133,6 +133,16 @@ def test_there_is_no_number_in_the_rules_that_no_test_knows():
     assert re.findall(r'.{0,40}(?<![\w/])\d[\d.]*.{0,20}', text) == []
 
 
+def test_axes_and_units_are_told_in_the_same_words_everywhere():
+    page, readme = [(ROOT / name).read_text(encoding='utf-8') for name in ('docs/rules.md', 'README.md')]
+    for line in game.WORLD.split('\n')[1:3]:
+        assert line in page and line in readme                  # as on the usage page
+
+
+def test_the_page_spoils_nothing():
+    assert [name for name in (*game.SEAMOUNT_NAMES, *game.WHALE_NAMES) if name in rules_page()] == []
+
+
 def quest_lines():
     return [f'| {number} | {quest.name} | {quest.task} |' for number, quest in enumerate(game.QUESTS, 1)]
 
