@@ -2070,7 +2070,7 @@ def begun_course(turn, number):
     if number is None:
         return newest
     if number > newest:
-        raise Refusal(f'course was {number}; the newest one is {newest}',
+        raise Refusal(f'course was {number}; the newest one is {newest}', UNKNOWN,
                       fix={'course': str(newest)})
     return number
 

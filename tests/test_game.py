@@ -4,7 +4,6 @@ import random
 import threading
 
 import pytest
-from conftest import ROOT
 from game import NOON, fetch, off, row
 
 import mocean
@@ -1302,25 +1301,6 @@ def test_a_spent_speed_stays_spent(game, ada, again):
     ada('/move?heading=east&steps=10')
     again()
     assert ada('/move?heading=east&steps=10').status == 429
-
-
-# --- the page that tells the rules -----------------------------------------------------------------------------------
-
-def test_the_page_says_what_the_game_does():
-    page = (ROOT / 'docs' / 'rules.md').read_text(encoding='utf-8')
-    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
-    for line in mocean.WORLD.split('\n')[1:3]:
-        assert line in page and line in readme              # axes and units in the same words as the usage page
-    for treasure in mocean.TREASURES:
-        assert f'| {treasure} |' in page
-    for number, quest in enumerate(mocean.QUESTS, 1):
-        assert f'| {number} | {quest.name} | {quest.task} |' in page
-    for points, words in ((mocean.SECTOR_POINTS, 'a sector that'), (mocean.SOUNDING_POINTS, 'the first sounding'),
-                          (mocean.NET_POINTS, 'a catch'), (mocean.TREASURE_POINTS, 'a treasure'),
-                          (mocean.WHALE_POINTS, 'your first ride'), (mocean.ROUND_POINTS, 'sailing all the way round')):
-        assert f'| {points} | {words}' in page
-    for name in mocean.SEAMOUNT_NAMES:
-        assert name not in page                             # no spoilers
 
 
 # --- whatever they do ------------------------------------------------------------------------------------------------
