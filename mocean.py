@@ -41,6 +41,7 @@ WORDS       sea time: seconds since the ocean began, while the server was up; al
 import atexit
 import collections
 import contextlib
+import copy
 import datetime
 import difflib
 import errno
@@ -128,6 +129,7 @@ NEWS_KEPT, NEWS_OF_ONE_KEPT = 1000, 50
 LOG_KEPT, REPLIES_KEPT, REPLY_S = 20, 20, 60    # `log`; replies stored for `n=`, and how long
 SOUNDINGS_KEPT = 100_000                # that wait for the data service
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0    # a fresh state file after so many; sync to disk
+TIME_S = 10                             # so often sea time is written down where nothing happens
 STUCK_S = 10                            # who holds the ocean longer is a bug: see keep_watch
 ENDLESS_S = 30                          # so is a request that takes longer, with or without it
 LOG_LINES_PER_S, LOG_LINES_OF_ONE_PER_S = 100, 20   # journald drops what comes too fast
@@ -151,7 +153,7 @@ class Record:
 
 
 def is_number(value):
-    return value.__class__ in (int, float) and math.isfinite(value)
+    return value.__class__ in (int, float) and abs(value) < 1e15
 
 
 def kind(fits):
@@ -163,15 +165,16 @@ def kind(fits):
 Text = kind(lambda value: isinstance(value, str))
 Flag = kind(lambda value: isinstance(value, bool))
 Whole = kind(lambda value: value.__class__ is int)
-Count = kind(lambda value: value.__class__ is int and value >= 0)
+Count = kind(lambda value: value.__class__ is int and 0 <= value < 1e15)
 East = kind(lambda value: is_number(value) and 0 <= value < WIDTH_CELLS)       # cells, x
 North = kind(lambda value: is_number(value) and 0 <= value < HEIGHT_CELLS)     # cells, y
 Metres = kind(lambda value: is_number(value) and value >= 0)                   # below the surface
-Speed = kind(lambda value: is_number(value))                                   # cells a second
+Speed = kind(lambda value: is_number(value) and abs(value) <= 2 * WHALE_CELLS_PER_S)
 Moment = kind(lambda value: is_number(value))                                  # sea time, seconds
-Date = kind(lambda value: is_number(value) and abs(value) < 1e11)              # seconds since 1970
+Date = kind(lambda value: is_number(value) and 0 <= value < 1e11)              # seconds since 1970
 Words = kind(lambda value: isinstance(value, tuple) and all(map(Text, value)))
 Counts = kind(lambda value: isinstance(value, tuple) and all(map(Count, value)))
+Marks = kind(lambda value: Counts(value) and all(mark < MARKS for mark in value))
 Bits = kind(lambda value: isinstance(value, str) and bool(re.fullmatch('[0-9a-f]{0,40}', value)))
 
 
@@ -311,6 +314,7 @@ class Reply(Record):
     route: Text
     n: Text                   # the player's own name for the call
     facts: Text               # what was answered, as JSON
+    besides: Text = '{}'      # what JSON told besides
     asked: Text = ''          # its other parameters, as JSON
     at: Moment = -REPLY_S
 
@@ -320,7 +324,7 @@ class Race(Record):
     """A boat's race, or its last one."""
     course: Count             # its number
     start: Moment
-    left: Counts              # the marks not yet passed
+    left: Marks               # not yet passed
     seconds: Metres = 0       # how long it took; 0: it is not finished
     end: Text = ''            # why it ended before
 
@@ -370,7 +374,7 @@ class Ocean:
         self.keys = {}            # id -> key of the boat, aboard or ashore
         self.sailing = set()      # keys of the boats under sail
         self.ridden = set()       # names of the whales that somebody rides
-        self.boats_near, self.things_near = Near(10), Near(50)
+        self.boats_near, self.things_near = Near(5), Near(50)
         self.swept = self.whales_swept = -math.inf      # when what moves was last put into squares
         self.floor = None         # the sea floor, as soon as there is a planet
         self.home = {}            # key of a sector of the home waters -> its bit
@@ -427,20 +431,20 @@ class Turn:
         self.kept = {table: dict(rows) for table, rows in self.change.items()}
 
     def next_number(self, table):
-        """The number after the highest one, in a table whose keys are numbers."""
-        numbers = [*getattr(self.ocean, table), *self.change.get(table, ())]
-        return max(map(int, numbers), default=0) + 1
+        """The number after the highest one, in a table whose keys are numbers: the last one, since
+        they are put in order when they are loaded."""
+        rows, new = getattr(self.ocean, table), self.change.get(table, ())
+        return max(int(next(reversed(rows), 0)), *map(int, new), 0) + 1
 
     def news(self, text):
         """Shall be known to all. The oldest news make room: those of this boat, if it has many."""
-        number = self.next_number('news')
-        self.put('news', str(number), at=self.true_time, text=text, key=self.key)
-        rows = {old: row for old, row in self.ocean.news.items() if self.row('news', old)}
-        own = [old for old, row in rows.items() if self.key and row.key == self.key]
-        for numbers, most in ((own, NEWS_OF_ONE_KEPT), (rows, NEWS_KEPT)):
-            if len(numbers) >= most:
-                self.drop('news', min(numbers, key=int))
-                return
+        rows = self.ocean.news
+        self.put('news', str(self.next_number('news')), at=self.true_time, text=text, key=self.key)
+        own = [number for number, row in rows.items() if self.key and row.key == self.key]
+        if len(own) >= NEWS_OF_ONE_KEPT:
+            self.drop('news', own[0])
+        elif len(rows) >= NEWS_KEPT:
+            self.drop('news', next(iter(rows)))
 
 
 # --- TORUS ---------------------------------------------------------------------------------------
@@ -1006,14 +1010,20 @@ ID_LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789'    # no look-alikes: 0 and o, 1 a
 ID_LENGTH = 8
 NO_ID = f'every boat has a secret id of {ID_LENGTH} letters and digits; join gives you one'
 QUOTES = ' \t\r\n"\'`<>()[]{}'
+BRACES = 'the braces came through: in Python, write an f before the quote'
+
+
+def looks_like_id(text):
+    return len(text) == ID_LENGTH and set(text.lower()) <= set(ID_LETTERS)
 
 
 def read_id(text):
     """A kind: an id, or what somebody pastes who means one: in quotes, in a URL, join's answer."""
     if text.isalnum():
         return text.lower() if text.isascii() else text
-    if re.fullmatch(r'\s*\{\w+\}\s*', text):
-        raise Fault('the braces came through: in Python, write an f before the quote', '')
+    if re.fullmatch(r'\s*\{.+\}\s*', text):
+        inside = text.strip(QUOTES)
+        raise Fault(BRACES, inside if looks_like_id(inside) else '')
     inside = re.search(r'[?&]id=([0-9A-Za-z]+)', text)
     if inside:
         return inside[1].lower()
@@ -1024,15 +1034,17 @@ def read_id(text):
 
 def read_call(route, pairs, form):
     """What came with a request -> a Call, or a Refusal whose fix makes the whole call work."""
+    if 'id' not in route.known:       # it does no harm: programs send theirs with every call
+        pairs = [pair for pair in pairs if pair[0] != 'id']
     texts = dict(pairs)
     values = dict(route.defaults)
     try:
         for name, text in texts.items():
             values[name] = route.known[name].read(text)
     except (Fault, KeyError):
-        raise misread(route, texts) from None
+        raise misread(route, pairs) from None
     if len(values) != len(route.known) or len(texts) != len(pairs):
-        raise misread(route, texts, pairs)
+        raise misread(route, pairs)
     values.pop('format', None)
     number = values.pop('n', None) or ''
     id = values.pop('id') if route.mine else ''
@@ -1041,13 +1053,14 @@ def read_call(route, pairs, form):
     return Call(route, values, id, number, form)
 
 
-def misread(route, texts, pairs=()):
+def misread(route, pairs):
     """The Refusal for texts that cannot be read: it names the first fault and corrects them all."""
-    faults, fix = [], {}
+    texts, faults, fix = dict(pairs), [], {}
     for name, times in collections.Counter(name for name, _ in pairs).items():
         if times > 1:
             faults.append(f'{shown(name)[1:-1]} came more than once; once is enough')
-    missing_sign(route, texts, faults, fix)
+    while missing_sign(route, {**texts, **fix}, faults, fix):
+        pass
     unknown_names(route, texts, faults, fix)
     if route.mine and not fix.get('id', texts.get('id', '')).strip(QUOTES):
         return no_id(texts)
@@ -1057,15 +1070,27 @@ def misread(route, texts, pairs=()):
 
 
 def missing_sign(route, texts, faults, fix):
-    """Somebody forgot the & before a parameter, or wrote ; , or ? for it: take the text apart."""
-    missing = [name for name, parameter in route.known.items()
-               if parameter.required and name not in texts]
-    for name, other in itertools.product(texts, missing):
+    """Somebody forgot the & before a parameter, or wrote ; , or ? for it: take the text apart.
+    True if one was found: there may be more of them."""
+    absent = [name for name in route.known if name not in texts]
+    for name, other in itertools.product(texts, absent):
         found = re.search(rf'[;,?\s]*{other}=', texts[name])
-        if found and name in route.known:
+        if found and name in route.known and cannot_be(route.known[name], texts[name]):
             faults.append(f'& is missing before {other}')
             fix[name], fix[other] = texts[name][:found.start()], texts[name][found.end():]
-            return
+            return True
+    return False
+
+
+def cannot_be(parameter, text):
+    """True if a text is no value of this parameter."""
+    if parameter.read is read_id:         # it reads whatever could be meant for an id
+        return not text.isalnum()
+    try:
+        parameter.read(text)
+    except Fault:
+        return True
+    return False
 
 
 def unknown_names(route, texts, faults, fix):
@@ -1084,11 +1109,13 @@ def unknown_names(route, texts, faults, fix):
 
 def meant_parameter(name, text, free):
     """The parameter, of those not given yet, that a wrong name stands for; or None."""
-    plain = name.strip().casefold()
-    if 'id' in free and (plain.endswith('id') or plain in ('di', 'token', 'key', 'secret')
-                         or len(text) == ID_LENGTH and set(text.lower()) <= set(ID_LETTERS)):
+    plain = name.strip().casefold()[:40]
+    if 'id' in free and (plain.endswith('id') or plain in ('di', 'token', 'key', 'secret')):
         return 'id'
-    close = difflib.get_close_matches(plain, free[:20], 1, 0.6) if len(plain) < 40 else []
+    close = difflib.get_close_matches(plain, free[:20], 1, 0.7)
+    if not close and 'id' in free and looks_like_id(text):
+        return 'id'
+    close = close or difflib.get_close_matches(plain, free[:20], 1, 0.6)
     return close[0] if close else None
 
 
@@ -1101,6 +1128,8 @@ def unreadable(parameter, text, faults, fix):
         try:
             parameter.read(text)
         except Fault as fault:
+            if re.fullmatch(r'\s*\{.+\}\s*', text) and fault.works != BRACES:
+                fault = Fault(BRACES)
             faults.append(f'{parameter.name} was {shown(text)}; {fault.works}')
             fix[parameter.name] = parameter.example if fault.meant is None else fault.meant
 
@@ -1122,7 +1151,8 @@ FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'js
 
 def told(route, texts):
     """A call as `log` shows it: one short printable line, without the id."""
-    query = '&'.join([f'{name}={text}' for name, text in texts.items() if name != 'id'])
+    query = '&'.join([f'{name}={text}' for name, text in texts.items()
+                      if name != 'id' and text is not None])
     return f'/{route}' + ('?' + brief(query) if query else '')
 
 
@@ -1174,31 +1204,35 @@ class Seen(NamedTuple):
 
 
 def near_boats(turn, cells):
-    """Ring by ring, outward: the other boats within so many cells, and how far out they are all."""
+    """Ring by ring, outward: the other boats within so many cells, as (distance squared, key), and
+    within how many cells none has been missed by then."""
     ocean, now, x, y = turn.ocean, turn.now, turn.boat.x, turn.boat.y
+    boats, me, limit = ocean.boats, turn.key, cells * cells
     half_width, half_height = WIDTH_CELLS // 2, HEIGHT_CELLS // 2
     slack = HULL_CELLS_PER_S * SWEEP_S if ocean.sailing else 0
     for keys, sure in ocean.boats_near.rings(x, y, cells, slack):
         found = []
         for key in keys:
-            boat = ocean.boats[key]
+            boat = boats[key]
             there_x, there_y = place(boat, now) if boat.speed else (boat.x, boat.y)
             east = (there_x - x + half_width) % WIDTH_CELLS - half_width      # gap, written out:
             north = (there_y - y + half_height) % HEIGHT_CELLS - half_height  # the busiest place
             away = east * east + north * north
-            if away <= cells * cells and key != turn.key:
-                found.append(Seen(math.sqrt(away), 'player', boat.name, there_x, there_y, boat.z))
+            if away <= limit and key != me:
+                found.append((away, key))
         yield found, sure
 
 
 def nearest_boats(turn, cells):
-    """The nearest other boats within so many cells, at most MOST_SEEN."""
-    seen = []
+    """The nearest other boats within so many cells, at most MOST_SEEN: [Seen, ...]"""
+    near = []
     for found, sure in near_boats(turn, cells):
-        seen = sorted(seen + found)[:MOST_SEEN]
-        if len(seen) == MOST_SEEN and seen[-1].cells < sure:
+        near = sorted(near + found)[:MOST_SEEN]
+        if len(near) == MOST_SEEN and near[-1][0] < sure * abs(sure):
             break
-    return seen
+    boats = [(math.sqrt(away), turn.ocean.boats[key]) for away, key in near]
+    return [Seen(away, 'player', boat.name, *place(boat, turn.now), boat.z)
+            for away, boat in boats]
 
 
 def near_things(turn, cells):
@@ -1323,6 +1357,10 @@ def tell_podium(ocean):
 
 def as_text(route, facts):
     """Values separated by commas, one record a line: those that the route names in its `reply`."""
+    if 'repeated' in facts:
+        facts = {name: fact for name, fact in facts.items() if name != 'repeated'}
+    if 'try' in facts:
+        return f'{as_line(route, facts)}\ntry: {facts["try"]}'      # as in every error
     if not route.many or route.many not in facts:
         return as_line(route, facts)
     return '\n'.join([as_line(route, record) for record in facts[route.many]])
@@ -1520,7 +1558,7 @@ def come_back(turn, owner, key, name):
 
 def ration_joins(turn):
     """New boats come a few at a time: a class at once, but no flood."""
-    waiting = max(turn.ocean.planet['mocean'].joins - turn.now, 0) * JOINS_PER_S
+    waiting = round(max(turn.ocean.planet['mocean'].joins - turn.now, 0) * JOINS_PER_S, 3)
     if waiting > JOINS_AT_ONCE - 1:
         wait_s = (waiting - JOINS_AT_ONCE + 1) / JOINS_PER_S
         raise too_early(wait_s, f'{JOINS_PER_S} new boats a second are enough')
@@ -1564,6 +1602,7 @@ def rule_quit(turn, sure):
     if turn.boat.riding:
         dismount(turn)
     charge_cell(turn)
+    turn.steer(acted=True)               # it asked for this: it waits for ten minutes, no longer
     go_ashore(turn, turn.key)
     turn.news(f'{boat.name} sailed home')
     turn.story = f'{boat.name} quit with {boat.score} points'
@@ -1612,13 +1651,12 @@ def rule_move(turn, heading, steps, expect):
     if steps > most:
         raise Refusal(f'steps was {steps}; your boat goes at most {most} cells {heading} in one '
                       'call now', fix={'steps': str(most)})
-    if turn.boat.speed or turn.boat.x % 1 or turn.boat.y % 1:
-        take_sails_down(turn, limit)
+    patience_s = cell_s + take_sails_down(turn, limit)
     began, price = max(turn.boat.paid, turn.now - SAVED_S), steps * cell_s
     end = (turn.boat.x + dx * steps) % WIDTH_CELLS, (turn.boat.y + dy * steps) % HEIGHT_CELLS
     if expect == end:
         price *= EXPECT_PRICE
-    paid, seams = pay(turn, price, cell_s), (turn.boat.seams_x, turn.boat.seams_y)
+    paid, seams = pay(turn, price, patience_s), (turn.boat.seams_x, turn.boat.seams_y)
     travel(turn, dx, dy, steps, began, paid, course=COURSE_OF[heading], paid=paid)
     if expect:
         turn.besides['expected'] = expect == end
@@ -1629,14 +1667,17 @@ def rule_move(turn, heading, steps, expect):
 
 
 def take_sails_down(turn, limit):
-    """Oars: the boat comes to rest on a whole cell. It pays for that, whatever comes now."""
+    """Oars: the boat comes to rest on a whole cell. It pays for that, whatever comes now. Returns
+    how many seconds."""
     boat = turn.boat
     dx, dy = round(boat.x) - boat.x, round(boat.y) - boat.y
-    began = max(boat.paid, turn.now - SAVED_S)
-    paid = began + math.hypot(dx, dy) / limit
-    travel(turn, dx, dy, 1, began, paid, speed=0, paid=paid)
-    turn.steer(x=round(turn.boat.x) % WIDTH_CELLS, y=round(turn.boat.y) % HEIGHT_CELLS)
-    turn.keep()
+    seconds = math.hypot(dx, dy) / limit
+    if boat.speed or seconds:
+        began = max(boat.paid, turn.now - SAVED_S)
+        travel(turn, dx, dy, 1, began, began + seconds, speed=0, paid=began + seconds)
+        turn.steer(x=round(turn.boat.x) % WIDTH_CELLS, y=round(turn.boat.y) % HEIGHT_CELLS)
+        turn.keep()
+    return seconds
 
 
 def rule_look(turn):
@@ -2023,7 +2064,7 @@ def rule_score(turn, name):
 
 def rule_quest(turn):
     number = turn.boat.quest
-    if number == len(QUESTS):
+    if number >= len(QUESTS):
         return {'number': number, 'title': 'Done', 'task': 'all quests are met: sail a better race',
                 'call': ('course', {})}
     quest = QUESTS[number]
@@ -2226,7 +2267,7 @@ class Traffic:
 
     def __init__(self):
         self.calls = collections.deque(maxlen=LOG_KEPT)    # 'second status route query answer'
-        self.moves = collections.deque(maxlen=10)          # sea time of the last ten moves
+        self.moves = collections.deque(maxlen=10)          # until when the last ten moves took
         self.pings = collections.deque(maxlen=20)          # (x, y) of the last soundings
         self.foreseen = collections.deque(maxlen=20)       # the last right `expect`s: over a seam?
         self.last = 0.0           # sea time of the latest call
@@ -2265,7 +2306,7 @@ def watch(turn, call, facts):
     route, traffic = call.route.name, turn.traffic
     traffic.calm += 1
     if route == 'move':
-        traffic.moves.append(turn.now + turn.wait_s)
+        traffic.moves.append(turn.boat.paid)
         turn.meets('First stroke')
         if len(traffic.moves) == 10 and evenly(traffic.moves):
             turn.meets('Looper')
@@ -2354,8 +2395,11 @@ def note_whale(ocean, name, old, new):
 def note_planet(ocean, key, old, new):
     """A planet has a sea floor, with treasures on it."""
     if new and not (old and new.seed == old.seed):
+        for lying in ocean.floor.treasures if old else ():
+            ocean.things_near.drop(lying)
         ocean.floor = Seafloor(new.seed)
         ocean.home = ocean.floor.home_bits()
+        ocean.courses.clear()
         for lying in ocean.floor.treasures:
             ocean.things_near.put(lying, lying.x, lying.y)
 
@@ -2395,9 +2439,11 @@ def fields_of(table, key, old, new):
     changed = {name: value for name, value in vars(new).items()
                if name not in before or value is not before[name]}
     for name, value in changed.items():
-        if not KINDS[table][name](value):
-            raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which is no '
-                            f'{NAMES_OF_KINDS[KINDS[table][name]]}; nothing has changed')
+        kind_ = KINDS[table].get(name)
+        if not kind_ or not kind_(value):
+            which = f'is no {NAMES_OF_KINDS[kind_]}' if kind_ else 'has no such field'
+            raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which {which}; '
+                            'nothing has changed')
     return changed
 
 
@@ -2418,42 +2464,38 @@ def change_of(ocean, patch, spare=None, faults=None):
             rows = {}
         records = change[table] = {}
         for key, values in rows.items():
-            if table in NUMBERED and not re.fullmatch('[0-9]{1,15}', key) or \
-                    table in ('sectors', 'depths') and not is_sector(key):
-                faults.append(f'{table} {shown(key)} is no key')
-                continue
-            records[key] = None
-            if values is not None:
+            if fits_table(table, key):
                 old = getattr(ocean, table).get(key)
                 other = getattr(spare, table).get(key) if spare else None
                 records[key] = record_of(table, key, old, values, other, faults)
+            else:
+                faults.append(f'{table} {shown(key)} is no key')
         if table in NUMBERED:                   # an editor may have sorted them as words
             change[table] = dict(sorted(records.items(), key=lambda row: int(row[0])))
     return {table: records for table, records in change.items() if records}
 
 
-def is_sector(key):
-    """True for 'column,row' of a sector of the chart."""
-    found = re.fullmatch('([0-9]{1,2}),([0-9]{1,2})', key)
-    return bool(found) and int(found[1]) < COLUMNS and int(found[2]) < ROWS
+def fits_table(table, key):
+    """True for a key as the table has it: a number, a sector's column,row, a treasure's name, ..."""
+    if table in NUMBERED:
+        return re.fullmatch('[0-9]{1,15}', key)
+    if table in ('sectors', 'depths'):
+        found = re.fullmatch('([0-9]{1,2}),([0-9]{1,2})', key)
+        return found and int(found[1]) < COLUMNS and int(found[2]) < ROWS
+    if table == 'laps':
+        return re.fullmatch('[0-9]{1,15} .+', key)
+    return table != 'finds' or key in TREASURES
 
 
 def record_of(table, key, old, values, spare, faults):
-    """The record after a patch: the old one changed, or a new one; None if it cannot be one."""
+    """The record after a patch: the old one changed, or a new one; None if it is gone, or cannot be
+    one."""
+    if values is None:
+        return None
     if not isinstance(values, dict):
         faults.append(f'{table} {shown(key)} is no record')
         return spare or old
-    good = {}
-    for name, kind_ in KINDS[table].items():        # fields that there are not are left out
-        if name not in values:
-            continue
-        value = as_tuple(values[name])
-        if kind_(value):
-            good[name] = value
-            continue
-        faults.append(f'{table} {shown(key)}: {name} is {shown(str(value))}')
-        if spare:
-            good[name] = getattr(spare, name)
+    good = good_fields(table, key, values, spare, faults)
     if old:
         return old.but(**good)
     missing = [field.name for field in fields(TABLES[table])
@@ -2462,6 +2504,31 @@ def record_of(table, key, old, values, spare, faults):
         faults.append(f'{table} {shown(key)} has no {missing[0]}: it is left out')
         return spare
     return TABLES[table](**good)
+
+
+def good_fields(table, key, values, spare, faults):
+    """The values that their fields can hold. Fields that there are not are left out."""
+    good = {}
+    for name, kind_ in KINDS[table].items():
+        if name in values:
+            value = as_tuple(values[name])
+            if kind_ is Letters:
+                value = with_times(value)
+            if kind_(value):
+                good[name] = value
+                continue
+            faults.append(f'{table} {shown(key)}: {name} is {shown(str(value))}')
+            if spare:
+                good[name] = getattr(spare, name)
+    return good
+
+
+def with_times(letters):
+    """Letters from before there was sea time had no time in front: (sender, text)."""
+    if not isinstance(letters, tuple):
+        return letters
+    return tuple((0, *letter) if Words(letter) and len(letter) == 2 else letter
+                 for letter in letters)
 
 
 def as_tuple(value):
@@ -2504,7 +2571,7 @@ class Journal:
                          'first, and start uWSGI with --processes 1')
         self.file = None          # the journal, open for writing: the number of the file
         self.size = 0             # of what has been written well, bytes
-        self.dirty = False        # behind that lies half a line which could not be cut off
+        self.lead = b''           # what the next line has to begin with, after half a line
         self.lines = 0            # that no state file has yet
         self.synced = True
         self.doubtful = False     # the disk did not take a sync: only a fresh state file is sure
@@ -2585,15 +2652,13 @@ class Journal:
         size = path.stat().st_size if path.exists() else 0
         if garbage:
             aside = dated(path)
-            shutil.copyfile(path, aside)
             log(f'{path.name} has {garbage} lines that are not changes: left out, all kept in '
                 f'{aside.name}')
+            with contextlib.suppress(OSError):       # a full disk: it is in the journal still
+                shutil.copyfile(path, aside)
         if good < size:
             log(f'{path.name} ended in half a line ({size - good} bytes), never answered: cut off')
             os.truncate(path, good)
-        elif size and not ends_in_newline(path):
-            with open(path, 'ab') as file:
-                file.write(b'\n')
 
     def save_season(self, season):
         """Write season.json anew, whole."""
@@ -2617,7 +2682,8 @@ class Journal:
 
     def open(self):
         self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | BINARY, 0o666)
-        self.size, self.dirty = os.fstat(self.file).st_size, False
+        self.size = os.fstat(self.file).st_size
+        self.lead = b'' if ends_in_newline(self.path) else b'\n'
 
     def write(self, ocean, patch, last, now, soundings=()):
         """Write a change down, before anybody hears of it. Where the disk refuses, the journal is
@@ -2625,7 +2691,7 @@ class Journal:
         line = {'number': ocean.number + 1, 'last': last, 'now': now, **patch}
         if soundings:
             line['soundings'] = soundings
-        data = b'\n' * self.dirty + encode(line).encode() + b'\n'
+        data = self.lead + encode(line).encode() + b'\n'
         try:
             if self.file is None:         # there was no room for a new page
                 self.open()
@@ -2638,16 +2704,16 @@ class Journal:
                           AWAY) from error
         self.size += len(data)
         self.lines += 1
-        self.dirty = self.synced = False
+        self.lead, self.synced = b'', False
         ocean.number, ocean.last, ocean.now = line['number'], last, now
 
     def cut_back(self):
-        """Half a line may stand at the end."""
+        """Half a line may stand at the end: if it cannot be cut off, the next line makes it void."""
         if self.file is not None:
-            self.dirty = True
+            lead, self.lead = self.lead, HALF_A_LINE
             with contextlib.suppress(OSError):
                 os.ftruncate(self.file, self.size)
-                self.dirty = False
+                self.lead = lead
 
     def sync(self):
         """What a power cut may take is what came after this."""
@@ -2662,7 +2728,7 @@ class Journal:
     def turn_page(self):
         """What has been written so far gets another name, until it is in a state file. Returns the
         file, still open, to be synced and closed."""
-        if self.turned.exists():          # the last state file could not be written
+        if self.turned.exists() or self.file is None:    # a disk that was full: see put_state, open
             return None
         old = self.file
         os.replace(self.path, self.turned)
@@ -2673,15 +2739,22 @@ class Journal:
 
     def put_state(self, document):
         """A fresh state file, whole or not at all; the one before it becomes the last good copy."""
-        fresh = self.folder / 'mocean.json.new'
-        write_new(fresh, readable(document))
+        fresh, text = self.folder / 'mocean.json.new', readable(document)
+        write_new(fresh, text)
         if self.state.exists():
             os.replace(self.state, self.last_state)   # a kill just here leaves the copy: enough
+        else:
+            os.replace(fresh, self.last_state)
+            write_new(fresh, text)
         os.replace(fresh, self.state)
-        if self.turned.exists():
-            os.replace(self.turned, self.last_path)
-        sync_folder(self.folder)
         self.doubtful = False
+        try:                              # from here on it is in place
+            if self.turned.exists():
+                os.replace(self.turned, self.last_path)
+            sync_folder(self.folder)
+        except OSError as error:
+            log(f'the disk refuses: {error}; a fresh state file is written again')
+            self.doubtful = True
 
     def close(self):
         if self.file is not None:
@@ -2691,6 +2764,7 @@ class Journal:
 
 
 BINARY = getattr(os, 'O_BINARY', 0)              # Windows would write two letters for a newline
+HALF_A_LINE = b'#\n'                             # behind it: what was refused is no change
 
 
 def lines_of(path):
@@ -2701,9 +2775,11 @@ def lines_of(path):
 
 
 def ends_in_newline(path):
+    """True for an empty file, too."""
     with open(path, 'rb') as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read() == b'\n'
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        return file.read() in (b'', b'\n')
 
 
 def read_ocean(document, spare=None):
@@ -2717,9 +2793,14 @@ def read_ocean(document, spare=None):
     if not ocean.planet:
         raise ValueError('it has no planet')
     ocean.now = document.get('now')
-    if not Moment(ocean.now):             # of a program that had no sea time
-        ocean.now = newest(ocean)
-    take_soundings(ocean, document.get('soundings', ()))
+    if not Moment(ocean.now):
+        if 'now' in document:             # else it is of a program that had no sea time
+            ocean.faults.append(f'now is {shown(str(ocean.now))}')
+        ocean.now = spare.now if spare else newest(ocean.boats.values())
+    if not take_soundings(ocean, document.get('soundings', ())):
+        ocean.faults.append('not all its soundings are soundings')
+        if spare:
+            ocean.soundings = spare.soundings
     return ocean
 
 
@@ -2728,25 +2809,34 @@ def happen(ocean, patch):
     number, last, now, faults = patch['number'], str(patch['last']), patch.get('now'), []
     if not Count(number):
         raise ValueError('its number is no number')
-    merge(ocean, change_of(ocean, patch, None, faults))
+    change = change_of(ocean, patch, None, faults)
+    merge(ocean, change)
     ocean.number, ocean.last = max(ocean.number, number), last
     if Moment(now):
         ocean.now = now
+    else:                                 # of a program that had no sea time
+        ocean.now = max(ocean.now or 0, newest(filter(None, change.get('boats', {}).values())))
     take_soundings(ocean, [[number, *row] for row in patch.get('soundings', ())])
     for fault in faults:
         log(f'change {number}: {fault}; left out')
 
 
 def take_soundings(ocean, rows):
-    """Soundings that the data service may not have yet: number, player, time, x, y, depth."""
-    for row in rows:
-        if len(row) == 6 and Text(row[1]) and all(map(is_number, row[:1] + row[2:])):
-            ocean.soundings.append(row)
+    """Soundings that the data service may not have yet: number, player, time, x, y, depth. Returns
+    whether all of them are."""
+    good = [row for row in rows if is_sounding(row)]
+    ocean.soundings.extend(good)
+    return len(good) == len(rows)
 
 
-def newest(ocean):
+def is_sounding(row):
+    return isinstance(row, list) and len(row) == 6 and Text(row[1]) and \
+        all(map(is_number, row[:1] + row[2:]))
+
+
+def newest(boats):
     """The latest moment that the boats remember."""
-    return max([0.0, *(max(boat.at, boat.paid) for boat in ocean.boats.values())])
+    return max([0.0, *(max(boat.at, boat.paid) for boat in boats)])
 
 
 def readable(document):
@@ -2786,7 +2876,8 @@ class Diary:
     """The game's log, made for reading: not more than so many lines a second, in all and about one
     boat. It says how many it left out."""
 
-    def __init__(self):
+    def __init__(self, ticks):
+        self.ticks = ticks        # seconds that pass, counted from anywhere
         self.lock, self.second = threading.Lock(), 0
         self.lines, self.left_out = collections.Counter(), 0
 
@@ -2803,7 +2894,7 @@ class Diary:
 
     def turn_page(self):
         """A new second begins; say what was left out in the one before."""
-        second = int(time.monotonic())
+        second = int(self.ticks())
         if second != self.second:
             if self.left_out:
                 log(f'({self.left_out} lines are left out here: too many for one second)')
@@ -2814,10 +2905,11 @@ class Diary:
 class Sea:
     """The running game: one ocean, its journal, its clocks and dice, and one lock."""
 
-    def __init__(self, folder, clock=None, dice=None, calendar=time.time):
+    def __init__(self, folder, clock=None, dice=None, calendar=time.time, sleep=None):
         self.folder = pathlib.Path(folder)
         self.clock = Clock(clock or time.monotonic)         # sea time
         self.calendar = calendar                            # true time
+        self.sleep = sleep        # how an answer waits for its time; None: as time.sleep does
         self.dice = dice or random.SystemRandom()
         self.lock, self.tending = threading.RLock(), threading.Lock()
         self.process = None       # the process in which the sea is open
@@ -2825,9 +2917,9 @@ class Sea:
         self.watched = False      # an endless loop ends the process, and somebody starts a new one
         self.began = {}           # thread -> when the request began that it is at (time.monotonic)
         self.ocean = self.journal = None
-        self.diary = Diary()
+        self.diary = Diary(clock or time.monotonic)
         self.calls = collections.defaultdict(Traffic)    # key -> what is remembered of its calls
-        self.called = False       # somebody has called since the sea was last tended
+        self.called = False       # somebody has called since sea time was last written down
         self.moved = set()        # keys of the boats that have moved since then
         self.routes = dict(BY_NAME)                      # name -> Route, those of riders too
         self.riders = []          # who rides along: see Rider
@@ -2876,7 +2968,7 @@ class Sea:
 
     def is_frozen(self):
         """True while no boat may act."""
-        return self.clock.frozen or self.clock() >= self.clock.until
+        return self.clock.frozen or self.clock.until < math.inf and self.clock() >= self.clock.until
 
     def say(self, text, who=''):
         """A line for the log; ids, and the captain's key, are masked wherever they came in."""
@@ -2900,43 +2992,50 @@ def play(sea, call):
     with sea.lock:
         turn = begin_turn(sea, call)
         facts = stored_reply(turn, call)
-        if facts:
+        if facts is not None:
             return facts
-        if call.route.mine and call.route.changes and sea.is_frozen():
-            raise Refusal('the sea is frozen, eyes on the teacher', AWAY, wait_s=2)
-        try:
-            facts = decide(turn, call)
-        except Refusal:
-            turn.change, turn.soundings = turn.kept, []
-            with contextlib.suppress(Refusal):      # a full disk; what the call got wrong is said
-                commit(sea, call, turn)
-            raise
-        commit(sea, call, turn)
+        facts = take_turn(sea, call, turn)
     if turn.story and (LOG_MOVES or call.route.loud):
         sea.say(turn.story, turn.key)
     if turn.now - sea.tended > 5:      # no thread tends the sea: an old uWSGI
         tend(sea)
     if turn.wait_s:
-        wait(turn.traffic, turn.wait_s)
+        wait(sea, turn.traffic, turn.wait_s)
     return {**facts, **turn.besides} if call.form == 'json' and turn.besides else facts
 
 
-def wait(traffic, seconds):
+def take_turn(sea, call, turn):
+    """The rule decides, and what it has written happens; of a refused call what it has kept."""
+    if call.route.mine and call.route.changes and sea.is_frozen():
+        raise Refusal('the sea is frozen, eyes on the teacher', AWAY, wait_s=2)
+    try:
+        facts = decide(turn, call)
+    except Refusal:
+        turn.change, turn.soundings = turn.kept, []
+        with contextlib.suppress(Refusal):      # a full disk; what the call got wrong is said
+            commit(sea, call, turn)
+        raise
+    commit(sea, call, turn)
+    return facts
+
+
+def wait(sea, traffic, seconds):
     """The time that a call costs; the lock is not held."""
     traffic.waiting += 1
     try:
-        time.sleep(seconds)
+        (sea.sleep or time.sleep)(seconds)
     finally:
         traffic.waiting -= 1
 
 
-def begin_turn(sea, call, calls=None):
+def begin_turn(sea, call):
     """A fresh sheet for whoever calls."""
     if sea.process != os.getpid():
         sea.open()
-    key = aboard(sea.ocean, call) if call.route.mine else ''
-    return Turn(sea.ocean, sea.clock(), round(sea.calendar(), 3), sea.dice, key,
-                sea.calls if calls is None else calls)
+    sea.called = True
+    now = sea.clock()
+    key = aboard(sea.ocean, call, now) if call.route.mine else ''
+    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls)
 
 
 def decide(turn, call):
@@ -2948,6 +3047,9 @@ def decide(turn, call):
     facts = route.rule(turn, **call.values)
     if isinstance(facts, list):
         facts = {route.many: facts}
+    if not isinstance(facts, dict):
+        raise TypeError(f'{route.rule.__name__} returned {facts!r}; a rule returns the facts to '
+                        'tell, as a dict or a list of dicts')
     if route.mine and turn.row('boats', turn.key):
         if route.costs and not turn.has_paid:
             charge_cell(turn)
@@ -2974,7 +3076,6 @@ def commit(sea, call, turn):
             raise
         return
     merge(sea.ocean, turn.change)
-    sea.called = True
     sea.moved.update(turn.change.get('boats', ()))
     if sea.collects:
         take_soundings(sea.ocean, [[sea.ocean.number, *row] for row in told_soundings(turn)])
@@ -3000,18 +3101,23 @@ def rehearse(sea, call):
     """Raise the Refusal that a call would meet at this moment, or return its facts: a turn of which
     nothing comes."""
     with sea.lock:
-        turn = begin_turn(sea, call, collections.defaultdict(Traffic))
+        turn = begin_turn(sea, call)
+        turn.traffic = copy.deepcopy(turn.traffic)
+        facts = stored_reply(turn, call)
+        if facts is not None:
+            return facts
         facts = decide(turn, call)
         return {**facts, **turn.besides} if call.form == 'json' else facts
 
 
-def aboard(ocean, call):
+def aboard(ocean, call, now):
     """The key of the boat that calls."""
     key = ocean.keys.get(call.id)
     if key in ocean.boats:
         return key
     if key in ocean.ashore:
-        if call.n and find_reply(ocean, key, call):      # it quit, and asks once more
+        reply = find_reply(ocean, key, call)
+        if reply and now < reply.at + REPLY_S:           # it quit, and asks once more
             return key
         name = ocean.ashore[key].name
         raise Refusal(f'{name} has sailed home; join with the id brings it back', CONFLICT, 'join',
@@ -3019,7 +3125,7 @@ def aboard(ocean, call):
     if key_of(call.id) in ocean.boats:
         why = f'{call.id} is a name, and no secret'
     elif len(call.id) != ID_LENGTH:
-        why = f'{shown(call.id)} has {len(call.id)} letters and digits'
+        why = f'{shown(call.id)} is {len(call.id)} long'
     else:
         why = f'nobody aboard has the id {shown(call.id)}'
     raise Refusal(f'{why}; {NO_ID}', UNKNOWN, 'join', {'id': None, 'name': 'ada'})
@@ -3035,13 +3141,15 @@ def caller(sea, pairs):
 
 
 def asked(call):
-    """What a call asks for, so that it can be compared."""
-    return encode(sorted(call.values.items()))
+    """What a call asks for, so that it can be compared, and told."""
+    values = {name: call.values.get(name) for name in call.route.known}
+    return encode({name: ','.join(map(str, value)) if isinstance(value, tuple) else value
+                   for name, value in values.items() if value is not None})
 
 
 def find_reply(ocean, key, call):
     """The reply stored under this name of a call, or None."""
-    for slot in reply_keys(key):
+    for slot in reply_keys(key) if call.n and key else ():
         reply = ocean.replies.get(slot)
         if reply and (reply.route, reply.n) == (call.route.name, call.n):
             return reply
@@ -3050,17 +3158,17 @@ def find_reply(ocean, key, call):
 
 def stored_reply(turn, call):
     """What was answered to the very same call within the last minute, or None."""
-    reply = find_reply(turn.ocean, turn.key, call) if call.n and turn.key else None
+    reply = find_reply(turn.ocean, turn.key, call)
     if not reply or turn.now >= reply.at + REPLY_S:
         return None
     if reply.asked != asked(call):
-        before = told(call.route.name, dict(json.loads(reply.asked)))
+        before = told(call.route.name, json.loads(reply.asked))
         free = next(str(number) for number in itertools.count(1)
                     if not find_reply(turn.ocean, turn.key, call._replace(n=str(number))))
         raise Refusal(f'n={call.n} has just been the name of another call: {before}; each new call '
                       'needs a new n', CONFLICT, fix={'n': free})
-    facts = json.loads(reply.facts)
-    return {**facts, 'repeated': True} if call.form == 'json' else facts
+    besides = json.loads(reply.besides) if call.form == 'json' else {}
+    return {**json.loads(reply.facts), **besides, 'repeated': True}
 
 
 def keep_reply(turn, call, facts):
@@ -3070,7 +3178,7 @@ def keep_reply(turn, call, facts):
     slot = next((slot for slot in slots if turn.ocean.replies.get(slot) is old), slots[0]) \
         if old else slots[turn.boat.replies % REPLIES_KEPT]
     turn.put('replies', slot, route=call.route.name, n=call.n, asked=asked(call),
-             facts=as_json(facts), at=turn.now)
+             facts=as_json(facts), besides=as_json(turn.besides), at=turn.now)
     if turn.row('boats', turn.key):
         turn.steer(replies=turn.boat.replies + 1)
 
@@ -3119,17 +3227,18 @@ def tend(sea):
 
 
 def sync(sea):
-    """Bring the journal to the disk. Sea time goes in, too, where somebody has asked for it."""
-    if sea.called and sea.ocean.now < sea.tended - SYNC_S / 2:
+    """Bring the journal to the disk. Sea time goes in, too, where somebody has asked for it: after
+    a kill it goes on from no more than TIME_S earlier."""
+    if sea.called and sea.tended >= sea.ocean.now + TIME_S:
+        sea.called = False
         with sea.lock, contextlib.suppress(Refusal):
             sea.journal.write(sea.ocean, {}, sea.ocean.last, sea.clock())
-    sea.called = False
     sea.journal.sync()
 
 
 def check_clock(sea):
     """The computer's clock may jump; the game's does not."""
-    offset = sea.calendar() - time.monotonic()
+    offset = sea.calendar() - sea.clock.ticks()
     if sea.offset and abs(offset - sea.offset) > 5:
         log(f'the clock of this computer was put {offset - sea.offset:+.0f} s: news and data tell '
             'the new time, and the game goes on by its own')
@@ -3142,11 +3251,7 @@ def send_home(sea):
     with sea.lock:
         ocean = sea.ocean
         turn = Turn(ocean, sea.clock(), round(sea.calendar(), 3))
-        idle = [key for key, boat in ocean.ashore.items() if not boat.acted]
-        for key, boat in ocean.ashore.items():
-            if boat.acted and turn.now > boat.left + ASHORE_S:
-                forget(turn, key)
-        for key in idle[:max(len(idle) - ASHORE_KEPT, 0)]:
+        for key in lost(turn):
             forget(turn, key)
         if len(ocean.boats) > CROWD_BOATS:
             for key, boat in ocean.boats.items():
@@ -3156,6 +3261,15 @@ def send_home(sea):
             with contextlib.suppress(Refusal):
                 sea.journal.write(ocean, patch_of(ocean, turn.change), ocean.last, turn.now)
                 merge(ocean, turn.change)
+
+
+def lost(turn):
+    """The boats ashore that nobody can bring back any more: who quit, after a while; of those that
+    only joined, the oldest."""
+    ashore = turn.ocean.ashore
+    quit = [key for key, boat in ashore.items() if boat.acted and turn.now > boat.left + ASHORE_S]
+    idle = [key for key, boat in ashore.items() if not boat.acted]
+    return quit + idle[:max(len(idle) - ASHORE_KEPT, 0)]
 
 
 def save_when_due(sea):
@@ -3189,12 +3303,12 @@ def renew(sea, ocean):
     write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
     ocean.number = 1 + max(ocean.number, sea.ocean.number)      # no line of a journal fits it
     ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
-    for _ in range(2):                        # the state file, and its copy
-        old = sea.journal.turn_page()
-        if old is not None:
-            os.close(old)
-        sea.journal.put_state(document_of(ocean))
+    old = sea.journal.turn_page()
+    if old is not None:
+        os.close(old)
+    sea.journal.put_state(document_of(ocean))
     sea.journal.lines, sea.ocean = 0, ocean
+    sea.journal.doubtful = True               # its copy, and an empty journal, within a second
     sea.calls.clear()
     sea.moved.clear()
     sea.set_clock(ocean.now)
@@ -3409,8 +3523,11 @@ def wanted_form(environ, texts):
     asked = texts.get('format', '').strip().casefold()
     if asked in ('text', 'json'):
         return asked
+    accept = environ.get('HTTP_ACCEPT', '*/*')
+    if accept == '*/*':                                    # nearly every program
+        return 'text'
     form, liked = 'text', (0, True)                        # a weight of 0 means: never
-    for part in environ.get('HTTP_ACCEPT', '').casefold().split(','):
+    for part in accept.casefold().split(','):
         kind, *more = part.replace(' ', '').split(';')
         weight = next((word[2:] for word in more if word.startswith('q=')), '1')
         if kind in FORMS and re.fullmatch(r'[01](\.[0-9]{0,3})?', weight):
@@ -3916,6 +4033,16 @@ def media(route):
 VERSION = '1.0'
 
 
+def ask(sea, call):
+    """Play. Who asks by HEAD is told the same, and nothing comes of it."""
+    return rehearse(sea, call) if bottle.request.method == 'HEAD' else play(sea, call)
+
+
+def looks_like_refusal(error):
+    """A rider's Refusal is not ours: it is known by what it has."""
+    return all(hasattr(error, name) for name in ('words', 'status', 'route', 'fix', 'numbers'))
+
+
 class Wire:
     """The Bottle plugin through which every request comes in and every answer goes out."""
     name, api = 'wire', 2
@@ -3931,8 +4058,7 @@ class Wire:
         """One request. What a client can get wrong becomes a Refusal; anything else is a bug, and
         is logged as one."""
         environ = bottle.request.environ
-        query = environ.get('QUERY_STRING', '')
-        pairs = pairs_of(query)
+        pairs = pairs_of(environ.get('QUERY_STRING', ''))
         form = 'json' if route.json else wanted_form(environ, dict(pairs))
         try:
             try:
@@ -3940,18 +4066,17 @@ class Wire:
                 if nobody:
                     raise Refusal(nobody, AWAY)
                 call = read_call(route, pairs, form)
-                if environ['REQUEST_METHOD'] == 'HEAD' and route.rule:
-                    facts = rehearse(self.sea, call)         # HEAD changes nothing
-                else:
-                    facts = callback(call)
+                facts = callback(call)
                 if isinstance(facts, bottle.HTTPResponse):
                     return facts
                 body = as_json(facts) if form == 'json' else as_text(route, facts)
-            except Refusal as refusal:
+            except Exception as refusal:
+                if not looks_like_refusal(refusal):
+                    raise
                 return self.refuse(route, pairs, refusal, form)
         except (Exception, SystemExit):    # the one place: logged with its request, and answered
             return self.confess(route, pairs, form)
-        note_call(self.sea, route, pairs, query, 200, body)
+        self.note(route, pairs, 200, 'answered again: ' + body if 'repeated' in facts else body)
         bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
 
@@ -3962,11 +4087,25 @@ class Wire:
         if environ.get('CONTENT_LENGTH') not in (None, '', '0'):
             refusal.words += '; what comes in the body is not read: params= instead of data='
         works = call_of(base_of(environ), *self.corrected(refusal, route.name, dict(pairs)))
-        query = environ.get('QUERY_STRING', '')
-        note_call(sea, route, pairs, query, refusal.status, refusal.words)
-        words = refusal.words.replace(shown(dict(pairs).get('id', '')), "'********'")
+        self.note(route, pairs, refusal.status, refusal.words)
+        words = self.without_ids(refusal.words, pairs)
         sea.say(f'{self.request(route, pairs)}: {refusal.status} {words}', self.who(pairs))
         return error_form(refusal, works, form)
+
+    def note(self, route, pairs, status, said):
+        """Remember a call for the player's own log. (HEAD changes nothing.)"""
+        environ = bottle.request.environ
+        if environ['REQUEST_METHOD'] != 'HEAD':
+            note_call(self.sea, route, pairs, environ.get('QUERY_STRING', ''), status, said)
+
+    def without_ids(self, words, pairs):
+        """The words of a refusal for the server's log: what they repeat may be cut short, and seven
+        letters of an id are too many."""
+        for name, text in pairs:
+            words = words.replace(shown(text), "'********'" if name == 'id' else
+                                  shown(masked(self.sea.ocean, text)))
+            words = words.replace(shown(name)[1:-1], shown(masked(self.sea.ocean, name))[1:-1])
+        return words
 
     def confess(self, route, pairs, form):
         """The answer to a call that met a bug."""
@@ -4045,16 +4184,20 @@ class Wire:
         return reply
 
     def untangle(self, path, pairs):
-        """What a learner pasted or mistyped as a whole: a `try:` line behind the address, or & for
-        the ?. Returns path, pairs, and words where that was it."""
-        pasted = re.fullmatch(r'(?:try:?)?\s*https?:/+[^/]+/*(.*)', path, re.DOTALL)
+        """What a learner pasted or mistyped as a whole: an address behind the address, or another
+        sign for the ?. Returns path, pairs, and words where that was it."""
+        words = ''
+        pasted = re.fullmatch(r'(try:?\s*)?https?:/+[^/]+/*(.*)', path, re.DOTALL)
         if pasted:
-            return pasted[1], pairs, 'only what comes behind try: is the address'
-        name, sign, rest = path.partition('&')
+            words = 'only what comes behind try: is the address' if pasted[1] else \
+                'the address stands there twice; once is enough'
+            path = pasted[2]
+        name, sign, rest = re.match(r'([\w.]*)([^\w.]*)(.*)', path, re.DOTALL).groups()
         if sign and '=' in rest:
-            return name, pairs_of(rest) + pairs, f'the sign behind /{shown(name)[1:-1]} is ?; ' \
+            pairs = pairs_of(urllib.parse.quote(rest, safe='=&+')) + pairs
+            path, words = name, words or f'the sign behind /{shown(name)[1:-1]} is ?; ' \
                 'the & comes between parameters'
-        return path, pairs, ''
+        return path, pairs, words
 
     def taken(self, name, texts):
         """The texts that go on to a route: to one's own all, since they will be corrected; to a
@@ -4098,7 +4241,7 @@ def page_of(sea, call):
 
 def quest_of(sea, call):
     """The next quest, and the whole URL of a call that begins it."""
-    facts = play(sea, call)
+    facts = ask(sea, call)
     name, texts = facts.pop('call')
     if sea.routes[name].mine:
         texts = {'id': call.id, **texts}
@@ -4200,14 +4343,18 @@ def make_app(folder=None, clock=None, dice=None, calendar=time.time):
     return app
 
 
-def add_route(app, route):
+def add_route(app, route, whose='mocean.py'):
     """Serve a route; one that is there already stays as it is."""
-    if isinstance(route, Route):
-        act = PAGES.get(route.name, play)
+    path = f'/{route.name}' if isinstance(route, Route) else route.rule
+    if path in {own.rule for own in app.routes}:
+        if isinstance(route, Route):
+            log(f'{whose} has {path}, which is there already: it stays as it was')
+    elif isinstance(route, Route):
+        act = PAGES.get(route.name, ask)
         app.sea.routes[route.name] = route
         for path in ('/', '/mocean') if route.name == 'mocean' else (f'/{route.name}',):
             app.route(path, 'GET', functools.partial(act, app.sea), declared=route)
-    elif route.rule not in {own.rule for own in app.routes}:
+    else:
         app.merge([route])
 
 
@@ -4222,7 +4369,7 @@ def ride_along(app, name):
     try:
         rider = module_at(path).ride(sys.modules[__name__], app.sea)
         for route in rider.routes:
-            add_route(app, route)
+            add_route(app, route, path.name)
         app.sea.riders.append(rider)
     except (Exception, SystemExit):    # a mistake in another file must not stop the game
         log(f'{path.name} cannot ride along:\n{traceback.format_exc()}')
@@ -4236,8 +4383,8 @@ def module_at(path):
         module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[path.stem]
+        except BaseException:     # Bottle's reloader sees by it when the mistake is mended
+            sys.modules[f'{path.stem}, with a mistake'] = sys.modules.pop(path.stem)
             raise
     return module
 

@@ -588,8 +588,11 @@ def wanted_form(environ, texts):
     asked = texts.get('format', '').strip().casefold()
     if asked in ('text', 'json'):
         return asked
+    accept = environ.get('HTTP_ACCEPT', '*/*')
+    if accept == '*/*':                                    # nearly every program
+        return 'text'
     form, liked = 'text', (0, True)                        # a weight of 0 means: never
-    for part in environ.get('HTTP_ACCEPT', '').casefold().split(','):
+    for part in accept.casefold().split(','):
         kind, *more = part.replace(' ', '').split(';')
         weight = next((word[2:] for word in more if word.startswith('q=')), '1')
         if kind in FORMS and re.fullmatch(r'[01](\.[0-9]{0,3})?', weight):

@@ -14,8 +14,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-import regatta  # noqa: E402
-from regatta import HEIGHT_CELLS, MARK_CELLS, MARKS, WIDTH_CELLS  # noqa: E402
+import mocean  # noqa: E402
+from mocean import HEIGHT_CELLS, MARK_CELLS, MARKS, WIDTH_CELLS  # noqa: E402
 
 STEPS = 10                               # cells in one call, at the most
 NUMBERS = range(-MARK_CELLS, MARK_CELLS + 1)
@@ -23,7 +23,12 @@ REACH = [(dx, dy) for dx in NUMBERS for dy in NUMBERS if math.hypot(dx, dy) <= M
 
 
 def round_gap(start, end, size):
-    return int(regatta.gap(start, end, size))
+    return int(mocean.gap(start, end, size))
+
+
+def expected_seconds(cells):
+    """What so many cells take a boat that always says right where its moves will end."""
+    return mocean.EXPECT_PRICE * cells / mocean.HULL_CELLS_PER_S
 
 
 def flat_gap(start, end, size):
@@ -42,20 +47,20 @@ def nearest(marks, gap):
     def cells(here, there):
         dx = abs(gap(here[0], there[0], WIDTH_CELLS))
         dy = abs(gap(here[1], there[1], HEIGHT_CELLS))
-        return max(dx, dy) + (regatta.DIAGONAL - 1) * min(dx, dy)
-    return regatta.nearest_tour(0, [[cells(here, there) for there in marks] for here in marks])
+        return max(dx, dy) + (mocean.DIAGONAL - 1) * min(dx, dy)
+    return mocean.nearest_tour(0, [[cells(here, there) for there in marks] for here in marks])
 
 
 def uncrossed(marks, gap):
     """The same, untangled: 2-opt as a student writes it."""
-    ways = [[regatta.rowing_cells(*here, *there) for there in marks] for here in marks]
-    tour = regatta.untangle(nearest(marks, gap), ways)
+    ways = [[mocean.rowing_cells(*here, *there) for there in marks] for here in marks]
+    tour = mocean.untangle(nearest(marks, gap), ways)
     home = tour.index(0)
     return tour[home:] + tour[:home]
 
 
 def best(marks, gap):
-    return regatta.reference_tour(marks)[0]
+    return mocean.reference_tour(marks)[0]
 
 
 # --- races: marks, an order -> seconds, with every `expect` right -----------------------------------------------------
@@ -74,14 +79,16 @@ def row(x, y, there, gap, most):
 
 def seconds(marks, order, gap, most=STEPS, early=False):
     """A whole race. Who turns early leaves for the next mark as soon as one is passed."""
-    race, now, (x, y) = regatta.Race(0, 0.0), 0.0, marks[0]
+    race, now, (x, y) = mocean.Race(0, 0.0, tuple(range(1, MARKS))), 0.0, marks[0]
     for mark in [*order[1:], 0]:
         for leg, cells in row(x, y, marks[mark], gap, most):
-            ended = now + regatta.reference_seconds(cells)
-            race, now, (x, y) = regatta.sail(race, marks, leg, now, ended), ended, leg[2:]
+            ended = now + expected_seconds(cells)
+            race, now, (x, y) = mocean.race_after(race, marks, leg, now, ended), ended, leg[2:]
+            if race.seconds:
+                return race.seconds
             if early and mark and mark not in race.left:
                 break
-    return race.finish
+    return math.inf                      # too late: see FINISH_S
 
 
 def rowed(marks, order, gap):
@@ -96,9 +103,9 @@ def shaved(marks, order, gap):
     """As fast as this order can be: of the cells within reach of each mark, the best ones."""
     reached = {place: 0 for place in near(marks[0])}
     for mark in [*order[1:], 0]:
-        reached = {place: min(cells + regatta.rowing_cells(*before, *place) for before, cells in reached.items())
+        reached = {place: min(cells + mocean.rowing_cells(*before, *place) for before, cells in reached.items())
                    for place in near(marks[mark])}
-    return regatta.reference_seconds(min(reached.values()))
+    return expected_seconds(min(reached.values()))
 
 
 def near(mark):
@@ -124,10 +131,10 @@ def measure(program, courses):
     order, gap, sailed = program
     for marks, reference_s in courses:
         race_s = sailed(marks, order(marks, gap), gap)
-        plain_s = race_s / regatta.EXPECT_PRICE
-        too_late = plain_s > regatta.FINISH_S
-        yield (race_s / reference_s, 0 if too_late else regatta.points(reference_s, plain_s),
-               regatta.points(reference_s, race_s))
+        plain_s = race_s / mocean.EXPECT_PRICE
+        too_late = plain_s > mocean.FINISH_S
+        yield (race_s / reference_s, 0 if too_late else mocean.course_points(reference_s, plain_s),
+               mocean.course_points(reference_s, race_s))
 
 
 def main():
@@ -135,9 +142,9 @@ def main():
     parser.add_argument('--courses', type=int, default=150)
     parser.add_argument('--seed', type=int, default=1)
     arguments = parser.parse_args()
-    marks = [regatta.course_marks(arguments.seed, number) for number in range(arguments.courses)]
-    tours = [regatta.reference_tour(course)[1] for course in marks]
-    courses = [(course, regatta.reference_seconds(cells)) for course, cells in zip(marks, tours, strict=True)]
+    marks = [mocean.course_marks(arguments.seed, number) for number in range(arguments.courses)]
+    tours = [mocean.reference_tour(course)[1] for course in marks]
+    courses = [(course, expected_seconds(cells)) for course, cells in zip(marks, tours, strict=True)]
     print(f'{len(courses)} courses; the tour is {statistics.mean(tours):.0f} cells on average, '
           f'from {min(tours):.0f} to {max(tours):.0f}')
     print(f'{"time over reference":>62}{"points without / with expect":>34}')

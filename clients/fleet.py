@@ -9,7 +9,8 @@ import time
 import requests
 
 SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
-FLEET = {'castor': 'east', 'pollux': 'north'}        # your own names, and where each boat is going
+FLEET = [('castor', '', 'east'),                     # your own name, the id of this boat after
+         ('pollux', '', 'north')]                    # the first run, and where it is going
 MEASURES = 10                                        # soundings of each boat
 
 soundings = []
@@ -31,9 +32,11 @@ def ask(route, **parameters):
     return answer
 
 
-def sail(name, heading):
+def sail(name, id, heading):
     """What one boat does from beginning to end. Two of these run side by side."""
-    boat = ask('join', name=name)
+    boat = ask('join', name=name, id=id)
+    with lock:
+        print('the id of', name, 'is', boat['id'])
     for _ in range(MEASURES):
         depth = ask('ping', id=boat['id'])['depth']
         with lock:
@@ -41,10 +44,9 @@ def sail(name, heading):
             print(f'{name} at {boat["x"]},{boat["y"]}: {depth} metres,',
                   len(soundings), 'soundings together')
         boat.update(ask('move', id=boat['id'], heading=heading, steps=10))
-    ask('quit', id=boat['id'])
 
 
-threads = [threading.Thread(target=sail, args=boat) for boat in FLEET.items()]
+threads = [threading.Thread(target=sail, args=boat) for boat in FLEET]
 for thread in threads:
     thread.start()
 for thread in threads:

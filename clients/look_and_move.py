@@ -1,6 +1,6 @@
 """A boat that looks first, and rows to what it sees. New here: reading a reply, deciding.
 
-It finds one treasure, then it stops. How would you make it find them all?
+It takes one treasure, then it stops. Run it again, and it looks for the next one.
 """
 import sys
 import time
@@ -35,11 +35,14 @@ joined = ask('join', name=NAME, id=ID)
 if not joined.ok:
     sys.exit(1)
 my_id = joined.text.split(',')[0]
+mine = ask('inventory', id=my_id).text
+while float(ask('location', id=my_id).text.split(',')[2]):
+    ask('dive', id=my_id, direction='up')            # under water one sees little
 
-while True:
+for number in range(100):
     x, y, z = [float(number) for number in ask('location', id=my_id).text.split(',')[:3]]
     seen = [line.split(',') for line in ask('look', id=my_id).text.split('\n')]
-    treasures = [line for line in seen if line[0] == 'treasure']
+    treasures = [line for line in seen if line[0] == 'treasure' and line[1] not in mine]
     if treasures:
         kind, name, there_x, there_y, depth, distance = treasures[0]
         dx, dy = shortest(float(there_x) - x, WIDTH), shortest(float(there_y) - y, HEIGHT)
@@ -47,9 +50,9 @@ while True:
             break
         ask('move', id=my_id, heading=HEADINGS[sign(round(dx)), sign(round(dy))])
     else:
+        time.sleep(1)        # a boat goes 10 cells a second
         ask('move', id=my_id, heading='e', steps=10)
-    time.sleep(0.25)     # a boat goes 40 cells a second: ten cells take a quarter of a second
 
-while not ask('get', id=my_id, item='treasure').ok:
-    if not ask('dive', id=my_id, direction='down').ok:
-        break
+while z < 50 and not ask('get', id=my_id, item='treasure').ok:
+    ask('dive', id=my_id, direction='down')
+    z = z + 5

@@ -4,10 +4,10 @@ import requests
 # ----- filled in by the server -----
 SERVER = 'http://localhost:8080'
 ID = 'your-id'
-TASK = 'make your boat move'
+TASK = 'row one cell in any direction'
 # -----------------------------------
 
-print('Your next task is', TASK)
+print('Your next quest:', TASK)
 
 reply = requests.get(f'{SERVER}/move', params={'id': ID, 'heading': 'north'}, timeout=10)
 print(reply.text)            # x,y,z: where you are now; or what was wrong, and what to try instead

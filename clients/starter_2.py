@@ -4,7 +4,7 @@ import requests
 # ----- filled in by the server -----
 SERVER = 'http://localhost:8080'
 ID = 'your-id'
-TASK = 'make ten moves in a row'
+TASK = 'make ten moves, one after the other, evenly: let a loop do it'
 # -----------------------------------
 
 
@@ -15,7 +15,7 @@ def ask(route, **parameters):
     return reply.text
 
 
-print('Your next task is', TASK)
+print('Your next quest:', TASK)
 
 for number in range(1, 11):
     print(number, end=' ')

@@ -6,7 +6,7 @@ import requests
 # ----- filled in by the server -----
 SERVER = 'http://localhost:8080'
 ID = 'your-id'
-TASK = 'find a treasure'
+TASK = 'look, then row to a treasure that you saw, dive to it, and get it'
 # -----------------------------------
 ROUNDS = 20
 
@@ -32,7 +32,7 @@ def decide(here, things):
     return 'east'
 
 
-print('Your next task is', TASK)
+print('Your next quest:', TASK)
 for number in range(ROUNDS):
     here = ask('location')
     if 'error' in here:

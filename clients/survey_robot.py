@@ -12,7 +12,7 @@ SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
 NAME = 'ada'             # write your own name here
 ID = ''                  # after the first run: write your id here, to come back to your own boat
 SECTOR = 10              # the chart is made of squares of ten by ten cells
-MEASURES = 20            # how many soundings to take
+MEASURES = 20            # how many soundings to take; each takes half a second
 
 
 def ask(route, **parameters):
@@ -47,7 +47,7 @@ for number in range(MEASURES):
     #         done: for column, row, depth, when in ask('chart')['depths']. Skip those.
     #         Hint: column is x // SECTOR
 
-    boat.update(ask('move', id=boat['id'], heading='east', steps=SECTOR))
+    boat.update(ask('move', id=boat['id'], heading='east', steps=SECTOR))    # takes a second
 
 # TODO 3. Write the soundings into a file, one line each: x,y,depth. Open it in a spreadsheet and
 #         draw it.

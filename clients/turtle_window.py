@@ -29,7 +29,7 @@ def go_to(x, y):
 
 def move(heading, angle):
     boat.setheading(angle)
-    reply = ask('move', id=my_id, heading=heading, steps=10)
+    reply = ask('move', id=my_id, heading=heading, steps=5)         # they take half a second
     if reply.ok:
         x, y, z = reply.text.split(',')
         go_to(float(x), float(y))

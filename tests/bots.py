@@ -70,7 +70,7 @@ class Bot(threading.Thread):
         dx, dy = round(shortest(x - self.x, WIDTH)), round(shortest(y - self.y, HEIGHT))
         sign = (dx > 0) - (dx < 0), (dy > 0) - (dy < 0)
         if any(sign):
-            self.move(HEADINGS[sign], min(10, min(abs(d) for d in (dx, dy) if d)))
+            self.move(HEADINGS[sign], min(7 if all(sign) else 10, min(abs(d) for d in (dx, dy) if d)))
 
     def take(self, treasure):
         if treasure['name'] in {found['name'] for found in (self.ask('inventory') or {'things': []}).get('things', [])}:
@@ -90,7 +90,7 @@ class Bot(threading.Thread):
         heading = self.dice.randrange(8)
         while not self.stop.is_set():
             heading += self.dice.choice([-1, 0, 0, 0, 0, 0, 1])
-            self.move(list(HEADINGS.values())[heading % 8], 8)
+            self.move(list(HEADINGS.values())[heading % 8], 7)
             if self.dice.random() < 0.7:
                 self.ask('ping')
             self.stop.wait(PAUSE_S)

@@ -25,7 +25,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-pytest_plugins = ['lab']                     # the fixtures of a real systemd
+pytest_plugins = ['lab', 'game']             # a real systemd; an ocean with the clock in the hand
 
 UWSGI = shutil.which('uwsgi', path=os.path.dirname(sys.executable)) or shutil.which('uwsgi')
 
@@ -44,7 +44,7 @@ def unit_options(unit='mocean.service', without=('--http', '--wsgi-file', '--mas
 
 
 UWSGI_OPTIONS = unit_options()
-CHEAP_ROUTE = {'mocean': '/health', 'steps': '/steps', 'data': '/erddap/index.html'}
+CHEAP_ROUTE = {'mocean': '/health', 'fast_sea': '/health', 'steps': '/steps', 'data': '/erddap/index.html'}
 
 
 class Answer(str):
@@ -222,17 +222,34 @@ class Clock:
 
 
 @contextlib.contextmanager
-def woken(folder, **options):
+def woken(folder, program='mocean', **options):
     """The game, started inside this process on a state folder."""
     folder.mkdir(exist_ok=True)
-    say = Inside('mocean', folder, **options)
+    say = Inside(program, folder, **options)
     try:
         yield say
     finally:
         say.close()
 
 
-STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.last.json', 'mocean.last.journal')
+def crowd(folder, players, **changes):
+    """A state folder with so many boats in the ocean, all on the go: their ids, in order."""
+    import mocean
+    with woken(folder) as say:
+        sea = say.app.sea
+        sea.open()
+        letters, boats = mocean.ID_LETTERS, {}
+        for number in range(players):
+            id = 'crew' + ''.join(letters[number // len(letters) ** power % len(letters)] for power in range(4))
+            x, y = number * 7 % mocean.WIDTH_CELLS, number * 11 % mocean.HEIGHT_CELLS
+            boat = {'x': x, 'y': y, 'from_x': x, 'from_y': y, **changes}
+            boats[f'boat{number}'] = mocean.Boat(name=f'boat{number}', id=id, **boat)
+        mocean.merge(sea.ocean, {'boats': boats})
+        mocean.save(sea)
+    return [boat.id for boat in boats.values()]
+
+
+STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.turned.journal', 'mocean.last.json', 'mocean.last.journal')
 
 
 def as_killed(say, folder):
@@ -292,3 +309,22 @@ def say(request, program, tmp_path):
         inside.close()
     else:
         yield request.getfixturevalue('server')
+
+
+def begin_ocean(folder, seed=7, **tables):
+    """A state folder with a fresh ocean of this seed; in it, these records are set: whales={'Quincy': ...}."""
+    mocean = importlib.import_module('mocean')
+    folder.mkdir(exist_ok=True)
+    ocean = mocean.Ocean()
+    mocean.merge(ocean, mocean.new_planet(seed, time.time()))
+    mocean.merge(ocean, tables)
+    (folder / 'mocean.json').write_text(mocean.readable({**mocean.document_of(ocean), 'now': 0}))
+    return folder
+
+
+@pytest.fixture
+def fast_sea(tmp_path):
+    """A real uWSGI on a clock that nobody has to wait for: see fast_sea.py."""
+    server = Server('tests/fast_sea', begin_ocean(tmp_path / 'fast'))
+    yield server.start()
+    server.kill()

@@ -1,24 +1,26 @@
-"""The regatta without a server: courses, the reference tour, passing a mark, a race, its points."""
+"""The regatta: courses, the reference tour, passing a mark, a race, its points; and a whole race in the game."""
+import collections
 import itertools
 import math
 
 import numpy
 import pytest
+from conftest import Clock, join, woken
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import regatta
-from regatta import (
+import mocean
+from mocean import (
     HEIGHT_CELLS,
     MARK_CELLS,
     MARKS,
     WIDTH_CELLS,
     Race,
     course_marks,
+    course_points,
     passes,
     reference_tour,
     rowing_cells,
-    sail,
 )
 
 SEED = 0xC0FFEE_0DD_5EA
@@ -27,9 +29,14 @@ OTHERS = tuple(range(1, MARKS))
 
 
 def apart(x, y, there_x, there_y):
-    """Cells between two places, the planet laid out nine times: another way than regatta.py's."""
+    """Cells between two places, the planet laid out nine times: another way than the game's."""
     copies = itertools.product((-WIDTH_CELLS, 0, WIDTH_CELLS), (-HEIGHT_CELLS, 0, HEIGHT_CELLS))
     return min(math.hypot(there_x + east - x, there_y + north - y) for east, north in copies)
+
+
+def reference_seconds(cells):
+    """What a tour takes a boat that always tells beforehand where its moves will end."""
+    return 0.8 * cells / 10
 
 
 def on_planet(x, y):
@@ -63,9 +70,14 @@ def test_no_course_resembles_another_not_even_that_of_a_neighbouring_seed():
 
 @pytest.mark.parametrize('now, number, ends_in', [
     (0, 0, 600), (0.5, 0, 599.5), (599.99, 0, 0.01), (600, 1, 600), (10_203.5, 17, 596.5)])
-def test_every_ten_minutes_have_their_own_course(now, number, ends_in):
-    assert regatta.course_number(now) == number
-    assert regatta.course_ends_in(now) == pytest.approx(ends_in)
+def test_every_ten_minutes_have_their_own_course(tmp_path, now, number, ends_in):
+    clock = Clock()
+    with woken(tmp_path, clock=clock) as say:
+        say('/health')
+        clock.now += now
+        course = say('/course?format=json').json()
+        assert (course['course'], course['ends_in_s']) == (number, pytest.approx(ends_in))
+        assert say(f'/course?course={number}') == say('/course')
 
 
 # --- the tour -------------------------------------------------------------------------------------
@@ -134,7 +146,11 @@ def test_the_tour_does_not_know_where_the_seams_are(number, east, north):
 
 
 def test_the_reference_is_rowed_with_every_end_told_beforehand():
-    assert regatta.reference_seconds(1250) == pytest.approx(100)
+    ocean = mocean.Ocean()
+    mocean.merge(ocean, mocean.new_planet(SEED, 0))
+    course = mocean.course_of(ocean, 17)
+    assert course == mocean.Course(17, course_marks(SEED, 17), reference_seconds(reference_tour(course.marks)[1]))
+    assert reference_seconds(1250) == 100
 
 
 # --- passing a mark -------------------------------------------------------------------------------
@@ -212,21 +228,34 @@ def straight(number):
 
 
 ROW = tuple(straight(number) for number in range(MARKS))
+OCEAN = mocean.Ocean()
+mocean.merge(OCEAN, {'boats': {'ada': mocean.Boat('ada', 'k7p2m3qx', 0, 0)}})
 
 
-def test_a_race_begins_with_all_marks_left_but_the_start():
-    race = Race(course=17, start=10_203.5)
-    assert race.left == OTHERS and race.finish is None
-    assert not regatta.is_over(race, 10_203.5)
+def begun(start, left=OTHERS):
+    return Race(0, start, left)
+
+
+def sail(race, marks, leg, began, ended):
+    """The race after this leg (x0, y0, x1, y1), which the boat began and ended at these moments: as the game has it."""
+    OCEAN.courses[race.course] = mocean.Course(race.course, marks, 100.0)
+    OCEAN.races['ada'] = race
+    turn = mocean.Turn(OCEAN, ended, 0, key='ada', calls=collections.defaultdict(mocean.Traffic))
+    mocean.sail_on(turn, [leg[:2], leg[2:]], began, ended)
+    return turn.row('races', 'ada')
+
+
+def over(race):
+    return bool(race.seconds or race.end)
 
 
 def test_a_leg_far_from_all_marks_changes_nothing():
-    race = Race(0, 100)
+    race = begun(100)
     assert sail(race, ROW, (300, 10, 307, 17), 100, 101) is race
 
 
 def test_marks_count_in_any_order():
-    race = Race(0, 100)
+    race = begun(100)
     for mark in (7, 3, 11):
         x, y = ROW[mark]
         race = sail(race, ROW, (x, y + 5, x, y), 100, 100.5)
@@ -234,86 +263,86 @@ def test_marks_count_in_any_order():
 
 
 def test_a_mark_passed_twice_is_passed():
-    race = Race(0, 100)
+    race = begun(100)
     for _ in range(2):
         race = sail(race, ROW, (50, 195, 50, 205), 100, 101)
     assert race.left == (1, 2, 3, 4, 6, 7, 8, 9, 10, 11)
 
 
 def test_a_mark_between_two_calls_is_passed():
-    race = sail(Race(0, 0), ROW, (46, 197, 54, 197), 10, 11)
+    race = sail(begun(0), ROW, (46, 197, 54, 197), 10, 11)
     assert race.left == (1, 2, 3, 4, 6, 7, 8, 9, 10, 11)
 
 
 def test_one_leg_may_pass_many():
-    assert sail(Race(0, 0), ROW, (4, 200, 96, 200), 10, 19.2).left == (10, 11)
+    assert sail(begun(0), ROW, (4, 200, 96, 200), 10, 19.2).left == (10, 11)
 
 
 def test_the_start_passed_before_the_others_finishes_nothing():
-    race = Race(0, 0, left=(5,))
+    race = begun(0, (5,))
     assert sail(race, ROW, (0, 190, 0, 210), 10, 12) is race
-    assert regatta.marks_passed(race, ROW, (0, 190, 0, 210)) == {}
 
 
 def test_the_clock_stops_within_reach_of_the_start_by_itself():
-    race = sail(Race(0, 100, left=()), ROW, (0, 190, 0, 198), began=150, ended=150.8)
-    assert race.finish == pytest.approx(150.7)       # seven of the eight cells: three from the mark
-    assert regatta.race_seconds(race) == 50.7
+    race = sail(begun(100, ()), ROW, (0, 190, 0, 198), began=150, ended=150.8)
+    assert race.seconds == 50.7                      # seven of the eight cells: three from the mark
 
 
 def test_a_boat_that_is_at_the_start_already_is_home():
     """The last mark was passed on the leg before, with mark 0 in reach of its end."""
-    assert sail(Race(0, 100, left=()), ROW, (0, 198, 0, 197), 150, 150.1).finish == 150
+    assert sail(begun(100, ()), ROW, (0, 198, 0, 197), 150, 150.1).seconds == 50
 
 
 def test_the_last_mark_and_the_start_on_one_leg_in_this_order_finish():
-    race = sail(Race(0, 100, left=(1,)), ROW, (20, 200, 0, 200), began=150, ended=152)
-    assert race.left == () and race.finish == pytest.approx(151.7)       # 17 of 20 cells
+    race = sail(begun(100, (1,)), ROW, (20, 200, 0, 200), began=150, ended=152)
+    assert race.left == () and race.seconds == 51.7       # 17 of 20 cells
 
 
 def test_the_start_before_the_last_mark_on_one_leg_does_not_finish():
-    race = sail(Race(0, 100, left=(1,)), ROW, (590, 200, 10, 200), 150, 152)
-    assert race.left == () and race.finish is None
-    assert sail(race, ROW, (10, 200, 0, 200), 152, 153).finish == pytest.approx(152.7)
+    race = sail(begun(100, (1,)), ROW, (590, 200, 10, 200), 150, 152)
+    assert race.left == () and not over(race)
+    assert sail(race, ROW, (10, 200, 0, 200), 152, 153).seconds == 52.7
 
 
 def test_the_start_between_the_last_two_marks_on_one_leg_does_not_finish():
     marks = ((20, 200), (10, 200), (30, 200))
-    race = sail(Race(0, 100, left=(1, 2)), marks, (0, 200, 40, 200), 150, 154)
-    assert race.left == () and race.finish is None
+    race = sail(begun(100, (1, 2)), marks, (0, 200, 40, 200), 150, 154)
+    assert race.left == () and not over(race)
 
 
 def test_the_last_mark_and_the_start_on_one_leg_over_both_seams():
     marks = ((4, 4), (594, 394))
-    race = sail(Race(0, 100, left=(1,)), marks, (590, 390, 5, 5), began=150, ended=165)
-    assert race.finish == pytest.approx(164 - MARK_CELLS / math.sqrt(2))
+    race = sail(begun(100, (1,)), marks, (590, 390, 5, 5), began=150, ended=165)
+    assert race.seconds == pytest.approx(64 - MARK_CELLS / math.sqrt(2), abs=0.005)
 
 
 def test_the_finish_over_the_corner_of_the_planet():
     marks = ((1, 1), *ROW[1:])
     cells = math.hypot(6, 6)
-    race = sail(Race(0, 0, left=()), marks, (595, 395, 1, 1), began=10, ended=10 + cells)
-    assert race.finish == pytest.approx(10 + cells - MARK_CELLS)
+    race = sail(begun(0, ()), marks, (595, 395, 1, 1), began=10, ended=10 + cells)
+    assert race.seconds == pytest.approx(10 + cells - MARK_CELLS, abs=0.005)
 
 
 def test_a_finished_race_stays_as_it_is():
-    race = sail(Race(0, 100, left=()), ROW, (0, 190, 0, 198), 150, 150.8)
+    race = sail(begun(100, ()), ROW, (0, 190, 0, 198), 150, 150.8)
     assert sail(race, ROW, (0, 190, 0, 198), 160, 160.8) is race
-    assert regatta.is_over(race, 151)
 
 
 @pytest.mark.parametrize('seconds, finishes', [(599.99, True), (600, True), (600.01, False)])
 def test_a_race_may_finish_within_ten_minutes_of_its_start(seconds, finishes):
     """The clock would stop in the middle of this leg of six cells."""
     middle = 1024 + seconds
-    race = sail(Race(0, 1024, left=()), ROW, (0, 194, 0, 200), middle - 0.5, middle + 0.5)
-    assert (race.finish is not None) == finishes
+    race = sail(begun(1024, ()), ROW, (0, 194, 0, 200), middle - 0.5, middle + 0.5)
+    assert bool(race.seconds) == finishes and bool(race.end) == (not finishes)
 
 
 def test_too_late_is_over():
-    race = Race(0, 100, left=(3,))
-    assert not regatta.is_over(race, 700) and regatta.is_over(race, 700.01)
-    assert sail(race, ROW, (30, 190, 30, 200), 700.01, 701) is race
+    race = begun(100, (3,))
+    leg = (30, 190, 30, 200)
+    assert sail(race, ROW, leg, 700, 701).left == ()
+    late = sail(race, ROW, leg, 700.01, 701)
+    assert late.left == (3,) and late.end == 'its 600 seconds were over'
+    assert sail(late, ROW, leg, 701, 702) is late
 
 
 HEADINGS = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1) if (dx, dy) != (0, 0)]
@@ -327,7 +356,7 @@ NEARBY = st.lists(st.tuples(st.integers(-20, 20), st.integers(-20, 20)), min_siz
 def test_ten_cells_at_once_are_ten_times_one(start, heading, cells, nearby):
     """Also: a race does not care how its way was cut into legs."""
     marks = [on_planet(start[0] + dx, start[1] + dy) for dx, dy in nearby]
-    race = Race(0, 0, left=tuple(range(1, len(marks))))
+    race = begun(0, tuple(range(1, len(marks))))
     dx, dy = heading
     at_once = sail(race, marks, leg_of(start, cells * dx, cells * dy), 10, 10 + cells)
     at = start
@@ -335,13 +364,13 @@ def test_ten_cells_at_once_are_ten_times_one(start, heading, cells, nearby):
         leg = leg_of(at, dx, dy)
         race, at = sail(race, marks, leg, 10 + cell, 11 + cell), leg[2:]
     assert race.left == at_once.left
-    assert race.finish == pytest.approx(at_once.finish) if at_once.finish else race.finish is None
+    assert race.seconds == pytest.approx(at_once.seconds, abs=0.011)
 
 
 def way(x, y, there_x, there_y, most):
     """The legs, of at most so many cells, that lead from one place to another as a boat rows."""
-    dx = int(regatta.gap(x, there_x, WIDTH_CELLS))
-    dy = int(regatta.gap(y, there_y, HEIGHT_CELLS))
+    dx = int(mocean.gap(x, there_x, WIDTH_CELLS))
+    dy = int(mocean.gap(y, there_y, HEIGHT_CELLS))
     while dx or dy:
         east, north = (dx > 0) - (dx < 0), (dy > 0) - (dy < 0)
         cells = min(most, min(abs(dx), abs(dy)) or max(abs(dx), abs(dy)))
@@ -353,10 +382,10 @@ def way(x, y, there_x, there_y, most):
 
 def race_round(marks, order, most=10, price=1.0):
     """A whole race from mark 0 in this order, at full speed."""
-    now, race = 1000.0, Race(1, 1000.0)
+    now, race = 1000.0, begun(1000.0)
     for here, there in itertools.pairwise([*order, order[0]]):
         for leg, cells in way(*marks[here], *marks[there], most):
-            ended = now + price * cells / regatta.HULL_CELLS_PER_S
+            ended = now + price * cells / mocean.HULL_CELLS_PER_S
             race, now = sail(race, marks, leg, now, ended), ended
     return race
 
@@ -366,14 +395,65 @@ def race_round(marks, order, most=10, price=1.0):
 def test_who_rows_the_servers_own_tour_gets_the_points_for_it(number, most):
     marks = course_marks(SEED, number)
     order, cells = reference_tour(marks)
-    reference_s = regatta.reference_seconds(cells)
-    race = race_round(marks, order, most, price=regatta.EXPECT_PRICE)
-    seconds = regatta.race_seconds(race)
-    assert 0 < reference_s - seconds < 0.5                   # home is where mark 0 is within reach
-    assert 200 <= regatta.points(reference_s, seconds) <= 204
+    reference_s = reference_seconds(cells)
+    race = race_round(marks, order, most, price=mocean.EXPECT_PRICE)
+    assert 0 < reference_s - race.seconds < 0.5              # home is where mark 0 is within reach
+    assert 200 <= course_points(reference_s, race.seconds) <= 204
     plain = race_round(marks, order, most)
-    assert 127 <= regatta.points(reference_s, regatta.race_seconds(plain)) <= 131
+    assert 127 <= course_points(reference_s, plain.seconds) <= 131
     assert race_round(marks, tuple(reversed(order)), most).left == ()
+
+
+# --- the same in the game -------------------------------------------------------------------------
+
+class Rower:
+    """A boat that rows as fast as it can, on a clock that the test winds: no answer has to wait."""
+
+    def __init__(self, say, clock, foresees):
+        self.say, self.clock, self.foresees = say, clock, foresees
+        self.id = join(say)
+        self.x, self.y = map(int, say(f'/location?id={self.id}').split(',')[:2])
+
+    def row(self, there):
+        """To a place. Returns what the game said besides on the way: quests, a course finished."""
+        said = []
+        for leg, cells in way(self.x, self.y, *there, most=7):
+            x, y = leg[2:]
+            price = cells / mocean.HULL_CELLS_PER_S
+            self.clock.now += price * mocean.EXPECT_PRICE if self.foresees else price
+            east, north = mocean.gap(self.x, x, WIDTH_CELLS), mocean.gap(self.y, y, HEIGHT_CELLS)
+            heading = mocean.bearing(self.x, self.y, x, y)
+            expect = f'&expect={x},{y}' if self.foresees else ''
+            steps = max(abs(int(east)), abs(int(north)))
+            reply = self.say(f'/move?id={self.id}&heading={heading}&steps={steps}{expect}&format=json').json()
+            assert (reply['x'], reply['y'], reply.get('expected', True)) == (x, y, True), reply
+            self.x, self.y = x, y
+            said.append(reply)
+        return said
+
+
+@pytest.mark.parametrize('foresees, least, most', [(True, 200, 204), (False, 127, 131)])
+def test_who_rows_the_servers_own_tour_in_the_game_gets_these_points(tmp_path, foresees, least, most):
+    clock = Clock()
+    with woken(tmp_path, clock=clock) as say:
+        boat = Rower(say, clock, foresees)
+        ocean = say.app.sea.ocean
+        marks = [tuple(map(int, line.split(',')[1:])) for line in say('/course').lines]
+        order, cells = reference_tour(marks)
+        boat.row(marks[0])
+        clock.now += 0.1
+        assert say(f'/race?id={boat.id}').split(',')[3] == ' '.join(map(str, OTHERS))
+        assert ocean.courses[0].seconds == reference_seconds(cells)
+        said = [reply for mark in [*order[1:], 0] for reply in boat.row(marks[mark])]
+        rank, name, seconds, points = say('/regatta').split(',')
+        assert (rank, name) == ('1', 'ada') and least <= int(points) <= most
+        assert float(seconds) == pytest.approx(reference_seconds(cells) * (1 if foresees else 1.25), abs=0.6)
+        assert [reply['race'] for reply in said if 'race' in reply] == [
+            f'course 0 in {float(seconds):.2f} s: {points} points']
+        table = say('/regatta')                    # what comes behind the finish changes nothing
+        for place in (marks[order[1]], marks[0]):
+            boat.row(place)
+        assert say('/regatta') == table
 
 
 # --- points ---------------------------------------------------------------------------------------
@@ -381,22 +461,38 @@ def test_who_rows_the_servers_own_tour_gets_the_points_for_it(number, most):
 @pytest.mark.parametrize('seconds, earned', [
     (100, 200), (125, 128), (200, 50), (50, 220), (95.35, 220), (96, 217), (600, 6), (10_000, 0)])
 def test_points_fall_with_the_square_of_the_time(seconds, earned):
-    assert regatta.points(100, seconds) == earned
+    assert course_points(100, seconds) == earned
 
 
 @given(st.floats(50, 200), st.floats(10, 600), st.floats(10, 600))
 def test_a_better_time_never_earns_less(reference_s, one, other):
     better, worse = sorted([one, other])
-    assert 220 >= regatta.points(reference_s, better) >= regatta.points(reference_s, worse) >= 0
+    assert 220 >= course_points(reference_s, better) >= course_points(reference_s, worse) >= 0
 
 
-def test_a_boats_best_nine_courses_count():
-    assert regatta.game_points([]) == 0
-    assert regatta.game_points([200, 10]) == 210
-    assert regatta.game_points([10] * 9 + [200, 5]) == 200 + 8 * 10
+def boat_after(courses):
+    """A boat that has sailed these courses: (number, points), ..."""
+    turn = mocean.Turn(OCEAN, 0, 0, key='ada', calls=collections.defaultdict(mocean.Traffic))
+    for number, points in courses:
+        mocean.win_laurels(turn, number, points)
+    return turn.boat
+
+
+@given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 220)), max_size=40))
+def test_a_boats_best_nine_courses_count_each_with_its_best_time(courses):
+    best = {number: max(points for other, points in courses if other == number) for number, _ in courses}
+    boat = boat_after(courses)
+    assert boat.score == sum(sorted(best.values(), reverse=True)[:9])
+    assert boat.score == sum(points for _, points in boat.laurels) and len(boat.laurels) <= 9
+
+
+def test_a_better_time_pays_the_difference_and_a_worse_one_nothing():
+    assert boat_after([(3, 100), (3, 120), (3, 90)]).score == 120
+    assert boat_after([(number, 10) for number in range(9)] + [(20, 200), (21, 5)]).score == 200 + 8 * 10
 
 
 def test_the_numbers_of_the_regatta():
-    assert (regatta.COURSE_S, regatta.FINISH_S) == (600, 600)
-    assert (MARKS, regatta.MARK_GAP_CELLS, MARK_CELLS) == (12, 20, 3)
-    assert (regatta.POINTS, regatta.POINTS_CAP, regatta.BEST_COURSES) == (200, 220, 9)
+    assert (mocean.COURSE_S, mocean.FINISH_S) == (600, 600)
+    assert (MARKS, mocean.MARK_GAP_CELLS, MARK_CELLS) == (12, 20, 3)
+    assert (mocean.COURSE_POINTS, mocean.MOST_COURSE_POINTS, mocean.LAURELS_KEPT) == (200, 220, 9)
+    assert (mocean.EXPECT_PRICE, mocean.HULL_CELLS_PER_S) == (0.8, 10)

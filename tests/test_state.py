@@ -15,33 +15,27 @@ import time
 import urllib.request
 
 import pytest
+from blows import merged
 from conftest import ROOT, UWSGI_OPTIONS, Clock, Inside, Server, as_killed, join, mounted, poll, woken
 
 import mocean
 
 
 def document(ocean):
-    """The ocean as a program would read it from the state file."""
-    return json.loads(json.dumps(mocean.document_of(ocean)))
+    """The ocean as a program would read it from the state file, but for what only waits for the data service."""
+    whole = json.loads(json.dumps(mocean.document_of(ocean)))
+    return {name: value for name, value in whole.items() if name != 'soundings'}
+
+
+def row(say, id, heading='ne', steps=5):
+    """Row, as soon as the boat may: where it is then."""
+    return poll(lambda: (reply := say(f'/move?id={id}&heading={heading}&steps={steps}')).status != 429 and reply)
 
 
 # --- what is written down ------------------------------------------------------------------------------------------
 
-def merged(target, patch):
-    """RFC 7396, as its own text has it."""
-    if not isinstance(patch, dict):
-        return patch
-    target = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            target.pop(name, None)
-        else:
-            target[name] = merged(target.get(name), value)
-    return target
-
-
-CALLS = ['join?name=ada', 'join?name=Bob', 'join?name=李雷', 'quit?',
-         'move?heading=ne&steps=20', 'move?heading=w', 'move?heading=s&n=7', 'move?heading=nroth',
+CALLS = ['join?name=ada', 'join?name=Bob', 'join?name=李雷', 'quit?sure=yes',
+         'move?heading=ne&steps=7', 'move?heading=w', 'move?heading=s&n=7', 'move?heading=nroth',
          'accel?ctrl=w', 'accel?ctrl=a', 'stop?', 'dive?direction=down', 'dive?ctrl=r',
          'location?', 'look?', 'ping?', 'ping?n=7', 'get?item=treasure', 'get?item=whale',
          'use?item=crash alert', 'use?item=iron dust', 'use?item=fishing net',
@@ -76,6 +70,7 @@ def test_replay_equals_live_and_each_line_is_a_merge_patch(tmp_path, monkeypatch
     assert len(lines) > 50
     for line in lines:
         before = merged(before, json.loads(line))
+    before.pop('soundings')
     assert before == live
     journal = mocean.Journal(killed)
     replayed = journal.load()
@@ -88,12 +83,6 @@ def test_replay_equals_live_and_each_line_is_a_merge_patch(tmp_path, monkeypatch
     {}, [], {'a': (1, [2.5, -1e-17, 1e300]), 'é 李 🐳 "\\\n\u2028': None}, 'word', 7, True])
 def test_the_files_hold_what_any_json_reader_reads(value):
     assert mocean.encode(value) == json.dumps(value, ensure_ascii=False, separators=(',', ':'))
-    assert mocean.encode(value) == mocean.compact.encode(value)
-
-
-def test_what_is_no_json_is_named_when_it_is_to_be_written():
-    with pytest.raises(TypeError, match='set is not JSON serializable'):
-        mocean.encode({'items': {'sandwich'}})
 
 
 @pytest.mark.parametrize('seed', range(3))
@@ -112,9 +101,11 @@ def test_a_game_saved_again_and_again_is_the_same_game(tmp_path, seed):
 
 
 def test_the_line_is_written_before_the_reply_leaves(tmp_path):
-    with woken(tmp_path) as say:
+    clock = Clock()
+    with woken(tmp_path, clock=clock) as say:
         id = join(say)
         for heading in mocean.HEADINGS:
+            clock.now += 1
             place = say(f'/move?id={id}&heading={heading}')
             line = json.loads((tmp_path / 'mocean.journal').read_bytes().splitlines()[-1])
             boat = line['boats']['ada']
@@ -134,8 +125,9 @@ def test_the_state_file_can_be_read_by_people(tmp_path):
 def by_clock(tmp_path, monkeypatch):
     """A game with the clock in the hand, and nobody tends the sea but the test."""
     monkeypatch.setattr(mocean, 'SYNC_S', 1e6)
-    with woken(tmp_path / 'ocean', clock=Clock()) as say:
-        say.clock, say.sea = say.app.sea.clock, say.app.sea
+    clock = Clock()
+    with woken(tmp_path / 'ocean', clock=clock) as say:
+        say.clock, say.sea = clock, say.app.sea
         say('/health')
         yield say
 
@@ -167,6 +159,7 @@ def test_a_fresh_state_file_is_written_after_so_many_lines(by_clock, monkeypatch
     for _ in range(2):
         for number in range(5):
             assert not written(by_clock), number
+            by_clock.clock.now += 1
             assert by_clock(f'/ping?id={id}').status == 200
         assert written(by_clock) and not written(by_clock)
         assert json.loads((by_clock.folder / 'mocean.json').read_bytes())['number'] == by_clock.sea.ocean.number
@@ -197,7 +190,8 @@ def test_the_journal_is_brought_to_the_disk_once_where_something_was_written(by_
 
 def test_a_state_file_is_on_the_disk_before_it_takes_its_name(by_clock):
     document = mocean.document_of(by_clock.sea.ocean)
-    assert calls_of(lambda: by_clock.sea.journal.write_state(document)) == ['fsync', 'replace', 'replace']
+    assert calls_of(lambda: by_clock.sea.journal.put_state(document)) == \
+        ['fsync', 'replace', 'replace', 'fsync']              # the last one is the folder's: the names
 
 
 # --- a restart -----------------------------------------------------------------------------------------------------
@@ -220,15 +214,15 @@ def test_a_restart_changes_nothing(tmp_path):
 
 def test_the_next_run_tells_how_the_last_one_ended(tmp_path):
     clock = Clock()
-    with woken(tmp_path / 'live', clock=clock) as say:
+    with woken(tmp_path / 'live', calendar=clock) as say:
         assert say('/health') == 'ok,0,0,this is the first run'
         clock.now += 7
         assert say('/health').startswith('ok,7,0,')
-    with woken(tmp_path / 'live', clock=clock) as say:
+    with woken(tmp_path / 'live', calendar=clock) as say:
         assert say('/health') == 'ok,0,0,ended in good order at 1970-01-12T13:46:47Z'
         say(f'/move?id={join(say)}&heading=n')
         killed = as_killed(say, tmp_path / 'killed')
-    with woken(killed, clock=clock) as say:
+    with woken(killed, calendar=clock) as say:
         assert say('/health') == ('ok,0,1,ended without a goodbye: killed, crashed, or the power failed; '
                                   'the last thing that happened was: ada called move')
 
@@ -255,7 +249,7 @@ def test_no_line_happens_to_a_boat_that_is_gone(tmp_path, capsys):
         mocean.save(say.app.sea)
         mocean.save(say.app.sea)
         say(f'/move?id={id}&heading=e&steps=9')
-        say(f'/quit?id={id}')
+        say(f'/quit?id={id}&sure=yes')
         journal = (say.folder / 'mocean.journal').read_bytes()
         mocean.save(say.app.sea)
         live = document(say.app.sea.ocean)
@@ -273,13 +267,16 @@ def test_no_line_happens_to_a_boat_that_is_gone(tmp_path, capsys):
 @pytest.fixture
 def lived(tmp_path):
     """A folder as a kill -9 left it, the id of ada, and where she was."""
-    with woken(tmp_path / 'live') as say:
+    clock = Clock()
+    with woken(tmp_path / 'live', clock=clock) as say:
         id = join(say)
         join(say, 'bob')
         say(f'/move?id={id}&heading=ne&steps=7')
         mocean.save(say.app.sea)
+        clock.now += 1
         say(f'/move?id={id}&heading=w&steps=5')
         mocean.save(say.app.sea)                      # the last good copy knows less, and the last journal the rest
+        clock.now += 1
         say(f'/move?id={id}&heading=s&steps=2')
         place = place_of(say, id)
         yield as_killed(say, tmp_path / 'killed'), id, place
@@ -294,7 +291,7 @@ def goes_on(folder, id, place):
     """All that was answered is there, the next record too, and so they are after one more start."""
     with woken(folder) as say:
         assert place_of(say, id) == place
-        moved = say(f'/move?id={id}&heading=w')
+        moved = row(say, id, 'w', 1)
         assert moved.status == 200
         again = as_killed(say, folder.with_name('again'))
     with woken(again) as say:
@@ -313,10 +310,8 @@ def test_a_torn_last_line_is_cut_off(lived, tail, capsys):
 
 
 @pytest.mark.parametrize('garbage', [
-    b'', b'\0\0\0\0', b'\xff\xfe', b'[' * 200_000,
+    b'\0\0\0\0', b'\xff\xfe', b'[' * 200_000,
     b'null', b'7', b'"ahoy"', b'[]', b'{}', b'{"number": null}', b'{"number": "x"}',
-    b'{"number": 10000, "last": "", "boats": 7}',
-    b'{"number": 10000, "last": "", "boats": {"ada": [1]}}',
     b'{"number": 10000, "last": "", "hats": {}'])
 def test_a_garbage_line_inside_is_left_out_and_kept(lived, garbage, capsys):
     folder, id, place = lived
@@ -327,6 +322,31 @@ def test_a_garbage_line_inside_is_left_out_and_kept(lived, garbage, capsys):
     assert 'mocean.journal has 2 lines that are not changes: left out, all kept in mocean.journal-2' in said
     kept, = folder.glob('mocean.journal-2*')
     assert kept.read_bytes().split(b'\n')[0] == garbage
+
+
+@pytest.mark.parametrize('line, words', [
+    ('"boats": 7', 'boats is no table'), ('"boats": {"ada": [1]}', "boats 'ada' is no record"),
+    ('"boats": {"ada": {"x": "7"}}', "boats 'ada': x is '7'"), ('"board": {"x": null}', "board 'x' is no key"),
+    ('"sectors": {"60,0": null}', "sectors '60,0' is no key"), ('"finds": {"hat": {}}', "finds 'hat' is no key"),
+    ('"mail": {"ada": {"letters": [7]}}', "mail 'ada': letters is '(7,)'")])
+def test_what_a_field_cannot_hold_is_left_out_and_said(lived, line, words, capsys):
+    folder, id, place = lived
+    number = len((folder / 'mocean.journal').read_bytes().splitlines())
+    with open(folder / 'mocean.journal', 'a') as journal:
+        journal.write(f'\n{{"number": {number + 10_000}, "last": "", {line}}}\n')        # and an empty line
+    goes_on(folder, id, place)
+    said = capsys.readouterr().err
+    assert f'change {number + 10_000}: {words}; left out' in said
+    assert re.search(f'mocean.journal: changes [0-9]+ to {number + 9999} are missing', said)
+
+
+def test_a_whole_last_line_without_its_end_counts(lived, capsys):
+    """An editor has saved the journal."""
+    folder, id, place = lived
+    journal = folder / 'mocean.journal'
+    journal.write_bytes(journal.read_bytes()[:-1])
+    goes_on(folder, id, place)
+    assert 'half a line' not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('bad', [
@@ -350,7 +370,7 @@ def test_a_state_file_damaged_at_two_starts_running_loses_nothing(tmp_path):
     with woken(tmp_path / '0') as say:
         id = join(say)
         for _ in range(3):
-            place = say(f'/move?id={id}&heading=ne&steps=5')
+            place = row(say, id)
             mocean.save(say.app.sea)
         folder = as_killed(say, tmp_path / '1')
     for number in (2, 3):
@@ -422,7 +442,7 @@ def test_a_damaged_number_costs_nothing(tmp_path, line, damaged):
         id = join(say)
         mocean.save(say.app.sea)
         for heading in 'sww':
-            say(f'/move?id={id}&heading={heading}&steps=2')
+            row(say, id, heading, 2)
         place, killed = place_of(say, id), as_killed(say, tmp_path / 'killed')
     journal = killed / 'mocean.journal'
     numbers = b'{"number":%d,' % line, b'{"number":%d,' % damaged
@@ -431,7 +451,7 @@ def test_a_damaged_number_costs_nothing(tmp_path, line, damaged):
     with woken(killed) as say:
         assert place_of(say, id) == place
         for _ in range(2):
-            moved = say(f'/move?id={id}&heading=n')
+            moved = row(say, id, 'n', 1)
         killed = as_killed(say, tmp_path / 'killed once more')
     goes_on(killed, id, moved)
 
@@ -453,24 +473,75 @@ def place_of_killed(folder, id):
         return place_of(say, id)
 
 
-def test_a_clock_that_was_set_back_freezes_nobody(tmp_path):
-    """The ocean was an hour ahead of the computer's clock; its own clock goes on from there."""
-    ahead = time.time() + 3600
-    with woken(tmp_path / 'ahead', clock=lambda: ahead) as say:
+def sea_time(say):
+    """The sea time that a player can work out."""
+    facts = say('/course?format=json').json()
+    return (facts['course'] + 1) * mocean.COURSE_S - facts['ends_in_s']
+
+
+def test_sea_time_stands_still_while_the_server_is_down(tmp_path):
+    clock, calendar = Clock(5.0), Clock(1_700_000_000.0)
+    with woken(tmp_path / 'live', clock=clock, calendar=calendar) as say:
         id = join(say)
-        assert say(f'/move?id={id}&heading=n&steps=40').status == 200
+        say(f'/accel?id={id}&ctrl=w')
+        clock.now += 1000
+        assert sea_time(say) == 1000
+        x, y, *_ = place_of(say, id).split(',')          # it came to rest after a minute
+        say(f'/accel?id={id}&ctrl=w')
         killed = as_killed(say, tmp_path / 'killed')
-    with woken(killed) as say:
-        assert int(say('/health').split(',')[1]) >= 0
-        poll(lambda: say(f'/move?id={id}&heading=n&steps=40').status == 200, 3)
+    calendar.now += 86_400
+    for folder in (say.folder, killed):
+        clock.now = 77.0                                 # another computer: its clock counts from anywhere
+        with woken(folder, clock=clock, calendar=calendar) as say:
+            assert sea_time(say) == 1000
+            assert place_of(say, id) == f'{x},{y},0'     # a day has not passed under sail
+            clock.now += 3
+            assert sea_time(say) == 1003
+            assert place_of(say, id) != f'{x},{y},0'
 
 
-def test_the_clock_of_the_game_never_runs_backward():
-    clock = mocean.Clock()
-    clock.now = time.time() + 3600
-    times = [clock() for _ in range(1000)]
-    assert times == sorted(times) and times[-1] - times[0] < 1
-    assert times[-1] > times[0] > time.time() + 3590
+def test_a_kill_while_people_only_look_costs_ten_seconds_of_sea_time_at_most(by_clock, tmp_path):
+    say = by_clock
+    for _ in range(100):
+        say.clock.now += 1
+        assert say('/who').status == 200
+        mocean.tend(say.sea)
+    assert len((say.folder / 'mocean.journal').read_bytes().splitlines()) < 10
+    with woken(as_killed(say, tmp_path / 'killed'), clock=Clock()) as again:
+        assert 0 <= sea_time(say) - sea_time(again) <= mocean.TIME_S
+
+
+def test_a_calendar_a_day_ahead_and_then_right_moves_nothing_backward(by_clock, tmp_path, capsys):
+    say, sea = by_clock, by_clock.sea
+    sea.calendar = calendar = Clock(1_700_000_000.0)
+    sea.offset = 0.0
+    id, told = join(say), []
+    for jump, words in ((0, ''), (86_400, 'was put +86400 s'), (-86_400, 'was put -86400 s')):
+        calendar.now += jump + 3
+        say.clock.now += 3
+        capsys.readouterr()
+        mocean.tend(sea)
+        assert words in capsys.readouterr().err
+        assert say(f'/move?id={id}&heading=n').status == 200
+        assert say(f'/sendchat?id={id}&name=all&message=ahoy').status == 200
+        told.append(sea_time(say))
+        assert say(f'/chart?since={calendar.now + 1000}').status == 200
+        join(say, f'bob{len(told)}')
+        assert say('/news').lines[-1].split(',')[1] == mocean.tell_time(calendar.now)
+    assert told == [3, 6, 9]
+    with woken(as_killed(say, tmp_path / 'killed'), clock=Clock(), calendar=calendar) as again:
+        assert again('/health').startswith('ok,0,4,')
+        join(again, 'eve')
+        assert again('/news').lines[-1].split(',')[1] == mocean.tell_time(calendar.now)
+
+
+def test_the_clock_of_the_game_goes_on_from_where_it_was():
+    ticks = Clock(500.0)
+    clock = mocean.Clock(ticks)
+    clock.set(1000)
+    assert clock() == 1000
+    ticks.now += 2.5
+    assert clock() == 1002.5
 
 
 def test_where_no_state_can_be_read_a_new_game_begins_and_the_old_files_are_kept(lived):
@@ -481,6 +552,81 @@ def test_where_no_state_can_be_read_a_new_game_begins_and_the_old_files_are_kept
         assert say('/health').startswith('ok,')
         assert join(say, 'eve')
     assert len(list(folder.glob('mocean*json-2*'))) == 2
+
+
+# --- a folder of the version before, which had no sea time ----------------------------------------------------------
+
+LANDED = {'ada': 'fjduej4e', 'Bob': 'y2ma6jjr', 'Eve': 'szqgjx3d'}
+
+
+@pytest.fixture
+def landed(tmp_path):
+    """A club's folder as a kill left it under commit 6ce6673, where all times were seconds since 1970."""
+    shutil.copytree(ROOT / 'tests' / 'landed', tmp_path / 'landed')
+    clock = Clock()
+    with woken(tmp_path / 'landed', clock=clock) as say:
+        say.clock = clock
+        say('/health')
+        yield say
+
+
+def test_of_a_folder_of_the_version_before_all_is_there(landed, capsys):
+    assert landed('/who').lines == ['Bob,47', 'ada,29', 'Eve,7']
+    assert place_of(landed, LANDED['ada']) == '90,298,0'
+    assert landed(f'/inventory?id={LANDED["ada"]}') == 'treasure,crash alert'
+    assert landed('/news').lines[-1] == ('11,2026-11-18T11:08:22Z,ada earned the badge Patient: '
+                                         'fifty calls in a row, none too early')
+    assert [thing for thing in landed(f'/look?id={LANDED["ada"]}').lines if 'treasure' in thing] == \
+        ['treasure,crash alert,86,298,5.6,4']
+    assert 'mocean.' not in capsys.readouterr().err          # nothing was left out
+
+
+def test_its_letters_wait_in_their_order_and_new_ones_behind_them(landed):
+    landed(f'/sendchat?id={LANDED["Eve"]}&name=ada&message=new')
+    for name, letters in {'ada': ['Bob,ahoy', 'Eve,one', 'Eve,two', 'Eve,new', ''], 'Bob': ['Eve,three', ''],
+                          'Eve': ['Bob,ahoy', '']}.items():
+        assert [landed(f'/popchat?id={LANDED[name]}') for _ in letters] == letters
+
+
+def test_its_boats_sail_on_from_where_they_were(landed):
+    for name, way in (('Bob', (2 * 2**1.5, -2 * 2**1.5)), ('Eve', (0, 8))):
+        x, y, _ = map(float, place_of(landed, LANDED[name]).split(','))
+        landed.clock.now += 2
+        there = [float(text) for text in place_of(landed, LANDED[name]).split(',')]
+        assert there[0] == pytest.approx((x + way[0]) % 600, abs=0.02)
+        assert there[1] == pytest.approx((y + way[1]) % 400, abs=0.02)
+
+
+def test_its_badges_are_quests_that_count_when_their_turn_comes(landed):
+    id = LANDED['ada']
+    assert landed(f'/quest?id={id}').startswith('1,First stroke,')
+    landed.clock.now += 2
+    assert landed(f'/move?id={id}&heading=north&steps=3&n=9').status == 200     # a name from before is free again
+    assert landed(f'/look?id={id}').status == 200
+    assert landed(f'/quest?id={id}').startswith('5,Over the seam,')             # Looper and Phoenix are there already
+    assert landed('/news').lines[-1].endswith('ada met quest 4: Phoenix')
+
+
+def test_its_whales_swim_on_and_its_bloom_withers_in_time(landed):
+    ocean, before = landed.app.sea.ocean, {}
+    now = landed.app.sea.clock()
+    for name, whale in ocean.whales.items():
+        before[name] = mocean.whale_place(ocean, whale, now)
+        assert before[name] == mocean.whale_place(ocean, whale.but(rider=''), now)
+    assert len(before) == 17
+    landed.clock.now += 1
+    for name, place in before.items():
+        assert mocean.distance(*place, *mocean.whale_place(ocean, ocean.whales[name], now + 1)) < 0.51
+    bloom, = ocean.blooms.values()
+    assert 0 < bloom.until - now < mocean.BLOOM_S
+
+
+def test_and_so_it_is_after_the_next_start(landed, tmp_path):
+    landed(f'/move?id={LANDED["ada"]}&heading=north')
+    before = [landed(path) for path in ('/who', '/news', f'/inventory?id={LANDED["ada"]}')]
+    with woken(as_killed(landed, tmp_path / 'killed'), clock=Clock()) as say:
+        assert [say(path) for path in ('/who', '/news', f'/inventory?id={LANDED["ada"]}')] == before
+        assert say(f'/popchat?id={LANDED["ada"]}') == 'Bob,ahoy'
 
 
 # --- a full disk ---------------------------------------------------------------------------------------------------
@@ -501,6 +647,8 @@ def largest_file(pid, size):
 
 def survives(say, id, full, folder):
     """With a full disk nothing changes and reading goes on; with space, the game does."""
+    poll(lambda: say(f'/ping?id={id}').status == 200)
+    poll(lambda: say(f'/move?id={id}&heading=s').status == 200)
     place = place_of(say, id)
     with full():
         for _ in range(3):
@@ -512,7 +660,7 @@ def survives(say, id, full, folder):
         assert say('/who').lines == ['ada,1'] or say('/who').startswith('ada,')
         assert say(f'/look?id={id}').status == 200
         size = (folder / 'mocean.journal').stat().st_size
-    moved = say(f'/move?id={id}&heading=n')
+    moved = row(say, id, 'n', 1)
     assert moved.status == 200 and moved != place
     lines = (folder / 'mocean.journal').read_bytes()[size:].splitlines()
     assert [json.loads(line)['boats'].keys() for line in lines if b'boats' in line] == [{'ada'}]
@@ -570,7 +718,7 @@ def fill_to_the_byte(disk, sea):
     for length in (400, 20, 0):
         with pytest.raises(mocean.Refusal, match=SENTENCE), sea.lock:
             for _ in range(1000):
-                sea.journal.write(sea.ocean, {}, 'x' * length)
+                sea.journal.write(sea.ocean, {}, 'x' * length, sea.clock())
 
 
 def test_a_full_disk_refuses_actions_and_nothing_else(small_disk, monkeypatch):
@@ -595,18 +743,19 @@ def test_a_full_disk_refuses_actions_and_nothing_else(small_disk, monkeypatch):
 def test_a_full_disk_lets_one_look_round_under_sail_too(small_disk, monkeypatch):
     """The way made waits for the next call that can be written down."""
     monkeypatch.setattr(mocean, 'SYNC_S', 1e6)
-    with woken(small_disk, clock=Clock()) as say:
+    clock = Clock()
+    with woken(small_disk, clock=clock) as say:
         id, sea = join(say), say.app.sea
         assert say(f'/accel?id={id}&ctrl=w').status == 200
         fill_to_the_byte(small_disk, sea)
         before = document(sea.ocean)
-        sea.clock.now += 3
+        clock.now += 3
         statuses = [say(f'/{call}?id={id}').status for call in ('look', 'location', 'inventory', 'stop')]
         assert statuses == [200, 200, 200, 503]
         assert document(sea.ocean) == before
         (small_disk / 'ballast').unlink()
-        sea.clock.now += 2
-        say(f'/stop?id={id}')
+        clock.now += 2
+        assert say(f'/stop?id={id}').status == 200
         boat = before['boats']['ada']
         assert place_of(say, id) == f'{boat["x"]},{(boat["y"] + 10) % 400:g},0'
 
@@ -645,13 +794,13 @@ def test_no_file_left_to_open_is_no_harm_either(tmp_path):
         mocean.save(sea)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, soft_hard[1]))
         try:
-            with pytest.raises(OSError, match='Too many open files'), sea.lock:
-                sea.journal.turn_page()
+            with sea.lock:
+                os.close(sea.journal.turn_page())
             assert say(f'/move?id={id}&heading=n').lines[0].startswith(f'{SENTENCE} (Too many open files)')
             assert say(f'/look?id={id}').status == 200
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, soft_hard)
-        moved = say(f'/move?id={id}&heading=n')
+        moved = row(say, id, 'n', 1)
         assert moved.status == 200
         killed = as_killed(say, tmp_path / 'killed')
     with woken(killed) as say:
@@ -717,7 +866,7 @@ def comes_back(server):
     ids = {}
     for number in range(4):
         ids |= {f'{name}{number}': join(server, f'{name}{number}') for name in ('ada', 'bob')}
-        moved = {name: server.say(f'/move?id={id}&heading=ne&steps=5&n={number}') for name, id in ids.items()}
+        moved = {name: row(server, id) for name, id in ids.items()}
         worker = next(pid for pid in server.children() if holds(pid, server.folder / 'mocean.journal'))
         os.kill(worker, signal.SIGKILL)
         poll(lambda worker=worker: worker not in server.children())
@@ -762,7 +911,7 @@ def test_by_hand_it_plays_too_and_kill_9_loses_nothing(by_hand):
     by_hand.start()
     id = join(by_hand)
     for _ in range(3):
-        moved = by_hand.say(f'/move?id={id}&heading=ne&steps=5')
+        moved = row(by_hand, id)
         child, = by_hand.children()
         by_hand.kill()
         poll(lambda child=child: not os.path.exists(f'/proc/{child}'))
