@@ -133,11 +133,14 @@ class Captain:
             return self.ask_for_key(form)
         if form != 'html':
             return self.obey_program(texts, form)
-        order, values = self.read(texts)
-        if order.changes:
-            self.try_order(order, values, '')
-            texts = {}
-        return self.exchange(texts)
+        try:
+            order, values = self.read(texts)
+            if order.changes:
+                self.give(order, values)
+        except self.game.Refusal as refusal:
+            self.said = refusal.words
+            return self.exchange({})
+        return self.exchange({} if order.changes else texts)
 
     def exchange(self, texts):
         """The key, taken once: a cookie for it, and an address bar without it."""
@@ -257,9 +260,8 @@ class Captain:
     def set_planet(self, order, **fields):
         """Change something of the whole ocean; its clock goes on from there, or stands."""
         with self.sea.lock:
-            now = self.sea.clock()
             self.change(order, lambda turn: turn.put('planet', 'mocean', **fields))
-            self.sea.set_clock(now)
+            self.sea.set_clock(self.sea.ocean.now)
 
     def find(self, name):
         """The key of a player, and the boat, aboard or ashore. Or a Refusal: the nearest name."""
@@ -414,6 +416,7 @@ def fresh_ocean(captain, boats=(), round=None):
     turn.put('planet', 'mocean', frozen=bool(round), quiet=quiet)
     if round:
         turn.put('rounds', 'now', **vars(round))
+        ocean.talk = dict(sea.ocean.talk)      # it is the same class
     game.merge(ocean, turn.change)
     return ocean
 
@@ -431,17 +434,17 @@ def start(captain):
     """The prepared round begins."""
     sea = captain.sea
     with sea.lock:
-        round, now = captain.round(), sea.clock()
+        round = captain.round()
         if not round or round.state != 'prepared':
             raise captain.game.Refusal('no round is prepared: order round first',
                                        captain.game.CONFLICT)
 
         def write(turn):
-            turn.put('rounds', 'now', state='running', until=now + round.seconds)
+            turn.put('rounds', 'now', state='running', until=turn.now + round.seconds)
             turn.put('planet', 'mocean', frozen=False)
             turn.news(f'{round.name} begins: {round.seconds // 60} minutes')
         captain.change('start', write)
-        sea.set_clock(now)
+        sea.set_clock(sea.ocean.now)
     return f'{round.name} runs for {round.seconds // 60} minutes'
 
 
@@ -450,7 +453,7 @@ def finish(captain):
     """The round ends now: the sea freezes, the first ten earn points for the season."""
     sea = captain.sea
     with sea.lock:
-        round, now = captain.round(), sea.clock()
+        round = captain.round()
         if not round or round.state != 'running':
             raise captain.game.Refusal('no round is running', captain.game.CONFLICT)
         podium = captain.game.tell_podium(sea.ocean)
@@ -458,11 +461,11 @@ def finish(captain):
                                           'points' if podium else '')
 
         def write(turn):
-            turn.put('rounds', 'now', state='ending', until=now)
+            turn.put('rounds', 'now', state='ending', until=turn.now)
             turn.put('planet', 'mocean', frozen=True)
             turn.news(said)
         captain.change('finish', write)
-        sea.set_clock(now)
+        sea.set_clock(sea.ocean.now)
         count(captain)
     return said
 
@@ -768,7 +771,7 @@ KEPT = re.compile(r'(saved|before)-[0-9]{4}[0-9-]+\+*')     # as the orders and 
 def load_copy(game, folder):
     """The ocean in a folder, its journal included, or None. Nothing in the folder is changed."""
     with tempfile.TemporaryDirectory() as copy:
-        for path in folder.glob('mocean*.jo*n*'):
+        for path in folder.glob('mocean*.j*'):
             shutil.copy(path, copy)
         journal = game.Journal(copy)
         try:
@@ -964,12 +967,12 @@ class Deck:
                 f'<aside><div id="now">{self.newest()}{self.errors()}{self.season()}</div>'
                 f'</aside></div>{self.orders()}')
 
-    def button(self, order, label, kind='', **values):
+    def button(self, order, label, kind='', /, **values):
         """An order of one click."""
         return (f'<form action="{self.path}">{self.hidden(values)}<button name="order" '
                 f'value="{order}" class="{kind}">{text_of(label)}</button></form>')
 
-    def field(self, order, label, name, text='', **values):
+    def field(self, order, label, name, text='', /, **values):
         """An order with something to write."""
         return (f'<form action="{self.path}">{self.hidden(values)}<input name="{name}" required '
                 f'value="{text_of(text)}" aria-label="{text_of(label)}: {name}" class="{name}">'
