@@ -278,6 +278,7 @@ class Store:
             self.db = sqlite3.connect(self.path, timeout=LOCK_SECONDS, check_same_thread=False)
             self.db.execute('PRAGMA journal_mode = WAL')
             self.db.execute('PRAGMA synchronous = NORMAL')
+            self.db.execute('PRAGMA secure_delete = ON')        # what is forgotten is not left in the file
             self.db.executescript('BEGIN;' + schema(TRACKS) + schema(SOUNDINGS) + 'COMMIT;')
         return self.db
 
@@ -293,6 +294,42 @@ class Store:
                 self.write()
             self.forget()
             self.set_aside('old-ocean')
+
+    def rename(self, is_meant, new=''):
+        """The rows of a player get a new name. Without one the player is forgotten: the ways are gone, and
+        soundings are somebody's."""
+        with self.lock:
+            self.write()
+            db = self.open()
+            with db:
+                for id in self.unwritten:
+                    players = [player for player, in db.execute(f'SELECT DISTINCT player FROM {id}') if is_meant(player)]
+                    for player in players:
+                        if new or id == SOUNDINGS.id:
+                            db.execute(f'UPDATE {id} SET player = ? WHERE player = ?', [new or 'somebody', player])
+                        else:
+                            db.execute(f'DELETE FROM {id} WHERE player = ?', [player])
+            db.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+
+    def save(self, folder):
+        """A copy of the file, in another folder."""
+        with self.lock, closing(sqlite3.connect(pathlib.Path(folder) / self.path.name)) as copy:
+            self.write()
+            self.open().backup(copy)
+
+    def renew(self, aside, folder=None):
+        """Another ocean: the file goes to one folder, and that of another folder, if there is one, comes back."""
+        with self.lock:
+            with suppress(sqlite3.Error, OSError):
+                self.write()
+            self.forget()
+            self.close()
+            for ending in ('', '-wal', '-shm'):
+                name = self.path.name + ending
+                if self.path.with_name(name).exists():
+                    os.replace(self.path.with_name(name), pathlib.Path(aside) / name)
+                if folder and (pathlib.Path(folder) / name).exists():
+                    shutil.copyfile(pathlib.Path(folder) / name, self.path.with_name(name))
 
     def set_aside(self, why):
         """Give the file, and the two that SQLite keeps beside it, a name with a date."""
@@ -899,7 +936,11 @@ def ride(game, sea):
         if tracks or soundings:
             app.store.keep(tracks, soundings)
         game.handed_over(sea, number)
-    return game.Rider(app.routes, tend, app.store.close)
+
+    def rename(name, new=''):
+        app.store.rename(lambda player: game.key_of(player) == game.key_of(name), new)
+    return game.Rider(app.routes, tend, app.store.close, forget=rename, rename=rename,
+                      save=app.store.save, renew=app.store.renew)
 
 
 ANYTHING = '<rest:re:(?s:.*)>'      # nothing, and line breaks, too

@@ -124,7 +124,7 @@ JOINS_AT_ONCE, JOINS_PER_S = 60, 5      # for the whole ocean; who comes back is
 CROWD_BOATS, IDLE_S = 200, 600          # over so many, one that only joined leaves after so long
 ASHORE_S, ASHORE_KEPT = 600, 2000       # who quit can come back so long; boats that wait for that
 LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
-BOARD_KEPT = 200                        # messages to all
+BOARD_KEPT, TALK_KEPT = 200, 500        # messages to all; of all kinds, for the captain
 NEWS_KEPT, NEWS_OF_ONE_KEPT = 1000, 50
 LOG_KEPT, REPLIES_KEPT, REPLY_S = 20, 20, 60    # `log`; replies stored for `n=`, and how long
 SOUNDINGS_KEPT = 100_000                # that wait for the data service
@@ -301,6 +301,15 @@ class Notice(Record):
 
 
 @dataclass(frozen=True)
+class Said(Record):
+    """A message, as the captain reads it."""
+    at: Date
+    name: Text                # of the sender
+    to: Text                  # a player, or 'all'
+    text: Text
+
+
+@dataclass(frozen=True)
 class Reply(Record):
     route: Text
     n: Text                   # the player's own name for the call
@@ -334,7 +343,7 @@ class Round(Record):
     """A race of the whole class in an ocean of its own: see captain.py."""
     name: Text
     seconds: Count            # how long it is
-    state: Text               # 'prepared', 'running' or 'over'
+    state: Text               # 'prepared', 'running', 'ending' (for a moment) or 'over'
     until: Moment = 0         # its end, once it runs
 
 
@@ -347,9 +356,9 @@ class Run(Record):
 
 TABLES = {'planet': Planet, 'boats': Boat, 'ashore': Boat, 'whales': Whale, 'sectors': First,
           'depths': Depth, 'finds': First, 'blooms': Bloom, 'news': News, 'mail': Mail,
-          'board': Notice, 'replies': Reply, 'races': Race, 'laps': Lap,
+          'board': Notice, 'talk': Said, 'replies': Reply, 'races': Race, 'laps': Lap,
           'rounds': Round, 'runs': Run}
-NUMBERED = ('blooms', 'news', 'board', 'runs')           # tables whose keys are numbers
+NUMBERED = ('blooms', 'news', 'board', 'talk', 'runs')           # tables whose keys are numbers
 
 
 class Ocean:
@@ -1347,8 +1356,18 @@ def chart_round(ocean, now):
         return None
     left_s = max(round.until - now, 0) if round.state != 'prepared' else round.seconds
     return {'name': round.name, 'state': round.state, 'ends_in_s': left_s,
-            'podium': [{'name': row['name'], 'score': row['score']} for row in
-                       tell_ranks(ocean)[:10]] if round.state == 'over' else []}
+            'podium': tell_podium(ocean) if round.state == 'over' else []}
+
+
+def tell_podium(ocean):
+    """The first ten places of a round. Where the captain has enlisted players, only they take
+    places; and nobody does without a point."""
+    boats = ocean.boats.values()
+    ranked = {boat.name for boat in boats if boat.enlisted} or {boat.name for boat in boats}
+    rows = [row for row in tell_ranks(ocean) if row['name'] in ranked and row['score']]
+    for row in rows:
+        row['rank'] = 1 + sum(other['score'] > row['score'] for other in rows)
+    return [row for row in rows if row['rank'] <= 10]
 
 
 def as_text(route, facts):
@@ -1977,20 +1996,30 @@ def rule_sendchat(turn, name, message):
     turn.steer(talk=talk)
     turn.story = f'{boat.name} says to {name}: {message}'
     if key == 'all':
-        post(turn, message)
+        post(turn, boat.name, message)
         players = len(ocean.boats) - 1
     else:
         turn.put('mail', key, letters=(*letters(ocean, key), (turn.now, boat.name, message)))
+        note_talk(turn, boat.name, ocean.boats[key].name, message)
         players = 1
     return {'sent': f'sent to {players} player{"" if players == 1 else "s"}'}
 
 
-def post(turn, message):
+def post(turn, name, message):
     """A message to all goes on a board, once; each boat remembers how far it has read."""
     number = turn.next_number('board')
-    turn.put('board', str(number), at=turn.now, name=turn.boat.name, text=message)
+    turn.put('board', str(number), at=turn.now, name=name, text=message)
     if len(turn.ocean.board) >= BOARD_KEPT:
         turn.drop('board', min(turn.ocean.board, key=int))
+    note_talk(turn, name, 'all', message)
+
+
+def note_talk(turn, name, to, message):
+    """The captain reads all that is said."""
+    number = turn.next_number('talk')
+    turn.put('talk', str(number), at=turn.true_time, name=name, to=to, text=message)
+    if len(turn.ocean.talk) >= TALK_KEPT:
+        turn.drop('talk', min(turn.ocean.talk, key=int))
 
 
 def letters(ocean, key):
@@ -2189,7 +2218,8 @@ def rule_regatta(turn, course):
 
 def rule_season(turn):
     rows = sorted(turn.ocean.season.values(), key=lambda row: (-row['points'], row['name']))
-    return [{'rank': rank, **row} for rank, row in enumerate(rows, 1)]
+    return [{'rank': rank, 'name': row['name'], 'points': row['points'], 'rounds': row['rounds']}
+            for rank, row in enumerate(rows, 1)]
 
 
 def rule_news(turn, since):
@@ -2664,7 +2694,8 @@ class Journal:
         try:
             rows = json.loads(path.read_bytes())
             return {id: {'name': str(row['name']), 'points': int(row['points']),
-                         'rounds': int(row['rounds'])} for id, row in rows.items()}
+                         'rounds': int(row['rounds']), 'last': int(row.get('last', 0))}
+                    for id, row in rows.items()}
         except FileNotFoundError:
             return {}
         except UNREADABLE as error:
@@ -3178,11 +3209,13 @@ def keep_reply(turn, call, facts):
 def note_call(sea, route, pairs, query, status, said):
     """Remember a call for the player's `log`; a refused one may become a quest."""
     key = caller(sea, pairs)
-    if key and key in sea.ocean.boats:
-        traffic = sea.calls[key]
+    if key and key in sea.ocean.boats or sea.ocean and status != 200:
+        traffic = sea.calls[key if key in sea.ocean.boats else '']     # '': of nobody aboard
         traffic.last = sea.clock()
         traffic.calls.append(f'{int(sea.calendar())} {status} {route.name} {query[:500]} '
                              f'{said[:200]}')
+        if status == AWAY:             # a frozen sea, a full disk: no mistake of the caller's
+            return
         traffic.note_error(status, said)
         if status == EARLY:
             traffic.calm = 0
@@ -3291,7 +3324,7 @@ def renew(sea, ocean):
     aside = dated(sea.folder / 'before')
     aside.mkdir()
     write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
-    ocean.number = sea.ocean.number + 1       # no line of the old journal happens to it
+    ocean.number = 1 + max(ocean.number, sea.ocean.number)      # no line of a journal fits it
     ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
     old = sea.journal.turn_page()
     if old is not None:
@@ -3871,6 +3904,7 @@ ROUTES = [
     Route('log', rule_log, f'your last {LOG_KEPT} calls as the server saw them',
           'time,status,request,answer', (ID,), many='calls'),
     Route('map', None, 'the live map', 'HTML'),
+    Route('qrcode.js', None, 'what the map and the cards draw QR codes with', 'JavaScript'),
     Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, MY_ID)),
     Route('chart', rule_chart, 'what the live map needs', 'JSON', (SINCE_TIME,), json=True),
     Route('client.py', None, 'a program to start with, with your server and id filled in', 'Python',
@@ -4183,6 +4217,9 @@ class Wire:
                     f'did you mean /{name}?' if name else 'the usage page lists what there is')
         name = name or 'mocean'
         refusal = Refusal(words, error.status_code)
+        if name in self.sea.routes and name != 'mocean':
+            query = environ.get('QUERY_STRING', '')
+            note_call(self.sea, self.sea.routes[name], pairs, query, error.status_code, words)
         texts = self.taken(name, dict(pairs))
         works = call_of(base_of(environ), *self.corrected(refusal, name, texts))
         reply = error_form(refusal, works, wanted_form(environ, dict(pairs)))
@@ -4267,6 +4304,10 @@ def map_of(sea, call):
     return answer(file_beside('map.html'), HTML)
 
 
+def qrcode_of(sea, call):
+    return answer(file_beside('qrcode.js'), 'text/javascript; charset=utf-8')
+
+
 def client_of(sea, call):
     """A starter program, with the learner's server, id and next quest filled in."""
     program = file_beside(f'starter_{call.values["level"]}.py')
@@ -4288,8 +4329,8 @@ def openapi_of(sea, call):
     return answer(json.dumps(document, ensure_ascii=False, indent=1), JSON)
 
 
-PAGES = {'mocean': page_of, 'quest': quest_of, 'map': map_of, 'client.py': client_of,
-         'openapi.json': openapi_of}
+PAGES = {'mocean': page_of, 'quest': quest_of, 'map': map_of, 'qrcode.js': qrcode_of,
+         'client.py': client_of, 'openapi.json': openapi_of}
 
 
 # --- START ---------------------------------------------------------------------------------------
@@ -4306,16 +4347,24 @@ class Rider:
     tend     called once a second, off the path of any request; what it raises is logged
     end      called at the end, in good order
     forget   called with the name of a player who is to be forgotten
+    rename   called with the old name of a player, and the new one
+    save     called with a folder: a copy of what the rider keeps goes there
+    renew    called when another ocean takes the place of this one: what the rider keeps goes to
+             the first folder, and what is in the second one, if there is one, comes back
 
     A rider may not stop or slow the game: its rules run while the ocean is held. What it refuses is
     a game.Refusal, or looks like one.
     """
 
-    def __init__(self, routes=(), tend=None, end=None, forget=None):
+    def __init__(self, routes=(), tend=None, end=None, forget=None, rename=None, save=None,
+                 renew=None):
         self.routes = list(routes)
         self.tend = tend or (lambda: None)
         self.end = end or (lambda: None)
         self.forget = forget or (lambda name: None)
+        self.rename = rename or (lambda name, new: None)
+        self.save = save or (lambda folder: None)
+        self.renew = renew or (lambda aside, folder: None)
 
 
 def make_app(folder=None, clock=None, dice=None, calendar=time.time):
@@ -4455,6 +4504,8 @@ application = watched(app.sea, wsgi(app))
 under_uwsgi(app.sea)
 
 if __name__ == '__main__':
+    if (HERE / 'captain.py').is_file() and os.environ.get('MOCEAN_CAPTAIN'):
+        log(f'The captain\'s deck: open http://localhost:{port()}/captain, and give the key once.')
     launch('Mocean')
     open_now(app.sea)
     bottle.run(app=application, host='0.0.0.0', port=port(), reloader=True, quiet=True,
