@@ -3,6 +3,7 @@ import datetime
 import shutil
 import subprocess
 import time
+import urllib.error
 
 import erddapy
 import netCDF4
@@ -116,9 +117,11 @@ def test_erddapy_searches(sea):
     e = erddapy.ERDDAP(server=sea)
     table = pandas.read_csv(e.get_search_url(search_for='sea floor', response='csv'))
     assert table['Dataset ID'].tolist() == ['soundings', 'bathymetry']
-    assert pandas.read_csv(e.get_search_url(search_for='boats', response='csv', protocol='tabledap',
-                                            cdm_data_type='other', min_lon=-10, max_lon=10))['Title'].tolist() == [
-        'Tracks of the boats']
+    assert pandas.read_csv(e.get_search_url(search_for='boats', response='csv', protocol='tabledap', cdm_data_type='other',
+                                            institution='mocean_club', min_time='2025-12-31'))['Title'].tolist() == ['Tracks of the boats']
+    for kind, value in (('min_lon', -10), ('min_time', '2100-01-01'), ('cdm_data_type', 'grid'), ('standard_name', 'sea_ice')):
+        with pytest.raises(urllib.error.HTTPError, match='404'):        # never ignored
+            pandas.read_csv(e.get_search_url(search_for='boats', response='csv', **{kind: value}))
     assert 'Bathymetry' in requests.get(e.get_search_url(search_for='sounded'), timeout=10).text
 
 
@@ -126,7 +129,7 @@ def test_the_links_that_erddapy_makes_are_pages(sea):
     e = tabledap(sea, 'tracks', ['player', 'x'], {'x>': 100})
     for url in (e.get_download_url(), e.get_info_url(), e.get_search_url(search_for='boats')):
         reply = requests.get(url, timeout=10)
-        assert (reply.status_code, reply.headers['Content-Type']) == (200, 'text/html; charset=utf-8'), url
+        assert (reply.status_code, reply.headers['Content-Type']) == (200, 'text/html;charset=UTF-8'), url
 
 
 def test_erddapy_remembers_what_it_got(sea, tmp_path):

@@ -257,7 +257,7 @@ def test_a_new_ocean_gets_a_new_file_and_the_old_one_stays(store, tmp_path):
 
 def test_rows_that_no_table_can_take_do_not_come_again(store, tmp_path):
     with pytest.raises(sqlite3.IntegrityError):
-        store.keep([track(1), ('ada', 2, None, 0.0, 0.0)])
+        store.keep([track(1), ('ada', None, 2.0, 0.0, 0.0)])
     store.keep([track(3)])
     assert [row[1] for row in rows(tmp_path)] == [3]
 
@@ -279,16 +279,20 @@ def test_a_year_is_pruned_a_piece_at_a_time(tmp_path, monkeypatch):
     store.close()
 
 
+def days():
+    return data.whole_setting('MOCEAN_DATA_DAYS', data.KEEP_DAYS, 'days')
+
+
 def test_the_days_to_keep_come_from_the_environment(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('MOCEAN_DATA_DAYS', '7')
-    assert data.days_to_keep() == 7
+    assert days() == 7
     now = 1_800_000_000
     with contextlib.closing(data.Store(tmp_path, clock=lambda: now)) as store:
         store.keep([track(now - 8 * DAY), track(now - 6 * DAY)])
         assert [row[1] for row in rows(tmp_path)] == [now - 6 * DAY]
     for wrong in ('', '0', '-1', 'a year', '7.5', '٣'):
         monkeypatch.setenv('MOCEAN_DATA_DAYS', wrong)
-        assert data.days_to_keep() == 365
+        assert days() == 365
         assert 'no number of days' in capsys.readouterr().err
 
 
@@ -331,7 +335,8 @@ def test_no_answer_is_spooled_to_a_disk_that_is_nearly_full(tmp_path, monkeypatc
     say = talk(app)
     assert len(say('/erddap/tabledap/tracks.csv')) > data.MEMORY_BYTES
     monkeypatch.setattr(data, 'FREE_BYTES', 10**18)
-    assert say('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=503;')
+    for other in ('tracks.csv?&x>0', 'tracks.json', 'tracks.nc', 'tracks.dods'):        # another question, not made before
+        assert say('/erddap/tabledap/' + other).startswith('Error {\n    code=503;')
     assert say('/erddap/tabledap/tracks.csv?&time<100').status == 200
     assert {file.name for file in tmp_path.iterdir()} <= {'data.sqlite', 'data.sqlite-wal', 'data.sqlite-shm'}
     app.store.close()
@@ -354,34 +359,74 @@ def test_a_long_answer_waits_for_its_turn_and_a_quick_one_does_not(
     app.store.keep([track(second) for second in range(60_000)], [track(second) for second in range(60_000)])
     say = talk(app)
     for _ in range(data.LONG_AT_A_TIME):
-        app.store.making.acquire()
+        app.store.turns.making.acquire()
     monkeypatch.setattr(data, 'MOST_SECONDS', 0.3)
     assert say('/erddap/' + question).startswith(UNAVAILABLE + 'Many others')
     monkeypatch.setattr(data, 'QUICK_SECONDS', 60.0)
     assert say('/erddap/tabledap/tracks.csv?&time<1000').status == 200
-    assert app.store.waiting_room._value == data.LONG_AT_A_TIME + data.LONG_WAITING      # nobody left a place taken
+    assert app.store.turns.chairs._value == data.LONG_WAITING       # nobody left a chair taken
     app.store.close()
 
 
-def test_a_few_wait_for_their_turn_and_the_threads_of_the_game_stay_free(tmp_path, every_answer_is_long):
+def test_a_class_waits_for_its_turn_and_the_threads_of_the_game_stay_free(tmp_path, every_answer_is_long):
+    """Each asks something else, so that nobody can share an answer."""
     app = data.make_app(store=data.Store(tmp_path, dawn))
     app.store.keep([track(second) for second in range(20_000)])
+    turns = app.store.turns
     for _ in range(data.LONG_AT_A_TIME):
-        app.store.waiting_room.acquire()
-        app.store.making.acquire()
+        turns.making.acquire()
     answers = []
-    waiting = [threading.Thread(target=lambda: answers.append(talk(app)('/erddap/tabledap/tracks.csv').status))
-               for _ in range(data.LONG_WAITING)]
+    waiting = [threading.Thread(target=lambda i=i: answers.append(talk(app)(f'/erddap/tabledap/tracks.csv?&x<{100 + i}').status))
+               for i in range(data.LONG_WAITING)]
     for thread in waiting:
         thread.start()
-    poll(lambda: not app.store.waiting_room.acquire(blocking=False) or app.store.waiting_room.release())
-    assert talk(app)('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=503;')       # one too many
+    poll(lambda: not turns.chairs.acquire(blocking=False) or turns.chairs.release())
+    refused = talk(app)('/erddap/tabledap/tracks.csv')                  # one too many
+    assert refused.startswith('Error {\n    code=503;')
+    assert refused.headers['Retry-After'] == str(data.RETRY_SECONDS)
     assert answers == []
-    app.store.waiting_room.release(data.LONG_AT_A_TIME)
-    app.store.making.release(data.LONG_AT_A_TIME)
+    turns.making.release(data.LONG_AT_A_TIME)
     for thread in waiting:
         thread.join()
     assert answers == [200] * data.LONG_WAITING
+    app.store.close()
+
+
+def test_who_asks_the_same_at_the_same_time_shares_one_answer(tmp_path, monkeypatch, every_answer_is_long):
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    app.store.keep([track(second) for second in range(20_000)])
+    made, answers, whole = [], [], data.pieces_of
+
+    def pieces_of(*question):
+        made.append(question)
+        return whole(*question)
+    monkeypatch.setattr(data, 'pieces_of', pieces_of)
+    asking = [threading.Thread(target=lambda: answers.append(talk(app)('/erddap/tabledap/tracks.csv0'))) for _ in range(20)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    assert len(answers) == 20
+    assert len(set(answers)) == 1
+    assert answers[0].count('\n') == 20_000
+    assert len(made) == 1
+    app.store.keep([track(20_000)])
+    assert talk(app)('/erddap/tabledap/tracks.csv0').count('\n') == 20_000          # for some seconds
+    assert talk(app)('/erddap/tabledap/tracks.csv0?time').count('\n') == 20_001     # another question
+    monkeypatch.setattr(data, 'SHARED_SECONDS', -60.0)
+    app.store.turns.shared.clear()
+    app.store.keep([track(20_001)])
+    assert talk(app)('/erddap/tabledap/tracks.csv0').count('\n') == 20_002
+    app.store.close()
+
+
+def test_a_quick_answer_is_never_old(tmp_path):
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    say = talk(app)
+    for second in range(20):
+        app.store.keep([track(second)])
+        assert say('/erddap/tabledap/tracks.csv0').count('\n') == second + 1
+    assert len(app.store.turns.shared) <= 1             # what nobody needs any more is cleared
     app.store.close()
 
 
@@ -389,7 +434,9 @@ def test_an_answer_that_takes_too_long_is_refused(tmp_path, monkeypatch):
     app = data.make_app(store=data.Store(tmp_path, dawn))
     app.store.keep([track(second) for second in range(60_000)])
     monkeypatch.setattr(data, 'MOST_SECONDS', 0.0)
-    assert talk(app)('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=413;\n    message="Payload Too Large')
+    reply = talk(app)('/erddap/tabledap/tracks.csv')
+    assert reply.startswith('Error {\n    code=503;\n    message="Service Unavailable: This answer took longer')
+    assert reply.headers['Retry-After']
     app.store.close()
 
 
