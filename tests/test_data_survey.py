@@ -1,6 +1,7 @@
 """From the boat to the picture: bots survey through mocean.py, and the students' scripts draw what they measured.
 
 MOCEAN_PICTURES=docs/img MOCEAN_SURVEY_S=70 pytest tests/test_data_survey.py    makes the pictures of docs/data.md.
+With MOCEAN_R=1 besides, R draws one of them, too: it needs R and its package rerddap, which Debian does not have.
 """
 import collections
 import os
@@ -16,6 +17,7 @@ import time
 import pandas
 import pytest
 import requests
+from browser import chromium
 from conftest import ROOT, Server, poll
 from PIL import Image
 
@@ -107,7 +109,7 @@ def test_the_grid_is_the_mean_of_what_the_bots_were_told(surveyed):
 
 
 @pytest.mark.parametrize(('program', 'picture'), [
-    ('data_1.py', None), ('data_2.py', 'tracks.png'), ('data_3.py', 'sea_floor.png')])
+    ('data_1.py', None), ('data_2.py', 'tracks.png'), ('data_5.py', 'means.png')])
 def test_the_students_scripts_run_as_they_stand(surveyed, tmp_path, program, picture):
     server, _ = surveyed
     env = {**os.environ, 'MPLBACKEND': 'Agg', 'MPLCONFIGDIR': str(tmp_path)}
@@ -118,10 +120,62 @@ def test_the_students_scripts_run_as_they_stand(surveyed, tmp_path, program, pic
         with Image.open(tmp_path / picture) as image:
             assert image.width > 400
             assert len(image.convert('RGB').getcolors(1_000_000)) > 50          # more than an empty frame
-        if os.environ.get('MOCEAN_PICTURES'):
-            shutil.copy(tmp_path / picture, os.path.join(os.environ['MOCEAN_PICTURES'], f'data_{picture}'))
+        keep_picture(tmp_path / picture, f'data_{picture}')
     else:
         assert 'ada' in done.stdout
+
+
+def keep_picture(file, name):
+    if os.environ.get('MOCEAN_PICTURES'):
+        shutil.copy(file, os.path.join(os.environ['MOCEAN_PICTURES'], name))
+
+
+def draw_by_program(command, server, folder):
+    done = subprocess.run([*command, server.url], cwd=folder, capture_output=True, text=True, timeout=120,
+                          env={**os.environ, 'MPLBACKEND': 'Agg', 'MPLCONFIGDIR': str(folder)})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def draw_by_browser(server, folder):
+    """The page as a file, as a student opens it; what it says, and its picture."""
+    with chromium() as browser:
+        page = browser.new_page(viewport={'width': 940, 'height': 860})
+        page.goto(f'{(ROOT / "clients" / "data_4.html").as_uri()}?server={server.url}')
+        page.wait_for_function("document.getElementById('words').textContent !== 'asking ...'")
+        page.screenshot(path=folder / 'sea_floor_browser.png')
+        return page.text_content('#words')
+
+
+@pytest.mark.browser
+def test_four_clients_draw_the_same_sea_floor(surveyed, tmp_path):
+    """erddapy, xarray over DAP, a browser, and R where that was asked for: from one survey."""
+    server, _ = surveyed
+    python, clients = sys.executable, ROOT / 'clients'
+    draw_by_program([python, clients / 'data_3.py'], server, tmp_path)
+    grid = pandas.read_csv(f'{server.url}/erddap/griddap/bathymetry.csvp')['depth (m)']
+    said = [f'{grid.count()} squares sounded, their mean depth is {grid.mean():.1f} m',
+            draw_by_program([python, clients / 'data_4.py'], server, tmp_path).strip(),
+            draw_by_browser(server, tmp_path)]
+    pictures = ['sea_floor.png', 'sea_floor_xarray.png', 'sea_floor_browser.png']
+    if os.environ.get('MOCEAN_R'):
+        said.append(draw_by_program(['Rscript', clients / 'data_4.R'], server, tmp_path).strip())
+        pictures.insert(2, 'sea_floor_r.png')
+    assert len(set(said)) == 1, said
+    keep_picture(tmp_path / 'sea_floor.png', 'data_sea_floor.png')
+    keep_picture(side_by_side([tmp_path / each for each in pictures]), 'data_four_clients.png')
+
+
+def side_by_side(files, width=800, height=560):
+    """One picture of several, two in a row."""
+    whole = Image.new('RGB', (2 * width, (len(files) + 1) // 2 * height), 'white')
+    for i, file in enumerate(files):
+        with Image.open(file) as image:
+            assert len(image.convert('RGB').getcolors(1_000_000)) > 50          # more than an empty frame
+            image.thumbnail((width, height))
+            whole.paste(image, (i % 2 * width, i // 2 * height))
+    whole.save(files[0].with_name('four.png'))
+    return files[0].with_name('four.png')
 
 
 def test_ten_lines_draw_the_sea_floor():
