@@ -22,14 +22,15 @@
                           ROUTES    the addresses, all of them under /erddap
 
 It answers like a small part of ERDDAP, the data server of NOAA and of many other ocean institutes,
-so the same programs read both: pandas, xarray, erddapy, R's rerddap, curl. It is not ERDDAP and does
-not claim to be.
+so the same programs read both: pandas, xarray, erddapy, R's rerddap, curl. It is not ERDDAP and
+does not claim to be.
 
 x grows to the east and y to the north, in km; z and depth grow downward, in m; time counts whole
 seconds since 1970.
 
-    python data.py        serves the data.sqlite beside this file; PORT=8081 python data.py: on another port
-    import data           mocean.py does that and serves these routes too, when this file lies beside it
+    python data.py        serves the data.sqlite beside this file
+    PORT=8081 python data.py        the same on another port
+    import data           mocean.py does that, and serves these routes, too
 """
 import csv
 import dataclasses
@@ -72,20 +73,20 @@ KEEP_DAYS = 365                     # older rows are pruned; MOCEAN_DATA_DAYS ch
 KEEP_MB = 1_000                     # of rows; then the oldest are pruned; MOCEAN_DATA_MB changes it
 PRUNE_EVERY_SECONDS = 60            # by age; by size whenever there is too much
 PRUNE_ROWS = 10_000                 # of a table at a time, so that writing never takes long
-HOLE_DAYS = 14                      # days without a row that make the clock doubtful, or more: see is_clock_doubtful
-LOCK_SECONDS = 0.2                  # while another program locks the file; the next second tries again
+HOLE_DAYS = 14                      # without a row: the clock is doubtful, see is_clock_doubtful
+LOCK_SECONDS = 0.2                  # while another program locks the file
 WAITING_ROWS = 100_000              # rows kept in memory while the file cannot be written
 MOST_CONDITIONS = 500               # of one question; each value of a list counts
 MOST_WILDCARDS = 2                  # .* in one value of =~: SQLite tries all ways to fit them
 MOST_ROWS = 1_000_000               # of one answer
-MOST_SECONDS = 25.0                 # for one answer, waiting included: uWSGI's router gives up after 30
+MOST_SECONDS = 25.0                 # for one answer, waiting included; uWSGI gives up after 30
 HTML_ROWS = 1_000                   # a browser shows the first ones
-BLOCK_ROWS = 500                    # rows between two pauses: a move never waits longer than these take
+BLOCK_ROWS = 500                    # between two pauses: a move waits no longer than these take
 PAUSE_SECONDS = 0.0005
 QUICK_SECONDS = 0.25                # an answer that takes longer to make is a long one
 SHARED_SECONDS = 3.0                # so long a long answer is kept for others who ask the very same
 LONG_AT_A_TIME = 2                  # so many long answers are made at a time, the others wait
-LONG_WAITING = 30                   # more are asked to come again: of the 40 threads the game needs some
+LONG_WAITING = 30                   # more must come again: the game needs some of the 40 threads
 RETRY_SECONDS = 5                   # and when they should
 MEMORY_BYTES = 100_000              # a longer answer is spooled to a file without a name
 FREE_BYTES = 200_000_000            # of disk that no answer may take: the game needs them
@@ -198,20 +199,14 @@ BATHYMETRY = Dataset(
     (DEPTH,), (axis(Y, HEIGHT_KM), axis(X, WIDTH_KM)))
 
 
-def text_variable(name):
-    return Variable(name, 'text', '')
-
-
-def time_variable(name):
-    return Variable(name, 'time', SECONDS_1970)
-
-
 ALL_DATASETS = Dataset(
     'allDatasets', 'tabledap', 'All datasets of this server',
     'One row for each dataset: what it is called, and from when to when it goes.',
-    (text_variable('datasetID'), text_variable('accessible'), text_variable('institution'), text_variable('dataStructure'),
-     text_variable('cdm_data_type'), text_variable('class'), text_variable('title'), time_variable('minTime'), time_variable('maxTime'),
-     text_variable('griddap'), text_variable('tabledap'), text_variable('infoUrl'), text_variable('summary')))
+    tuple(Variable(name, kind, SECONDS_1970 if kind == 'time' else '') for name, kind in (
+        ('datasetID', 'text'), ('accessible', 'text'), ('institution', 'text'),
+        ('dataStructure', 'text'), ('cdm_data_type', 'text'), ('class', 'text'),
+        ('title', 'text'), ('minTime', 'time'), ('maxTime', 'time'), ('griddap', 'text'),
+        ('tabledap', 'text'), ('infoUrl', 'text'), ('summary', 'text'))))
 KEPT = (TRACKS, SOUNDINGS)          # the tables of data.sqlite
 LISTED = (TRACKS, SOUNDINGS, BATHYMETRY)                # what the lists and the search tell
 DATASETS = {dataset.id: dataset for dataset in (*LISTED, ALL_DATASETS)}
@@ -224,6 +219,11 @@ class Table:
     blocks: object                  # lists of rows, one after the other
     has_units: bool = True          # False: lists of datasets and attributes
     is_lines: bool = False          # True: SQLite has made each row a finished line of csv
+
+
+def list_of(names, rows):
+    """A table of texts without units, such as a list of datasets."""
+    return Table([Variable(name, 'text', '') for name in names], [rows], has_units=False)
 
 
 # --- STORE ----------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ def missing_columns(db, dataset):
 
 
 def misfit(db):
-    """What a file has that no row could be written to: a column of another version. '' when it fits."""
+    """Why no row could be written to a file: a column of another version. '' when it fits."""
     for dataset in KEPT:
         for name, (kind, must) in columns_of(db, dataset).items():
             variable = dataset.variable(name)
@@ -298,7 +298,10 @@ def whole_setting(name, usual, what):
 
 
 class Store:
-    """What the club measured, in one SQLite file. Nothing is opened before it is needed, so a fork does no harm."""
+    """What the club measured, in one SQLite file.
+
+    Nothing is opened before it is needed, so a fork does no harm.
+    """
 
     def __init__(self, folder, clock=time.time):
         self.path, self.clock = pathlib.Path(folder) / 'data.sqlite', clock
@@ -332,7 +335,7 @@ class Store:
                 self.failing = True
                 self.say_once(f'cannot write {self.path}: {error}. '
                               f'The game goes on; up to {WAITING_ROWS:,} rows wait.')
-            except Exception:               # rows that no table takes must not come again every second
+            except Exception:               # rows that no table takes must not come every second
                 self.forget()
                 raise
 
@@ -344,13 +347,13 @@ class Store:
             log(f'{self.path.name} is being written again')
 
     def write(self):
-        """All that waits goes to the disk; a damaged file is set aside first and a new one begun."""
+        """All that waits goes to the disk; a damaged file is set aside, and a new one begun."""
         try:
             if self.broken:
                 self.set_aside('damaged')
             self.write_rows()
         except sqlite3.DatabaseError as error:
-            if type(error) is not sqlite3.DatabaseError:        # those below it are not about a damaged file
+            if type(error) is not sqlite3.DatabaseError:    # its children mean other troubles
                 raise
             log(f'{self.path.name}: {error}')
             self.set_aside('damaged')
@@ -386,10 +389,10 @@ class Store:
             next_version(db)
 
     def is_clock_doubtful(self, db, oldest):
-        """Did nobody measure anything for long before now? Then a wrong clock may make rows look old.
+        """Was nothing measured for long before now? Then a wrong clock may make rows look old.
 
-        From now back to the newest row that would go, each step of some weeks must have a row in it:
-        a clock that jumped ahead leaves a hole. (So does a long holiday: its rows stay longer.)
+        From now back to the newest row that would go, each step of some weeks must have a row in
+        it: a clock that jumped ahead leaves a hole. (So does a long holiday: rows stay longer.)
         """
         step = max(HOLE_DAYS, self.days / 6) * 86_400
         newest_to_go = newest_before(db, oldest)
@@ -398,8 +401,8 @@ class Store:
             earlier = later - step
             newest = newest_before(db, later + 1)
             if newest is None or newest < earlier:
-                self.say_once(f'the clock says {time.strftime("%Y-%m-%d", time.gmtime(later))}, but '
-                              f'for {step / 86_400:.0f} days nothing was measured: old rows stay')
+                self.say_once(f'nothing was measured in the {step / 86_400:.0f} days before '
+                              f'{iso(later)}: is the clock right? Old rows stay')
                 return True
             later = earlier
         return False
@@ -443,7 +446,7 @@ class Store:
         self.db = None
 
     def begin_anew(self):
-        """A new ocean: the measurements of the old one stay on the disk, under a name with a date."""
+        """A new ocean: what was measured in the old one stays, under a name with a date."""
         with self.lock:
             with suppress(sqlite3.Error, OSError):
                 self.write()
@@ -491,7 +494,7 @@ class Store:
 
 
 def complete_for_reading(db, dataset):
-    """What a file lacks that no game of this version has written to: a table, or columns. Only for this reader."""
+    """What a file of an older version lacks, a table or columns: laid for this reader only."""
     missing = missing_columns(db, dataset)
     if len(missing) == len(dataset.variables):
         db.execute(f'CREATE TEMP TABLE {dataset.id} ({", ".join(v.name for v in missing)})')
@@ -526,9 +529,11 @@ def older_table(db):
 
 def newest_before(db, moment):
     """The time of the newest row before that moment, in any table; None if there is none."""
-    times = [db.execute(f'SELECT max(time) FROM {dataset.id} WHERE time < ?', [moment]).fetchone()[0]
-             for dataset in KEPT]
-    return max((each for each in times if each is not None), default=None)
+    times = []
+    for dataset in KEPT:
+        sql = f'SELECT max(time) FROM {dataset.id} WHERE time < ?'
+        times += [newest for newest, in db.execute(sql, [moment]) if newest is not None]
+    return max(times, default=None)
 
 
 def next_version(db, version=None):
@@ -543,11 +548,11 @@ def version_of(db):
 
 
 class Digest:
-    """What all rows of a table come to, kept in memory: each time only the new rows are looked at."""
+    """What all rows of a table come to, kept in memory: only the new rows are looked at."""
 
     def __init__(self, dataset, sql, add):
         self.dataset = dataset
-        self.sql = sql                      # the question about the rows after the first ? up to the second
+        self.sql = sql                      # asks about the rows after one number, up to another
         self.add = add                      # puts its rows into what is known already
         self.lock = threading.Lock()
         self.known = {}
@@ -555,7 +560,7 @@ class Digest:
         self.last = 0                       # row that was looked at
 
     def ask(self, reading):
-        """What is known now. The first one to ask may look at millions of rows; the others wait for that."""
+        """What is known now. The first to ask may look at millions of rows; the others wait."""
         reading.wait_for(self.lock)
         try:
             return self.look(reading.db)
@@ -593,7 +598,8 @@ def add_ranges(names, known, rows):
 
 
 FLOOR_SQL = (f'SELECT CAST(y / {SECTOR_KM} AS INTEGER) % {HEIGHT_KM // SECTOR_KM}, '
-             f'CAST(x / {SECTOR_KM} AS INTEGER) % {WIDTH_KM // SECTOR_KM}, count(depth), sum(depth) '
+             f'CAST(x / {SECTOR_KM} AS INTEGER) % {WIDTH_KM // SECTOR_KM}, '
+             'count(depth), sum(depth) '
              'FROM soundings WHERE rowid > ? AND rowid <= ? GROUP BY 1, 2')
 
 
@@ -649,7 +655,7 @@ class Turns:
                 shared.askers -= 1
 
     def join(self, question, now):
-        """The place where those meet who ask this; places that nobody needs any more are cleared."""
+        """Where those meet who ask this; places that nobody needs any more are cleared."""
         with self.lock:
             for old in [key for key, shared in self.shared.items() if shared.is_over(now)]:
                 del self.shared[old]
@@ -674,12 +680,12 @@ class Shared:
         self.lock = threading.Lock()
         self.askers = 0
         self.begun = -math.inf              # when the making of the answer began
-        self.kept = 0.0                     # seconds for which it is also good for those who come later
+        self.kept = 0.0                     # seconds for which it is good for others, too
         self.answer = None
         self.refusal = None                 # (status, words), when there is no answer
 
     def is_stale(self, arrived):
-        """An answer is good for who was there when it was begun; a long one for some seconds more."""
+        """It is good for who was there when it was begun; a long one for some seconds more."""
         return self.begun < arrived - self.kept
 
     def is_over(self, now):
@@ -764,7 +770,7 @@ def reading(store):
 
 
 def is_disk_full(folder):
-    """Answers lie beside the data, and what SQLite sorts in its own folder: neither may fill a disk."""
+    """Answers lie beside the data, what SQLite sorts in its own folder: neither fills a disk."""
     return any(shutil.disk_usage(each).free < FREE_BYTES for each in (folder, sorting_folder()))
 
 
@@ -813,11 +819,11 @@ def iso(seconds):
 
 # --- QUERY ----------------------------------------------------------------------------------------
 
-OPERATORS = ('!=', '=~', '<=', '>=', '=', '<', '>')       # in the order in which they are looked for
+OPERATORS = ('!=', '=~', '<=', '>=', '=', '<', '>')       # looked for in this order
 SECONDS = {'second': 1, 'minute': 60, 'hour': 3_600, 'day': 86_400}
 MONTHS = {'month': 1, 'year': 12}
 # No two parts of these patterns can match the same letters: a pattern that can try many ways takes
-# for ever. NUMBER: -12.5e3. MOMENT: 2026-01-31T12:00:00.5+01:00, from the left as much as one likes.
+# for ever. NUMBER: -12.5e3. MOMENT: 2026-01-31T12:00:00.5+01:00, as much of it as one likes.
 # RELATIVE: now-7days, max(time)-10minutes. INTERVAL: 10minutes:30, as in time/10minutes:30.
 NUMBER = re.compile(r'[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?', re.ASCII | re.IGNORECASE)
 MOMENT = re.compile(r'(\d{4})-(\d\d)'
@@ -831,7 +837,7 @@ INTERVAL = re.compile(r'(?P<size>\d{1,9}(?:\.\d{1,9})?) ?(?P<unit>[a-z]*)'
 
 @dataclass(frozen=True)
 class Group:
-    """Rows belong together that have the same value here; with a size: values of the same interval."""
+    """Rows belong together that have the same value here, or values of the same interval."""
     name: str
     size: float = 0.0               # seconds, km or m; 0: no interval
     offset: float = 0.0
@@ -845,27 +851,28 @@ class Query:
     where: list = field(default_factory=list)       # pieces of SQL, joined by AND
     values: list = field(default_factory=list)      # one for each ? in them
     distinct: bool = False
-    pick: str = ''                  # the function that orders, and perhaps picks or counts, the rows
+    pick: str = ''                  # the function that orders, picks or counts the rows
     groups: list = field(default_factory=list)      # of Group: what it orders by
     limit: int = 0                  # of orderByLimit
 
 
 def read_parts(raw):
-    """The parts between the &, decoded. erddapy encodes the whole query, & included; people do not."""
+    """The parts between the &, decoded. erddapy encodes all of it, & included; people do not."""
     if '&' not in raw:
         return split_outside_quotes(decode(raw))
-    plain = raw.replace('%22', '"').replace('%5C', '\\').replace('%5c', '\\')     # where a part ends
+    plain = raw.replace('%22', '"')         # quotes and backslashes decide where a part ends
+    plain = plain.replace('%5C', '\\').replace('%5c', '\\')
     return [decode(part) for part in split_outside_quotes(plain)]
 
 
 def decode(text):
-    """What the percent and plus signs stand for; the server hands over each byte as one character."""
+    """What percent and plus signs stand for; the server hands over each byte as a character."""
     raw = text.replace('+', ' ').encode('latin-1', 'replace')
     return urllib.parse.unquote_to_bytes(raw).decode('utf-8', 'replace')
 
 
 def split_outside_quotes(text):
-    """Split at each & that is not between double quotes; there a backslash shields the next letter."""
+    """Split at each & that is not in double quotes; there a backslash shields the next letter."""
     return re.findall(r'&((?:[^&"]+|"(?:[^"\\]|\\.)*"?)*)', '&' + text, re.DOTALL)
 
 
@@ -1057,10 +1064,10 @@ def read_relative(dataset, variable, text, relative, now):
         return '?', [shift_months(text, now, int(shift[:9]) * months)]
     factor = unit_factor(variable, unit)
     if not factor:
-        raise query_error(
-            f'{variable.name}={text} isn\'t understood. Times are like now-7days or '
-            'max(time)-10minutes; the units are '
-            f'{", ".join(unit + "s" for unit in (*SECONDS, *MONTHS))} (the last two: from now only).')
+        units = ', '.join(unit + 's' for unit in (*SECONDS, *MONTHS))
+        raise query_error(f'{variable.name}={text} isn\'t understood. Times are like now-7days or '
+                          f'max(time)-10minutes; the units are {units} '
+                          '(the last two: from now only).')
     if not relative['end']:
         return '?', [now + float(shift) * factor]
     other = dataset.variable(relative['name'])
@@ -1107,11 +1114,11 @@ def not_a_time(text):
 # --- SQL ------------------------------------------------------------------------------------------
 # Names of tables and columns come from TABLES; what a stranger wrote is only ever a value for a ?.
 
-NEVER = '1 = 0'                     # a comparison with NaN is not true of anything, but for != and =
+NEVER = '1 = 0'                     # what is compared with NaN, but for = and !=
 
 
 def add_constraint(query, variable, operator, pairs):
-    """(SQL, values) pairs become one condition. A column without a number there (NaN) is NULL in SQL."""
+    """(SQL, values) pairs become one condition. What is not a number (NaN) is NULL in SQL."""
     name = variable.name
     first_sql, first_values = pairs[0]
     if operator == '=~':
@@ -1159,8 +1166,11 @@ class Question:
 
 
 def question_of(query, style, most=None):
-    """The whole question, perhaps for the first rows only. style 'text': times as people write them, 'number': as seconds since 1970,
-    'line': each row is one finished line of csv, which SQLite makes faster than we can."""
+    """The whole question, perhaps for the first rows only.
+
+    style 'text': times as people write them; 'number': as seconds since 1970; 'line': each row is
+    one finished line of csv, which SQLite makes in half the time that we need.
+    """
     source, order, uses = SOURCES[query.pick](query)
     if query.distinct:
         names = ', '.join(v.name for v in query.variables)
@@ -1235,7 +1245,7 @@ def limited_rows(query):
 
 
 def closest_rows(query):
-    """orderByClosest("player,time/10minutes"): of each ten minutes the row that is nearest to them."""
+    """orderByClosest("player,time/10minutes"): the row that is nearest to each ten minutes."""
     *groups, last = query.groups
     nearest = floor_of(f'({last.name} - {last.offset}) / {last.size} + 0.5')
     distance = f'abs({last.name} - {last.offset} - {last.size} * {nearest})'
@@ -1259,10 +1269,10 @@ def first_rows(query):
 
 def first_and_last_rows(query):
     """orderByMinMax("player,time"): both, also when they are the same."""
-    halves = [f'SELECT *, {side} AS side FROM {query.dataset.id} WHERE rowid IN ({ends(query, end)})'
-              for side, end in enumerate(('min', 'max'))]
-    source = f'({" UNION ALL ".join(halves)})'
-    return source, [*group_columns(query.groups[:-1]), 'side'], 4
+    first, last = (
+        f'SELECT *, {side} AS side FROM {query.dataset.id} WHERE rowid IN ({ends(query, end)})'
+        for side, end in enumerate(('min', 'max')))
+    return f'({first} UNION ALL {last})', [*group_columns(query.groups[:-1]), 'side'], 4
 
 
 def ends(query, end):
@@ -1296,7 +1306,7 @@ def mean_of(variable):
 
 def gathered_rows(query, gather):
     """One row for each group: where it begins, and what its rows come to."""
-    starts = dict(zip((group.name for group in query.groups), group_columns(query.groups), strict=True))
+    starts = {group.name: group_column(group) for group in query.groups}
     columns = ', '.join(f'{starts.get(v.name) or gather(v)} AS {v.name}' for v in query.variables)
     together = ', '.join(starts.values())
     source = f'(SELECT {columns} FROM {found(query)} GROUP BY {together})'
@@ -1323,7 +1333,8 @@ def group_column(group):
     """What rows of one group have in common: a value, or where its interval begins."""
     if not group.size:
         return group.name
-    return f'({floor_of(f"({group.name} - {group.offset}) / {group.size}")} * {group.size} + {group.offset})'
+    number = floor_of(f'({group.name} - {group.offset}) / {group.size}')
+    return f'({number} * {group.size} + {group.offset})'
 
 
 def floor_of(sql):
@@ -1335,7 +1346,9 @@ def tabledap(store, dataset, raw, style, most=None):
     """The table that a query asks for, or its first rows."""
     query = read_query(dataset, raw, store.clock())
     question = question_of(query, style, most)
-    prepare = partial(lay_all_datasets, described_datasets(store)) if dataset is ALL_DATASETS else None
+    prepare = None
+    if dataset is ALL_DATASETS:
+        prepare = partial(lay_all_datasets, described_datasets(store))
     blocks = read_blocks(store, question, prepare)
     return Table(answer_variables(query), blocks, is_lines=style == 'line')
 
@@ -1386,6 +1399,8 @@ def lay_all_datasets(rows, db):
 
 MIDDLES = {axis.name: [SECTOR_KM * (i + 0.5) for i in range(length // SECTOR_KM)]     # in km
            for axis, length in zip(BATHYMETRY.axes, (HEIGHT_KM, WIDTH_KM), strict=True)}
+GRID_VARIABLES = {                  # name: the variable and its axes
+    DEPTH.name: (DEPTH, BATHYMETRY.axes), **{axis.name: (axis, [axis]) for axis in BATHYMETRY.axes}}
 BRACKETS = re.compile(r'\[([^\[\]]*)\]')
 
 
@@ -1417,13 +1432,12 @@ def read_grid(raw):
 def read_part(text):
     """One variable with its brackets: two pairs for depth, one for an axis, or none."""
     name, brackets = text.split('[')[0], BRACKETS.findall(text)
-    short = name.removeprefix(f'{DEPTH.name}.')         # DAP calls the grid's parts depth.y, depth.x
-    axes = [axis for axis in BATHYMETRY.axes if axis.name == short]
-    if not axes and short != DEPTH.name:
+    short = name.removeprefix(f'{DEPTH.name}.')         # DAP calls them depth.depth and depth.y
+    if short not in GRID_VARIABLES:
         raise query_error(f'Unrecognized variable="{name}".')
-    variable = axes[0] if axes else DEPTH
-    axes = axes or BATHYMETRY.axes
-    if text != name + ''.join(f'[{each}]' for each in brackets) or len(brackets) not in (0, len(axes)):
+    variable, axes = GRID_VARIABLES[short]
+    is_whole = text == name + ''.join(f'[{each}]' for each in brackets)
+    if not is_whole or len(brackets) not in (0, len(axes)):
         example = '[(lo):1:(hi)]' * len(axes)
         pairs = 'pair' if len(axes) == 1 else 'pairs'
         raise query_error(f'{short} needs {len(axes)} {pairs} of brackets or none: '
@@ -1434,7 +1448,7 @@ def read_part(text):
 
 
 def read_places(axis, text):
-    """The indexes between start and stop: [start], [start:stop], [start:step:stop], or [] for all."""
+    """Indexes from start to stop: [start], [start:stop], [start:step:stop], or [] for all."""
     if not text.strip():
         return range(len(MIDDLES[axis]))
     parts = [part.strip() for part in text.split(':')]
@@ -1450,7 +1464,7 @@ def read_places(axis, text):
 
 
 def read_place(axis, text, place):
-    """An index: (57.0) is the sector nearest to that km, 5 is the sixth sector, last is the last one."""
+    """An index: (57.0) is the sector nearest to that km, 5 the sixth sector, last the last one."""
     middles = MIDDLES[axis]
     in_km = place.startswith('(') and place.endswith(')')
     inside = place[1:-1].strip() if in_km else place
@@ -1529,43 +1543,26 @@ def maps_of(part):
 
 # --- FORMATS --------------------------------------------------------------------------------------
 
-def write_csv(table):
+def write_csv(table, delimiter=','):
     """Names, then units, then the rows."""
-    names = [v.name for v in table.columns]
-    units = [v.header_units for v in table.columns]
-    return csv_lines([names, units] if table.has_units else [names], table)
+    header = [[v.name for v in table.columns]]
+    if table.has_units:
+        header.append([v.header_units for v in table.columns])
+    return csv_lines(header, table, delimiter)
 
 
-def write_csvp(table):
+def write_csvp(table, delimiter=','):
     """One line of names with units."""
-    return csv_lines([names_with_units(table)], table)
+    names = [f'{v.name} ({v.header_units})' if v.header_units else v.name for v in table.columns]
+    return csv_lines([names], table, delimiter)
 
 
-def write_csv0(table):
+def write_csv0(table, delimiter=','):
     """No header at all."""
-    return csv_lines([], table)
+    return csv_lines([], table, delimiter)
 
 
-def write_tsv(table):
-    """As csv, with tabs for commas."""
-    names = [v.name for v in table.columns]
-    units = [v.header_units for v in table.columns]
-    return csv_lines([names, units] if table.has_units else [names], table, '\t')
-
-
-def write_tsvp(table):
-    return csv_lines([names_with_units(table)], table, '\t')
-
-
-def write_tsv0(table):
-    return csv_lines([], table, '\t')
-
-
-def names_with_units(table):
-    return [f'{v.name} ({v.header_units})' if v.header_units else v.name for v in table.columns]
-
-
-def csv_lines(header, table, delimiter=','):
+def csv_lines(header, table, delimiter):
     """The header goes out with the first rows: a query that finds nothing has sent nothing yet."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator='\n', delimiter=delimiter)
@@ -1584,7 +1581,7 @@ encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def write_json(table):
-    """{"table": {"columnNames": [...], "columnTypes": [...], "columnUnits": [...], "rows": [...]}}"""
+    """{"table": {"columnNames": [...], "columnTypes": ..., "columnUnits": ..., "rows": [...]}}"""
     names = [v.name for v in table.columns]
     types = ['double' if v.kind == 'number' else 'String' for v in table.columns]
     units = [v.header_units or None for v in table.columns]
@@ -1667,7 +1664,9 @@ JSONL = partial(Format, 'application/x-jsonlines;charset=UTF-8')
 HTML = Format('text/html;charset=UTF-8', write_html)
 FORMATS = {
     'csv': CSV(write_csv), 'csvp': CSV(write_csvp), 'csv0': CSV(write_csv0),
-    'tsv': TSV(write_tsv), 'tsvp': TSV(write_tsvp), 'tsv0': TSV(write_tsv0),
+    'tsv': TSV(partial(write_csv, delimiter='\t')),
+    'tsvp': TSV(partial(write_csvp, delimiter='\t')),
+    'tsv0': TSV(partial(write_csv0, delimiter='\t')),
     'json': JSON(write_json), 'jsonlCSV': JSONL(write_jsonl), 'jsonlKVP': JSONL(write_jsonl_pairs),
     'html': HTML, 'htmlTable': HTML,
 }
@@ -1706,7 +1705,7 @@ def nc_file(dimensions, variables, attributes):
 
 def nc_header(dimensions, variables, attributes, begins):
     axes = [nc_text(name) + struct.pack('>i', length) for name, length in dimensions]
-    listed = [nc_variable(variable, begin) for variable, begin in zip(variables, begins, strict=True)]
+    listed = [nc_variable(*pair) for pair in zip(variables, begins, strict=True)]
     return (b'CDF\x01' + struct.pack('>i', 0)
             + nc_list(10, axes) + nc_attributes(attributes) + nc_list(11, listed))
 
@@ -1754,7 +1753,7 @@ def pack_numbers(values):
 def write_grid_nc(dataset, parts):
     """The parts of the grid and their axes."""
     arrays = {}                             # name: (part, values), the axes first
-    for part, values in parts:
+    for part, _ in parts:
         for axis in maps_of(part):
             arrays.setdefault(axis.variable.name, (axis, values_of(axis, {})))
     arrays.update({part.variable.name: (part, values) for part, values in parts
@@ -1785,8 +1784,11 @@ def table_attributes(dataset, variable):
 
 
 def write_table_nc(dataset, table):
-    """A table: one dimension, row; a text has a second one, for its letters. Its rows are read twice,
-    for the header must know how many there are, and how long the longest text is."""
+    """A table: one dimension, row; a text has a second one, for its letters.
+
+    Its rows are written down first, for the header tells how many there are, and how long a text
+    can be.
+    """
     with tempfile.TemporaryFile() as file:
         rows = 0
         longest = {v.name: 1 for v in table.columns if v.kind == 'text'}
@@ -1866,9 +1868,9 @@ def numbers(values, between=', '):
 
 
 # --- DAP ------------------------------------------------------------------------------------------
-# The protocol by which xarray, netCDF4, pydap and R open an address as if it were a file: .dds tells
-# what there is, .das what it means, .dods is a .dds and then the values: big end first, an array
-# after its length (written twice), a text after its length and filled up to four bytes.
+# The protocol by which xarray, netCDF4, pydap and R open an address as if it were a file: .dds
+# tells what there is, .das what it means, .dods is a .dds and then the values: big end first, an
+# array after its length (written twice), a text after its length and filled up to four bytes.
 
 DAP_TYPES = {'text': 'String', 'time': 'Float64', 'number': 'Float64'}
 ROW_BEGINS, ROWS_END = b'\x5a\0\0\0', b'\xa5\0\0\0'     # in a table
@@ -1953,7 +1955,7 @@ def das_attribute(name, value):
 # --- ROUTES ---------------------------------------------------------------------------------------
 # To add one: give make_app a route, write an example of it into EXAMPLES, and a test.
 
-EXAMPLES = (                        # address after the server's, what it gives; the first page shows them as links
+EXAMPLES = (                        # an address, what it gives: the first page shows them as links
     ('/erddap/tabledap/tracks.html?&time>=now-10minutes',
      'where the boats were in the last ten minutes'),
     ('/erddap/tabledap/tracks.csv?player,time,x,y,z&orderByMax("player,time")',
@@ -1982,8 +1984,9 @@ def make_app(folder=None, store=None):
         app.route(path, callback=on_front_page)
     for path in ('/erddap/version', '/erddap/version_string'):
         app.route(path, callback=on_version)
-    for end in ('', '/'):
-        app.route(f'/erddap/<place:re:tabledap|griddap|info|search>{end}', callback=on_short_address)
+    for path in ('/erddap/<place:re:tabledap|griddap|info|search>',
+                 '/erddap/<place:re:tabledap|griddap|info|search>/'):
+        app.route(path, callback=on_short_address)
     app.route('/erddap/info/<id>/', callback=on_short_info)
     app.route('/erddap/info/<file>', callback=partial(on_list, store, LISTED))
     app.route('/erddap/info/<id>/<file>', callback=partial(on_info, store))
@@ -2018,7 +2021,7 @@ def make_lone_app(folder=None):
 
 
 def answer_in_our_form(callback):
-    """Every refusal in ERDDAP's form; what nobody thought of goes to the log and becomes a 500 in the same form."""
+    """Every refusal in ERDDAP's form; what nobody thought of goes to the log, and is a 500."""
     def answer(*args, **kwargs):
         try:
             check_no_space(request.environ['SERVER_PROTOCOL'])
@@ -2028,8 +2031,10 @@ def answer_in_our_form(callback):
         except Refusal as refusal:
             return error_reply(refusal.status, refusal.words)
         except Exception:
-            log(f'unexpected, at {request.path!r} ? {request.query_string!r}\n{traceback.format_exc()}')
-            return error_reply(500, 'Internal Server Error: The server made a mistake; its log says which.')
+            log(f'unexpected, at {request.path!r} ? {request.query_string!r}\n'
+                f'{traceback.format_exc()}')
+            return error_reply(
+                500, 'Internal Server Error: The server made a mistake; its log says which.')
     return answer
 
 
@@ -2050,7 +2055,8 @@ def error_reply(status, words):
 
 def on_anything_else(rest=''):
     if request.method not in ('GET', 'HEAD'):
-        raise Refusal(405, f'Method Not Allowed: Everything here is asked for with GET, not {request.method}.')
+        raise Refusal(405, 'Method Not Allowed: Everything here is asked for with GET, '
+                           f'not {request.method}.')
     raise nothing_there()
 
 
@@ -2080,9 +2086,10 @@ def on_front_page():
 
 def on_version():
     """For programs that ask how much the server knows. The long form says who we are."""
+    words = f'ERDDAP_version={VERSION}\n'
     if request.path.endswith('_string'):
-        return send('text/plain;charset=UTF-8', f'ERDDAP_version_string={VERSION}_mocean\n'.encode())
-    return send('text/plain;charset=UTF-8', f'ERDDAP_version={VERSION}\n'.encode())
+        words = f'ERDDAP_version_string={VERSION}_mocean\n'
+    return send('text/plain;charset=UTF-8', words.encode())
 
 
 def on_short_address(place):
@@ -2158,7 +2165,8 @@ def with_callback(raw, kind, pieces):
 
 
 MEDIA_TYPES = {kind: format.media_type for kind, format in FORMATS.items()} | {
-    'nc': 'application/x-netcdf', 'ncCF': 'application/x-netcdf', 'ncml': 'application/xml;charset=UTF-8',
+    'nc': 'application/x-netcdf', 'ncCF': 'application/x-netcdf',
+    'ncml': 'application/xml;charset=UTF-8',
     'dds': 'text/plain;charset=UTF-8', 'das': 'text/plain;charset=UTF-8',
     'dods': 'application/octet-stream'}
 
@@ -2214,16 +2222,19 @@ def read_fields():
 
 def page_of(datasets, fields):
     """One page of them. Behind the last one there is nothing."""
-    page, per_page = (fields.get(name, usual) for name, usual in zip(PAGING, ('1', '1000'), strict=True))
-    for name, value in ((PAGING[0], page), (PAGING[1], per_page)):
-        if not re.fullmatch('[1-9][0-9]{0,8}', value):
-            raise query_error(f'{name}={value} isn\'t a whole number from 1.')
-    begin = (int(page) - 1) * int(per_page)
-    found = datasets[begin:begin + int(per_page)]
+    page, per_page = read_count(fields, 'page', 1), read_count(fields, 'itemsPerPage', 1_000)
+    found = datasets[(page - 1) * per_page:page * per_page]
     if not found:
         raise Refusal(404, 'Resource not found: Your query produced no matching results. '
                            'Check the spelling of the word(s) you searched for.')
     return found
+
+
+def read_count(fields, name, usual):
+    text = fields.get(name, str(usual))
+    if not re.fullmatch('[1-9][0-9]{0,8}', text):
+        raise query_error(f'{name}={text} isn\'t a whole number from 1.')
+    return int(text)
 
 
 def matches(store, dataset, words):
@@ -2241,7 +2252,8 @@ def matches(store, dataset, words):
 def has_attribute(name, store, dataset, value):
     """The dataset itself or one of its variables. A form writes Mocean club as mocean_club."""
     owners = [{'protocol': dataset.protocol, **dataset.attributes()}]
-    owners += [{'variableName': v.name, **v.attributes} for v in (*dataset.axes, *dataset.variables)]
+    for variable in (*dataset.axes, *dataset.variables):
+        owners.append({'variableName': variable.name, **variable.attributes})
     return plain(value) in [plain(owner[name]) for owner in owners if name in owner]
 
 
@@ -2286,7 +2298,7 @@ def list_table(datasets):
         rows.append([address if dataset.axes else '', '' if dataset.axes else address,
                      dataset.title, dataset.summary,
                      f'{here}/erddap/info/{dataset.id}/index.html', INSTITUTION, dataset.id])
-    return Table([text_variable(name) for name in names], [rows], has_units=False)
+    return list_of(names, rows)
 
 
 def info_table(dataset):
@@ -2300,10 +2312,11 @@ def info_table(dataset):
         rows += info_attributes(axis)
     for variable in dataset.variables:
         kind = 'String' if variable.kind == 'text' else 'double'
-        rows.append(('variable', variable.name, ', '.join(axis.name for axis in dataset.axes), kind, ''))
+        axes = ', '.join(axis.name for axis in dataset.axes)
+        rows.append(('variable', variable.name, axes, kind, ''))
         rows += info_attributes(variable)
     names = ('Row Type', 'Variable Name', 'Attribute Name', 'Data Type', 'Value')
-    return Table([text_variable(name) for name in names], [rows], has_units=False)
+    return list_of(names, rows)
 
 
 def info_attributes(variable):
@@ -2370,7 +2383,7 @@ class Spool:
 
     def __init__(self, pieces, folder):
         self.lock = threading.Lock()
-        self.file = tempfile.SpooledTemporaryFile(MEMORY_BYTES, dir=folder)
+        self.file = tempfile.SpooledTemporaryFile(MEMORY_BYTES, dir=folder)     # noqa: SIM115
         self.size = 0
         try:
             for piece in pieces:
@@ -2425,7 +2438,8 @@ class Copy:
 def send(media_type, body, size=None, headers=()):
     """The length goes along, so that a program notices when an answer was cut short."""
     length = len(body) if size is None else size
-    return HTTPResponse(body, 200, {'Content-Type': media_type, 'Content-Length': str(length), **dict(headers)})
+    return HTTPResponse(body, 200, {
+        'Content-Type': media_type, 'Content-Length': str(length), **dict(headers)})
 
 
 # --- START ----------------------------------------------------------------------------------------

@@ -20,15 +20,16 @@ from data_stream import ask, memory, row_about  # noqa: E402
 import data  # noqa: E402
 
 TRACKS, SOUNDINGS, BOATS, CLASS = 216_000, 2_000_000, 10, 30
-WEEK = '&time>now-7days'
+WEEK, LAST, MEAN = '&time>now-7days', 'orderByMax("player,time")', 'orderByMean("player,time/10minutes")'
 QUESTIONS = {                       # what each of the class asks, by its number
     'all the same table': lambda i: f'tabledap/tracks.csvp?player,time,x,y{WEEK}',
     'the same table, each another part of it': lambda i: f'tabledap/tracks.csvp?player,time,x,y{WEEK}&x<{600 + i}',
     'the same as JSON': lambda i: f'tabledap/tracks.json?player,time,x,y{WEEK}',
     'the grid for the first time': lambda i: 'griddap/bathymetry.csvp',
     'the grid again, each another part of it': lambda i: f'griddap/bathymetry.csvp?depth[{i}:39][]',
-    'the last place of each boat': lambda i: f'tabledap/tracks.csvp?player,time,x,y&x>={i}&orderByMax("player,time")',
-    'a mean for each ten minutes': lambda i: f'tabledap/soundings.csvp?player,time,depth&x>={i}&orderByMean("player,time/10minutes")',
+    'the last place of each boat': lambda i: f'tabledap/tracks.csvp?player,time,x,y&x>={i}&{LAST}',
+    'all the same mean of ten minutes': lambda i: f'tabledap/soundings.csvp?player,time,depth&{MEAN}',
+    'each another mean of ten minutes': lambda i: f'tabledap/soundings.csvp?player,time,depth&x>={i}&{MEAN}',
 }
 
 
@@ -39,8 +40,9 @@ def fill(folder):
         store.keep([(f'boat{i % 30}', now - TRACKS // 30 + i // 30, float(i * 7 % 600), float(i * 3 % 400), 0.0)
                     for i in range(at, min(at + 30_000, TRACKS))])
     for at in range(0, SOUNDINGS, 50_000):
-        store.keep([], [(f'boat{i % 30}', now - SOUNDINGS // 30 + i // 30, float(i * 7 % 600), float(i * 3 % 400), 30 + i % 7 / 8)
-                        for i in range(at, min(at + 50_000, SOUNDINGS))])
+        numbers = range(at, min(at + 50_000, SOUNDINGS))
+        store.keep([], [(f'boat{i % 30}', now - SOUNDINGS // 30 + i // 30, float(i * 7 % 600), float(i * 3 % 400),
+                         30 + i % 7 / 8) for i in numbers])
     store.close()
 
 
@@ -86,12 +88,14 @@ def row_until(server, id, going, moves, errors):
 
 
 def tell(words, moves, errors, answers):
-    line = f'{words:40} moves: {len(moves):5}, median {moves[len(moves) // 2]:6.1f} ms, slowest {moves[-1]:6.1f} ms, errors {sum(errors.values())}'
+    line = (f'{words:40} moves: {len(moves):5}, median {moves[len(moves) // 2]:6.1f} ms, '
+            f'slowest {moves[-1]:6.1f} ms, errors {sum(errors.values())}')
     if answers:
         statuses = collections.Counter(status for status, _, _ in answers)
         seconds = sorted(each for _, _, each in answers)
         size = max(length for _, length, _ in answers) / 1e6
-        line += f'; class: {dict(statuses)}, {size:.1f} MB each, first after {seconds[0]:.1f} s, last after {seconds[-1]:.1f} s'
+        line += (f'; class: {dict(statuses)}, {size:.1f} MB each, '
+                 f'first after {seconds[0]:.1f} s, last after {seconds[-1]:.1f} s')
     print(line, *errors, flush=True)
 
 

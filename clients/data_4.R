@@ -14,6 +14,7 @@ x <- sort(unique(floor$x))
 y <- sort(unique(floor$y))
 depth <- matrix(floor$depth[order(floor$y, floor$x)], length(x))
 png("sea_floor_r.png", width = 1200, height = 800, res = 140)
-filled.contour(x, y, depth, asp = 1, color.palette = function(n) hcl.colors(n, "viridis", rev = TRUE),
+colours <- function(n) hcl.colors(n, "viridis", rev = TRUE)
+filled.contour(x, y, depth, asp = 1, color.palette = colours,
                plot.title = title("The sea floor, by R", xlab = "x (km)", ylab = "y (km)"))
 invisible(dev.off())

@@ -1,6 +1,6 @@
-"""The sea floor once more, opened as if it were a file. New here: xarray, and DAP, the way by which it asks.
+"""The sea floor once more, opened as if it were a file. New here: xarray, which asks by DAP.
 
-It needs `pip install xarray netCDF4 matplotlib`. Only the part of the grid that is used travels over the network.
+It needs `pip install xarray netCDF4 matplotlib`. Only what is used travels over the network.
 """
 import sys
 

@@ -121,16 +121,26 @@ def test_an_address_cut_short_leads_to_its_list(say, short, whole):
 
 
 HEADERS = [         # what is asked for, and its header to the byte: R's rerddap compares it
-    ('tabledap/tracks.csv', 'text/csv;charset=UTF-8'), ('tabledap/tracks.csvp', 'text/csv;charset=UTF-8'),
-    ('tabledap/tracks.csv0', 'text/csv;charset=UTF-8'), ('tabledap/tracks.tsv', 'text/tab-separated-values;charset=UTF-8'),
-    ('tabledap/tracks.json', 'application/json;charset=UTF-8'), ('info/tracks/index.json', 'application/json;charset=UTF-8'),
-    ('search/index.json?searchFor=boats', 'application/json;charset=UTF-8'), ('tabledap/index.json', 'application/json;charset=UTF-8'),
-    ('tabledap/tracks.jsonlKVP', 'application/x-jsonlines;charset=UTF-8'), ('tabledap/tracks.htmlTable', 'text/html;charset=UTF-8'),
-    ('index.html', 'text/html;charset=UTF-8'), ('tabledap/tracks.dds', 'text/plain;charset=UTF-8'),
-    ('tabledap/tracks.das', 'text/plain;charset=UTF-8'), ('griddap/bathymetry.dds', 'text/plain;charset=UTF-8'),
-    ('griddap/bathymetry.das', 'text/plain;charset=UTF-8'), ('griddap/bathymetry.dods', 'application/octet-stream'),
-    ('griddap/bathymetry.nc', 'application/x-netcdf'), ('tabledap/tracks.nc', 'application/x-netcdf'),
-    ('griddap/bathymetry.ncml', 'application/xml;charset=UTF-8'), ('version', 'text/plain;charset=UTF-8'),
+    ('tabledap/tracks.csv', 'text/csv;charset=UTF-8'),
+    ('tabledap/tracks.csvp', 'text/csv;charset=UTF-8'),
+    ('tabledap/tracks.csv0', 'text/csv;charset=UTF-8'),
+    ('tabledap/tracks.tsv', 'text/tab-separated-values;charset=UTF-8'),
+    ('tabledap/tracks.json', 'application/json;charset=UTF-8'),
+    ('tabledap/index.json', 'application/json;charset=UTF-8'),
+    ('info/tracks/index.json', 'application/json;charset=UTF-8'),
+    ('search/index.json?searchFor=boats', 'application/json;charset=UTF-8'),
+    ('tabledap/tracks.jsonlKVP', 'application/x-jsonlines;charset=UTF-8'),
+    ('tabledap/tracks.htmlTable', 'text/html;charset=UTF-8'),
+    ('index.html', 'text/html;charset=UTF-8'),
+    ('tabledap/tracks.dds', 'text/plain;charset=UTF-8'),
+    ('tabledap/tracks.das', 'text/plain;charset=UTF-8'),
+    ('griddap/bathymetry.dds', 'text/plain;charset=UTF-8'),
+    ('griddap/bathymetry.das', 'text/plain;charset=UTF-8'),
+    ('griddap/bathymetry.dods', 'application/octet-stream'),
+    ('griddap/bathymetry.nc', 'application/x-netcdf'),
+    ('tabledap/tracks.nc', 'application/x-netcdf'),
+    ('griddap/bathymetry.ncml', 'application/xml;charset=UTF-8'),
+    ('version', 'text/plain;charset=UTF-8'),
     ('tabledap/nothing.csv', 'text/plain;charset=UTF-8'),
 ]
 
@@ -357,7 +367,8 @@ REFUSED = [         # path after /erddap/, what the learner reads
     ('tabledap/tracks.csv?x&addVariables("x")', query_error(
         "addVariables() isn't a function here. These are: distinct, units, orderBy, orderByClosest, orderByCount, "
         'orderByLimit, orderByMax, orderByMean, orderByMin, orderByMinMax.')),
-    ('tabledap/tracks.csv?x&orderBy("x")&orderByMax("x")', query_error('One orderBy is enough: there are orderBy() and orderByMax().')),
+    ('tabledap/tracks.csv?x&orderBy("x")&orderByMax("x")', query_error(
+        'One orderBy is enough: there are orderBy() and orderByMax().')),
     ('tabledap/tracks.csv?x&orderByLimit("x")', query_error(
         'orderByLimit ends with how many rows, as in orderByLimit("player,10"). It was: x')),
     ('tabledap/tracks.csv?x&orderByClosest("x")', query_error(
@@ -368,7 +379,8 @@ REFUSED = [         # path after /erddap/, what the learner reads
         "orderBy player/10 isn't understood. Intervals are like time/10minutes or depth/10.")),
     ('tabledap/tracks.csv?x&orderBy("x/0")', query_error(
         "orderBy x/0 isn't understood. Intervals are like time/10minutes or depth/10.")),
-    ('tabledap/tracks.csv?x&units("imperial")', query_error('units("imperial") isn\'t understood. It takes "UDUNITS" or "UCUM".')),
+    ('tabledap/tracks.csv?x&units("imperial")', query_error(
+        'units("imperial") isn\'t understood. It takes "UDUNITS" or "UCUM".')),
     ('tabledap/tracks.geoJson', query_error(
         'fileType=.geoJson needs longitude and latitude; these datasets have x and y in km, on a torus.')),
     ('tabledap/tracks.json?x&.jsonp=alert(1)', query_error(".jsonp=alert(1) isn't the name of a function.")),
@@ -385,22 +397,27 @@ REFUSED = [         # path after /erddap/, what the learner reads
     ('tabledap/tracks.csv/more', nothing_at('/erddap/tabledap/tracks.csv/more')),
     ('info/zz.csv', nothing_at('/erddap/info/zz.csv')),
     ('griddap/bathymetry.csv?zz', query_error('Unrecognized variable="zz".')),
-    ('griddap/bathymetry.csv?depth,depth', query_error('variable=depth is listed twice in the results variables list.')),
+    ('griddap/bathymetry.csv?depth,depth', query_error(
+        'variable=depth is listed twice in the results variables list.')),
     ('griddap/bathymetry.csv?y,depth', query_error(
         'A table of depth has its axes already: ask for depth alone, or for axes alone.')),
-    ('griddap/bathymetry.csv?y[0][0]', query_error('y needs 1 pair of brackets or none: y[(lo):1:(hi)]. It was: y[0][0]')),
+    ('griddap/bathymetry.csv?y[0][0]', query_error(
+        'y needs 1 pair of brackets or none: y[(lo):1:(hi)]. It was: y[0][0]')),
     ('griddap/bathymetry.csv?depth[(5):(15)]', query_error(
         'depth needs 2 pairs of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: depth[(5):(15)]')),
     ('griddap/bathymetry.csv?depth[0][0]junk', query_error(
         'depth needs 2 pairs of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: depth[0][0]junk')),
     ('griddap/bathymetry.csv?y[last-40]', query_error(
-        'For axis y, Constraint="[last-40]": "last-40" isn\'t on the axis: from (5.0) to (395.0) km, or from 0 to 39 counted in sectors.')),
+        'For axis y, Constraint="[last-40]": "last-40" isn\'t on the axis: from (5.0) to (395.0) km, '
+        'or from 0 to 39 counted in sectors.')),
     ('search/advanced.csv?page=2&itemsPerPage=3', error(
-        404, 'Resource not found: Your query produced no matching results. Check the spelling of the word(s) you searched for.')),
+        404, 'Resource not found: Your query produced no matching results. '
+             'Check the spelling of the word(s) you searched for.')),
     ('search/advanced.csv?page=0', query_error("page=0 isn't a whole number from 1.")),
     ('search/advanced.csv?colour=blue', query_error(
-        'Unrecognized search field="colour". These are: searchFor, protocol, cdm_data_type, institution, ioos_category, keywords, '
-        'long_name, standard_name, variableName, minTime, maxTime, minLon, maxLon, minLat, maxLat, page, itemsPerPage.')),
+        'Unrecognized search field="colour". These are: searchFor, protocol, cdm_data_type, institution, '
+        'ioos_category, keywords, long_name, standard_name, variableName, minTime, maxTime, minLon, maxLon, '
+        'minLat, maxLat, page, itemsPerPage.')),
     ('griddap/bathymetry.csv?depth[(0):(401)][]', query_error(
         'For axis y, Constraint="[(0):(401)]": "(401)" isn\'t on the axis: from (5.0) to (395.0) km, '
         'or from 0 to 39 counted in sectors.')),

@@ -117,9 +117,11 @@ def test_erddapy_searches(sea):
     e = erddapy.ERDDAP(server=sea)
     table = pandas.read_csv(e.get_search_url(search_for='sea floor', response='csv'))
     assert table['Dataset ID'].tolist() == ['soundings', 'bathymetry']
-    assert pandas.read_csv(e.get_search_url(search_for='boats', response='csv', protocol='tabledap', cdm_data_type='other',
-                                            institution='mocean_club', min_time='2025-12-31'))['Title'].tolist() == ['Tracks of the boats']
-    for kind, value in (('min_lon', -10), ('min_time', '2100-01-01'), ('cdm_data_type', 'grid'), ('standard_name', 'sea_ice')):
+    url = e.get_search_url(search_for='boats', response='csv', protocol='tabledap', cdm_data_type='other',
+                           institution='mocean_club', min_time='2025-12-31')
+    assert pandas.read_csv(url)['Title'].tolist() == ['Tracks of the boats']
+    for kind, value in (('min_lon', -10), ('min_time', '2100-01-01'), ('cdm_data_type', 'grid'),
+                        ('standard_name', 'sea_ice')):
         with pytest.raises(urllib.error.HTTPError, match='404'):        # never ignored
             pandas.read_csv(e.get_search_url(search_for='boats', response='csv', **{kind: value}))
     assert 'Bathymetry' in requests.get(e.get_search_url(search_for='sounded'), timeout=10).text

@@ -335,7 +335,7 @@ def test_no_answer_is_spooled_to_a_disk_that_is_nearly_full(tmp_path, monkeypatc
     say = talk(app)
     assert len(say('/erddap/tabledap/tracks.csv')) > data.MEMORY_BYTES
     monkeypatch.setattr(data, 'FREE_BYTES', 10**18)
-    for other in ('tracks.csv?&x>0', 'tracks.json', 'tracks.nc', 'tracks.dods'):        # another question, not made before
+    for other in ('tracks.csv?&x>0', 'tracks.json', 'tracks.nc', 'tracks.dods'):        # not made before
         assert say('/erddap/tabledap/' + other).startswith('Error {\n    code=503;')
     assert say('/erddap/tabledap/tracks.csv?&time<100').status == 200
     assert {file.name for file in tmp_path.iterdir()} <= {'data.sqlite', 'data.sqlite-wal', 'data.sqlite-shm'}
@@ -376,8 +376,10 @@ def test_a_class_waits_for_its_turn_and_the_threads_of_the_game_stay_free(tmp_pa
     for _ in range(data.LONG_AT_A_TIME):
         turns.making.acquire()
     answers = []
-    waiting = [threading.Thread(target=lambda i=i: answers.append(talk(app)(f'/erddap/tabledap/tracks.csv?&x<{100 + i}').status))
-               for i in range(data.LONG_WAITING)]
+
+    def ask(i):
+        answers.append(talk(app)(f'/erddap/tabledap/tracks.csv?&x<{100 + i}').status)
+    waiting = [threading.Thread(target=ask, args=(i,)) for i in range(data.LONG_WAITING)]
     for thread in waiting:
         thread.start()
     poll(lambda: not turns.chairs.acquire(blocking=False) or turns.chairs.release())
@@ -401,7 +403,10 @@ def test_who_asks_the_same_at_the_same_time_shares_one_answer(tmp_path, monkeypa
         made.append(question)
         return whole(*question)
     monkeypatch.setattr(data, 'pieces_of', pieces_of)
-    asking = [threading.Thread(target=lambda: answers.append(talk(app)('/erddap/tabledap/tracks.csv0'))) for _ in range(20)]
+
+    def ask():
+        answers.append(talk(app)('/erddap/tabledap/tracks.csv0'))
+    asking = [threading.Thread(target=ask) for _ in range(20)]
     for thread in asking:
         thread.start()
     for thread in asking:
