@@ -1480,7 +1480,7 @@ def read_place(axis, text, place):
 
 def read_from_last(text, last):
     """5, 57.5, last or last-10; None when it is none of them."""
-    minus = re.fullmatch(r'last *(?:- *(.*))?', text, re.DOTALL)
+    minus = re.fullmatch(r'last *(?:- *(.+))?', text, re.DOTALL)
     number = (minus[1] or '0') if minus else text
     if not NUMBER.fullmatch(number):
         return None
@@ -1933,16 +1933,17 @@ def grid_dods(store, raw):
 def das(dataset):
     """The attributes of all variables, and of the dataset."""
     attributes = grid_attributes if dataset.axes else table_attributes
-    inside = ''.join(das_block(variable.name, attributes(dataset, variable))
+    indent = '  ' if dataset.axes else '    '
+    inside = ''.join(das_block(variable.name, attributes(dataset, variable), indent)
                      for variable in (*dataset.axes, *dataset.variables))
     if not dataset.axes:
         inside = f'  s {{\n{inside}  }}\n'
-    return f'Attributes {{\n{inside}{das_block("NC_GLOBAL", dataset.attributes())}}}\n'
+    return f'Attributes {{\n{inside}{das_block("NC_GLOBAL", dataset.attributes(), "  ")}}}\n'
 
 
-def das_block(name, attributes):
-    lines = ''.join(f'    {das_attribute(*pair)};\n' for pair in sorted(attributes.items()))
-    return f'  {name} {{\n{lines}  }}\n'
+def das_block(name, attributes, indent):
+    lines = ''.join(f'{indent}  {das_attribute(*pair)};\n' for pair in sorted(attributes.items()))
+    return f'{indent}{name} {{\n{lines}{indent}}}\n'
 
 
 def das_attribute(name, value):

@@ -1,8 +1,10 @@
 """The data service, asked in its own language: each conversation inside this process and through real uWSGI."""
 import csv
 import json
+import math
 import re
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -112,12 +114,12 @@ SHORT = [           # an address cut short by hand, where it leads
 ]
 
 
-@pytest.mark.parametrize(('short', 'whole'), SHORT)
-def test_an_address_cut_short_leads_to_its_list(say, short, whole):
-    reply = say('/erddap/' + short)
-    assert reply.status == 302
-    assert re.sub('^http://[^/]+/erddap/', '', reply.headers['Location']) == whole
-    assert say('/erddap/' + whole).status == 200
+def test_an_address_cut_short_leads_to_its_list(say):
+    for short, whole in SHORT:
+        reply = say('/erddap/' + short)
+        assert reply.status == 302, short
+        assert re.sub('^http://[^/]+/erddap/', '', reply.headers['Location']) == whole
+        assert say('/erddap/' + whole).status == 200, whole
 
 
 HEADERS = [         # what is asked for, and its header to the byte: R's rerddap compares it
@@ -145,12 +147,12 @@ HEADERS = [         # what is asked for, and its header to the byte: R's rerddap
 ]
 
 
-@pytest.mark.parametrize(('path', 'header'), HEADERS)
-def test_the_headers_are_erddaps_to_the_byte(server, path, header):
-    reply = server.say('/erddap/' + path, method='HEAD')
-    assert reply.headers['Content-Type'] == header
-    saved = path.split('.')[-1] in ('csv', 'csvp', 'csv0', 'tsv', 'nc') and reply.status == 200
-    assert (reply.headers.get('Content-Disposition') is not None) == saved
+def test_the_headers_are_erddaps_to_the_byte(server):
+    for path, header in HEADERS:
+        reply = server.say('/erddap/' + path, method='HEAD')
+        assert reply.headers['Content-Type'] == header, path
+        saved = path.split('.')[-1] in ('csv', 'csvp', 'csv0', 'tsv', 'nc') and reply.status == 200
+        assert (reply.headers.get('Content-Disposition') is not None) == saved, path
 
 
 def test_the_version_is_one_that_a_program_can_read(say):
@@ -307,6 +309,119 @@ def test_order_by_max_keeps_the_last_of_each(say):
     assert say('/erddap/tabledap/soundings.csv0?player,depth&orderByMin("depth")') == 'bob,12.5\n'
     assert say('/erddap/tabledap/soundings.csv0?depth,player&orderBy("depth")') == (
         '12.5,bob\n29.0,ada\n30.0,ada\n50.0,Zoë\n')
+
+
+FUNCTIONS = [       # a question with a function, and what it finds, as .csv0 without the seconds of the hour
+    ('tracks?player,time,x&orderByMin("player,time")&z=0', ['Ann,"Q" 12:01:01 5', 'Zoë 12:00:01 599', 'ada 12:00:00 57']),
+    ('tracks?player,time&orderByMinMax("player,time")&x<300', [
+        'Ann,"Q" 12:01:01', 'Ann,"Q" 12:01:01', 'Zoë 12:00:02', 'Zoë 12:00:02', 'ada 12:00:00', 'ada 12:00:02']),
+    ('tracks?time,x&orderByMinMax("x")', ['12:00:02 0', '12:00:01 599']),
+    ('tracks?player,time&orderByLimit("player,1")', [
+        'Ann,"Q" 12:01:01', 'Zoë 12:00:01', 'ada 12:00:00', 'bob 12:01:00']),
+    ('tracks?player,x&orderByLimit("2")', ['ada 57', 'ada 58']),
+    ('tracks?player,x&orderByLimit("player, 2")&player=~"(ada|bob)"', ['ada 57', 'ada 58', 'bob 300', 'bob 300']),
+    ('tracks?player,x,z&orderByCount("player")', ['Ann,"Q" 1 1', 'Zoë 2 2', 'ada 3 3', 'bob 2 2']),
+    ('tracks?time,x&orderByCount("time/1minute")', ['12:00:00 5', '12:01:00 3']),
+    ('tracks?player,x&orderByMean("player")', ['Ann,"Q" 5', 'Zoë 299.5', 'ada 58', 'bob 300']),
+    ('tracks?player,time,x&orderByMean("time/1minute")&player=~"(ada|Zoë)"', [' 12:00:00 154.6']),
+    ('tracks?player,time,x&orderByMean("player,time/2seconds")&player="ada"', [
+        'ada 12:00:00 57.5', 'ada 12:00:02 59']),
+    ('tracks?time,x&orderByMean("x/100")&y=0', ['12:00:02 0', '12:01:01 300', '12:00:01 500']),
+    ('tracks?x&orderByMean("x/10:7")&player="ada"', ['57']),
+    ('tracks?player,time&orderByClosest("player,time/1minute")', [
+        'Ann,"Q" 12:01:01', 'Zoë 12:00:01', 'ada 12:00:00', 'bob 12:01:00']),
+    ('tracks?player,time&orderByClosest("player,time,1 minute")&player="bob"', ['bob 12:01:00']),
+    ('tracks?x&orderByClosest("x/100")&player="ada"', ['59']),
+    ('tracks?player,x&orderBy("x/100,player")&y=0', ['Zoë 0', 'bob 300', 'Zoë 599']),
+    ('tracks?player&orderBy("player")&distinct()&z=0', ['Ann,"Q"', 'Zoë', 'ada']),
+    ('tracks?player,x&units("UDUNITS")&x=5', ['Ann,"Q" 5']),
+]
+
+
+def test_a_function_orders_picks_and_counts(say):
+    for question, found in FUNCTIONS:
+        lines = say(f'/erddap/tabledap/{question.replace("?", ".csv0?")}').splitlines()
+        rows = [' '.join(row) for row in csv.reader(lines)]
+        assert [re.sub(r'2026-01-01T|(?<=:\d\d)Z|\.0\b', '', row) for row in rows] == found, question
+
+
+def test_what_was_counted_says_so(say):
+    assert say('/erddap/tabledap/tracks.csvp?player,time,x&orderByCount("player")').splitlines()[0] == (
+        'player,time (count),x (count)')
+    assert say('/erddap/tabledap/tracks.json?time&orderByCount("time/1day")').json()['table'] == {
+        'columnNames': ['time'], 'columnTypes': ['String'], 'columnUnits': ['UTC'], 'rows': [['2026-01-01T00:00:00Z']]}
+
+
+PATTERNS = [        # of names, and the boats that have one of them
+    ('a.*', ['ada']), ('.*b', ['bob']), ('b.b', ['bob']), ('(a.*|Z.*)', ['Zoë', 'ada']),
+    ('.*', ['Ann,"Q"', 'Zoë', 'ada', 'bob']),
+    ('Ann.*', ['Ann,"Q"']), ('.*[a]', None), ('ad', []), ('A.*a', []), ('..', []), ('(ada|bob)', ['ada', 'bob']),
+    ('*', None), ('a%2B', None), ('', []),
+]
+
+
+def test_a_pattern_stands_for_names(say):
+    for pattern, names in PATTERNS:
+        reply = say(f'/erddap/tabledap/tracks.csv0?player&distinct()&player=~"{pattern}"')
+        if names is None:
+            assert reply.status == 400, pattern
+        else:
+            assert [row[0] for row in csv.reader(reply.splitlines()) if reply.status == 200] == names, pattern
+
+
+def test_a_number_that_is_missing_is_not_five(say, rows):
+    """In SQL, nothing is unequal to what is missing; in ERDDAP, NaN is."""
+    rows.keep([('eve', NOON, None, 1.0, 0.0)])
+    assert say('/erddap/tabledap/tracks.csv0?player,x&x!=5&player="eve"') == 'eve,NaN\n'
+    assert say('/erddap/tabledap/tracks.csv0?player,x&x=NaN') == 'eve,NaN\n'
+    assert say('/erddap/tabledap/tracks.json?x&player="eve"').json()['table']['rows'] == [[None]]
+    assert 'eve' not in say('/erddap/tabledap/tracks.csv0?player&x<500')
+    assert say('/erddap/tabledap/tracks.csv0?player&time!=""&x=NaN') == 'eve\n'
+
+
+def test_the_formats_of_one_row_a_line(say):
+    question = '?player,time,x&player="Zoë"&x>0'
+    assert say(f'/erddap/tabledap/tracks.tsv{question}') == (
+        'player\ttime\tx\n\tUTC\tkm\nZoë\t2026-01-01T12:00:01Z\t599.0\n')
+    assert say(f'/erddap/tabledap/tracks.tsvp{question}').startswith('player\ttime (UTC)\tx (km)\n')
+    assert say(f'/erddap/tabledap/tracks.tsv0{question}') == 'Zoë\t2026-01-01T12:00:01Z\t599.0\n'
+    assert say(f'/erddap/tabledap/tracks.jsonlCSV{question}') == '["Zoë", "2026-01-01T12:00:01Z", 599.0]\n'
+    assert say(f'/erddap/tabledap/tracks.jsonlKVP{question}').json() == {
+        'player': 'Zoë', 'time': '2026-01-01T12:00:01Z', 'x': 599.0}
+    assert say('/erddap/griddap/bathymetry.jsonlKVP?depth[0][0]').json() == {'y': 5.0, 'x': 5.0, 'depth': None}
+
+
+def test_json_comes_as_a_call_where_a_page_wants_that(say):
+    reply = say('/erddap/tabledap/tracks.json?x&x=57&.jsonp=show.it')
+    assert reply.startswith('show.it({\n"table"')
+    assert reply.endswith('}\n)')
+    assert say('/erddap/griddap/bathymetry.json?depth[0][0]&.jsonp=f').startswith('f({')
+    assert say('/erddap/tabledap/tracks.csv0?x&x=57&.jsonp=f') == '57.0\n'
+
+
+ALL = [             # a question about the datasets, and the answer
+    ('datasetID', ['tracks', 'soundings', 'bathymetry']),
+    ('datasetID&dataStructure="grid"', ['bathymetry']),
+    ('datasetID&minTime<2026-01-01T12:00:01Z&maxTime>=2026-01-01T12:01:01Z', ['tracks']),
+    ('datasetID&title=~"Sound.*"', ['soundings']),
+    ('datasetID,maxTime&datasetID=~"(tracks|bathymetry)"&orderBy("datasetID")', [
+        'bathymetry,2026-01-01T12:01:00Z', 'tracks,2026-01-01T12:01:01Z']),
+    ('cdm_data_type,class&distinct()', ['Grid,MoceanGrid', 'Other,MoceanTable']),
+]
+
+
+def test_the_datasets_are_a_dataset(say):
+    for question, found in ALL:
+        assert say(f'/erddap/tabledap/allDatasets.csv0?{question}').splitlines() == found, question
+
+
+def test_the_datasets_tell_their_addresses(say):
+    row, = say('/erddap/tabledap/allDatasets.jsonlKVP?&datasetID="tracks"').splitlines()
+    for name in ('tabledap', 'infoUrl'):
+        path = json.loads(row)[name].split('/erddap/')[1]
+        assert say(f'/erddap/{path}').status in (200, 302)
+    assert say('/erddap/info/allDatasets/index.csv').status == 200
+    assert 'allDatasets' not in say('/erddap/info/index.csv')
 
 
 def pattern_error(part):
@@ -573,6 +688,112 @@ def test_places_are_asked_for_in_km_or_counted(say):
     assert grid(say, '') == grid(say, 'depth[][]') == grid(say, 'depth')
 
 
+LASTS = [           # a way to say the end of the axis of x, and the places it means
+    ('last', [595]), ('(last)', [595]), ('last-2:last', [575, 585, 595]), ('(last-10):(last)', [585, 595]),
+    ('last-4:2:last', [555, 575, 595]), ('(last-19.9):1:last-1', [575, 585]), ('57:last - 1', [575, 585]),
+    ('last-59:30:last', [5, 305]), ('last-0', [595]),
+    ('last-60', None), ('(last-600)', None), ('last-', None), ('last-1.5', None), ('last+1', None), ('first', None),
+]
+
+
+def test_the_end_of_an_axis_is_counted_from_the_last(say):
+    for text, places in LASTS:
+        if places is None:
+            reply = say(f'/erddap/griddap/bathymetry.json?depth[0][{text}]')
+            assert reply.startswith('Error {\n    code=400;'), text
+        else:
+            assert [row[1] for row in grid(say, f'depth[0][{text}]')] == places, text
+            assert [row[0] for row in grid(say, f'x[{text}]')] == places, text
+
+
+def test_the_axes_are_variables_of_the_grid(say):
+    assert say('/erddap/griddap/bathymetry.csvp?y').splitlines()[:3] == ['y (km)', '5.0', '15.0']
+    assert say('/erddap/griddap/bathymetry.csv?y[0:1],x[(0):30:(600)]') == 'y,x\nkm,km\n5.0,5.0\n15.0,305.0\n'
+    table = list(csv.reader(say('/erddap/griddap/bathymetry.csv0?y%2Cx').splitlines()))
+    assert len(table) == 60
+    assert table[39:41] == [['395.0', '395.0'], ['NaN', '405.0']]
+
+
+# ---- DAP: to the byte, as netCDF's own library reads it
+
+TRACKS_DDS = '''\
+Dataset {
+  Sequence {
+    String player;
+    Float64 time;
+    Float64 x;
+    Float64 y;
+    Float64 z;
+  } s;
+} s;
+'''
+GRID_DDS = '''\
+Dataset {
+  Float64 y[y = 40];
+  Float64 x[x = 60];
+  GRID {
+    ARRAY:
+      Float64 depth[y = 40][x = 60];
+    MAPS:
+      Float64 y[y = 40];
+      Float64 x[x = 60];
+  } depth;
+} bathymetry;
+'''
+PART_DDS = '''\
+Dataset {
+  Structure {
+    Float64 depth[y = 2][x = 3];
+  } depth;
+  Float64 x[x = 60];
+} bathymetry;
+'''
+SOUNDINGS_DAS = '''\
+Attributes {
+  s {
+    player {
+      String long_name "Player";
+    }
+    time {
+      Float64 actual_range 1767268800.0, 1767268860.0;
+'''
+
+
+def test_the_dds_tells_what_there_is(say):
+    assert say('/erddap/tabledap/tracks.dds') == say('/erddap/tabledap/tracks.dds?s') == TRACKS_DDS
+    assert say('/erddap/tabledap/tracks.dds?time,x&time>now-7days') == (
+        'Dataset {\n  Sequence {\n    Float64 time;\n    Float64 x;\n  } s;\n} s;\n')
+    assert say('/erddap/griddap/bathymetry.dds') == GRID_DDS
+    assert say('/erddap/griddap/bathymetry.dds?depth.depth[0:1][0:2],x') == PART_DDS
+    assert say('/erddap/tabledap/tracks.dds?zz') == query_error('Unrecognized variable="zz".')
+
+
+def test_the_das_tells_what_it_means(say):
+    assert say('/erddap/tabledap/soundings.das').startswith(SOUNDINGS_DAS)
+    das = say('/erddap/griddap/bathymetry.das')
+    assert '    Float64 _FillValue NaN;\n    Float64 actual_range 12.5, 50.0;\n' in das
+    assert das.count('{') == das.count('}') == 5
+
+
+def test_the_dods_is_a_dds_and_then_the_numbers(server):
+    asked = b'GET /erddap/griddap/bathymetry.dods?x[0:1],depth.depth[10][4:5] HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    head, body = server.raw(asked).split(b'\r\n\r\n', 1)
+    assert b'Content-Description: dods_data' in head
+    dds, numbers = body.split(b'\nData:\n')
+    assert dds.decode().startswith('Dataset {\n  Float64 x[x = 2];\n  Structure {\n    Float64 depth[y = 1][x = 2];')
+    assert struct.unpack('>ii2dii', numbers[:32]) == (2, 2, 5.0, 15.0, 2, 2)
+    depths = struct.unpack('>2d', numbers[32:])
+    assert math.isnan(depths[0])
+    assert depths[1] == 29.5
+
+
+def test_the_dods_of_a_table_is_a_row_after_the_other(server):
+    asked = b'GET /erddap/tabledap/tracks.dods?s.player,s.x&player=%22bob%22 HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    body = server.raw(asked).split(b'\nData:\n')[1]
+    row = b'\x5a\0\0\0' + struct.pack('>i', 3) + b'bob\0' + struct.pack('>d', 300.0)
+    assert body == row + row + b'\xa5\0\0\0'
+
+
 def test_an_empty_sector_is_nan_in_csv(say):
     assert say('/erddap/griddap/bathymetry.csv?depth[(105)][(45):(55)]') == (
         'y,x,depth\nkm,km,m\n105.0,45.0,NaN\n105.0,55.0,29.5\n')
@@ -605,6 +826,44 @@ def test_search_wants_all_words_and_none_that_has_a_minus(say):
         assert reply.status == (200 if found else 404), words
         if found:
             assert {row[-1] for row in reply.json()['table']['rows']} == found, words
+
+
+FIELDS = [          # the fields of an advanced search, and what it finds
+    ('searchFor=boats&protocol=(ANY)&minTime=', ['tracks']),
+    ('variableName=player', ['tracks', 'soundings']), ('variableName=z', ['tracks']), ('variableName=zz', []),
+    ('protocol=griddap', ['bathymetry']), ('protocol=wms', []), ('protocol=tabledap&searchFor=floor', ['soundings']),
+    ('cdm_data_type=grid', ['bathymetry']), ('institution=mocean_club', ['tracks', 'soundings', 'bathymetry']),
+    ('institution=noaa', []), ('standard_name=depth', ['tracks']), ('long_name=Player', ['tracks', 'soundings']),
+    ('keywords=sea', []), ('ioos_category=location', []), ('minLon=-10', []), ('maxLat=50', []),
+    ('minTime=2026-01-01T12:01:00Z', ['tracks', 'soundings', 'bathymetry']),
+    ('minTime=2026-01-01T12:01:01Z', ['tracks']),
+    ('maxTime=2026-01-01', []), ('minTime=2030-01-01', []), ('minTime=1767268861', ['tracks']),
+    ('page=1&itemsPerPage=2', ['tracks', 'soundings']), ('page=2&itemsPerPage=2', ['bathymetry']),
+    ('page=7&itemsPerPage=1', []),
+]
+
+
+def test_a_field_of_a_search_is_obeyed(say):
+    for fields, found in FIELDS:
+        reply = say('/erddap/search/advanced.csv?' + fields)
+        assert reply.status == (200 if found else 404), fields
+        if found:
+            assert [row['Dataset ID'] for row in csv.DictReader(reply.splitlines())] == found, fields
+
+
+def test_every_list_has_pages(say):
+    second = {'info': ['soundings'], 'search': ['soundings'], 'tabledap': ['soundings'], 'griddap': []}
+    for path, found in second.items():
+        reply = say(f'/erddap/{path}/index.csv?page=2&itemsPerPage=1')
+        assert [row['Dataset ID'] for row in csv.DictReader(reply.splitlines()) if reply.status == 200] == found
+    for kind in ('tsv', 'json', 'html'):
+        assert say(f'/erddap/info/tracks/index.{kind}').status == 200
+
+
+def test_a_space_in_an_address_is_refused(server):
+    """Half of a question would be answered: uWSGI ends an address at the first space."""
+    body = server.raw(b'GET /erddap/tabledap/tracks.csv0?player&x=57 &y=0 HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    assert body.endswith(query_error('There is a space in the address; write %20 instead.').encode())
 
 
 def test_the_info_table_has_every_variable_and_its_units(say):
