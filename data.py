@@ -288,6 +288,12 @@ def log(words):
         print('data:', words, file=sys.stderr, flush=True)
 
 
+def say_once(said, words):
+    if words not in said:
+        said.add(words)
+        log(words)
+
+
 def whole_setting(name, usual, what):
     """A whole number from the environment, such as MOCEAN_DATA_DAYS."""
     text = os.environ.get(name, str(usual))
@@ -312,6 +318,7 @@ class Store:
         self.broken = False                 # a reader found the file damaged
         self.failing = False                # the last write failed
         self.troubles = set()               # what the log has said since all was well
+        self.notes = set()                  # what the log has said, and need never say again
         self.next_prune = 0.0
         self.unwritten = {dataset.id: deque(maxlen=WAITING_ROWS) for dataset in KEPT}
         self.turns = Turns()
@@ -333,8 +340,8 @@ class Store:
             except (sqlite3.OperationalError, OSError) as error:
                 self.close()
                 self.failing = True
-                self.say_once(f'cannot write {self.path}: {error}. '
-                              f'The game goes on; up to {WAITING_ROWS:,} rows wait.')
+                say_once(self.troubles, f'cannot write {self.path}: {error}. The game goes on; '
+                                        f'up to {WAITING_ROWS:,} rows wait.')
             except Exception:               # rows that no table takes must not come every second
                 self.forget()
                 raise
@@ -382,8 +389,8 @@ class Store:
             if not self.is_clock_doubtful(db, oldest):
                 gone += sum(prune_table(db, dataset, oldest) for dataset in KEPT)
         if used_bytes(db) > self.most_bytes:
-            self.say_once(f'{self.path.name} has reached {self.most_bytes // 1_000_000:,} MB '
-                          '(MOCEAN_DATA_MB): the oldest rows go')
+            say_once(self.notes, f'{self.path.name} has reached {self.most_bytes // 1_000_000:,} '
+                                 'MB (MOCEAN_DATA_MB): the oldest rows go')
             gone += prune_table(db, older_table(db), math.inf)
         if gone:
             next_version(db)
@@ -401,8 +408,8 @@ class Store:
             earlier = later - step
             newest = newest_before(db, later + 1)
             if newest is None or newest < earlier:
-                self.say_once(f'nothing was measured in the {step / 86_400:.0f} days before '
-                              f'{iso(later)}: is the clock right? Old rows stay')
+                say_once(self.notes, 'nothing was measured for more than '
+                                     f'{step / 86_400:.0f} days: is the clock right? Old rows stay')
                 return True
             later = earlier
         return False
@@ -466,11 +473,6 @@ class Store:
                     log(f'{self.path.name} is set aside as {name}; a new one is begun')
         self.broken = False
 
-    def say_once(self, words):
-        if words not in self.troubles:
-            self.troubles.add(words)
-            log(words)
-
     def connect(self):
         """A new connection that can only read; where there is no file yet, it finds no rows."""
         address, is_address = ':memory:', False
@@ -488,7 +490,7 @@ class Store:
 
     def explain(self, error):
         """The refusal for a read that failed; a damaged file is set aside at the next write."""
-        self.say_once(f'cannot read {self.path}: {error}')
+        say_once(self.troubles, f'cannot read {self.path}: {error}')
         self.broken = self.broken or type(error) is sqlite3.DatabaseError
         return come_again(f'The data file cannot be read now: {error}')
 

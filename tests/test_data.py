@@ -312,7 +312,8 @@ def test_order_by_max_keeps_the_last_of_each(say):
 
 
 FUNCTIONS = [       # a question with a function, and what it finds, as .csv0 without the seconds of the hour
-    ('tracks?player,time,x&orderByMin("player,time")&z=0', ['Ann,"Q" 12:01:01 5', 'Zoë 12:00:01 599', 'ada 12:00:00 57']),
+    ('tracks?player,time,x&orderByMin("player,time")&z=0', [
+        'Ann,"Q" 12:01:01 5', 'Zoë 12:00:01 599', 'ada 12:00:00 57']),
     ('tracks?player,time&orderByMinMax("player,time")&x<300', [
         'Ann,"Q" 12:01:01', 'Ann,"Q" 12:01:01', 'Zoë 12:00:02', 'Zoë 12:00:02', 'ada 12:00:00', 'ada 12:00:02']),
     ('tracks?time,x&orderByMinMax("x")', ['12:00:02 0', '12:00:01 599']),
