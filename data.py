@@ -1175,9 +1175,9 @@ def question_of(query, style, most=None):
     """
     source, order, uses = SOURCES[query.pick](query)
     if query.distinct:
-        names = ', '.join(v.name for v in query.variables)
-        source = f'(SELECT DISTINCT {names} FROM {source})'
-        order = [name for name in order if name in names.split(', ')] or names.split(', ')
+        names = [variable.name for variable in query.variables]
+        source = f'(SELECT DISTINCT {", ".join(names)} FROM {source})'
+        order = [*group_columns(query.groups), *names]
     columns = [SQL_STYLES[style](variable) for variable in answer_variables(query)]
     selected = " || ',' || ".join(columns) if style == 'line' else ', '.join(columns)
     sql = f'SELECT {selected} FROM {source} ORDER BY {", ".join(order)}'
