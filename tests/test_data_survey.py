@@ -22,6 +22,7 @@ from conftest import ROOT, Server, poll
 from PIL import Image
 
 import data
+import mocean
 
 BOTS = ['ada', 'bob', 'cleo', 'dua', 'emil', 'flora', 'gao', 'hedy', 'iris', 'jun']
 SURVEY_S = float(os.environ.get('MOCEAN_SURVEY_S', 12))
@@ -109,7 +110,7 @@ def test_the_grid_is_the_mean_of_what_the_bots_were_told(surveyed):
 
 
 @pytest.mark.parametrize(('program', 'picture'), [
-    ('data_1.py', None), ('data_2.py', 'tracks.png'), ('data_5.py', 'means.png')])
+    ('data_1.py', None), ('data_2.py', 'tracks.png')])
 def test_the_students_scripts_run_as_they_stand(surveyed, tmp_path, program, picture):
     server, _ = surveyed
     env = {**os.environ, 'MPLBACKEND': 'Agg', 'MPLCONFIGDIR': str(tmp_path)}
@@ -123,6 +124,27 @@ def test_the_students_scripts_run_as_they_stand(surveyed, tmp_path, program, pic
         keep_picture(tmp_path / picture, f'data_{picture}')
     else:
         assert 'ada' in done.stdout
+
+
+def test_the_means_of_an_afternoon_are_drawn(tmp_path):
+    """Two hours of three boats, each with a way of its own over the game's own sea floor."""
+    depth = mocean.Seafloor(7)
+    begin = int(time.time()) // 600 * 600 - 7_200
+    ways = {'ada': (100, 40, 3), 'bob': (300, 200, -2), 'cleo': (500, 390, 1)}
+    soundings = [(name, begin + second, (x + second / 12) % 600, (y + way * second / 40) % 400,
+                  depth((x + second / 12) % 600, (y + way * second / 40) % 400))
+                 for name, (x, y, way) in ways.items() for second in range(0, 7_200, 5)]
+    store = data.Store(tmp_path)
+    store.keep([], soundings)
+    store.close()
+    server = Server('data', tmp_path).start()
+    try:
+        said = draw_by_program([sys.executable, ROOT / 'clients' / 'data_5.py'], server, tmp_path)
+    finally:
+        server.stop()
+    first = statistics.mean(row[4] for row in soundings if row[0] == 'bob' and row[1] < begin + 600)
+    assert re.search(rf'^\S+ \S+ +\S+ +{first:.1f} ', said, re.MULTILINE), said
+    keep_picture(tmp_path / 'means.png', 'data_means.png')
 
 
 def keep_picture(file, name):
@@ -248,7 +270,7 @@ DOCS = (ROOT / 'docs' / 'data.md').read_text(encoding='utf-8')
 def test_the_programs_in_the_docs_run(surveyed, tmp_path):
     server, _ = surveyed
     programs = re.findall(r'```python\n(.*?)```', DOCS, re.DOTALL)
-    assert len(programs) == 4
+    assert len(programs) == 5
     for program in programs:
         program = program.replace('http://localhost:8080', server.url)
         done = subprocess.run([sys.executable, '-c', program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
@@ -259,11 +281,11 @@ def test_the_programs_in_the_docs_run(surveyed, tmp_path):
 def test_the_addresses_in_the_docs_answer(surveyed):
     server, _ = surveyed
     addresses = re.findall(r'^http://localhost:8080(/.*)$', DOCS, re.MULTILINE)
-    assert len(addresses) == 3
+    assert len(addresses) == 4
     pages = re.findall(r'`(/erddap/[^`]*)`', DOCS)
     assert len(pages) >= 3
     conditions = [text.replace('\\|', '|') for text in re.findall(r'^\| `(&[^`]*)` \|', DOCS, re.MULTILINE)]
-    assert len(conditions) == 10
+    assert len(conditions) == 14
     asked = [f'/erddap/tabledap/soundings.csv?player,time,depth{text}' for text in conditions]
     for path in [*addresses, *pages, *asked]:
         reply = server.say(path)
@@ -271,7 +293,8 @@ def test_the_addresses_in_the_docs_answer(surveyed):
 
 
 def test_the_formats_in_the_docs_are_the_formats():
-    assert {*re.findall(r'^\| `\.(\w+)` \|', DOCS, re.MULTILINE), 'htmlTable', 'ncml'} == {*data.FORMATS, 'nc', 'ncml'}
+    assert {*re.findall(r'`\.(\w+)`', DOCS.split('| format |')[1].split('\n\n')[0]), 'htmlTable', 'ncml', 'ncCF'} == {
+        *data.MEDIA_TYPES}
 
 
 def test_the_track_map_draws_another_servers_tracks_when_its_capitals_are_changed(surveyed, tmp_path):
