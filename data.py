@@ -1239,11 +1239,9 @@ def limited_rows(query):
     """orderByLimit("player,10"): the first ten of each."""
     if not query.groups:
         return ordered_rows(query)
-    groups = ', '.join(group_columns(query.groups))
     _, order, _ = all_rows(query)
-    place = f'row_number() OVER (PARTITION BY {groups} ORDER BY {", ".join(order)}) AS place'
-    source = f'(SELECT *, {place} FROM {found(query)}) WHERE place <= {query.limit}'
-    return source, [*group_columns(query.groups), 'place'], 1
+    chosen = numbered(query, group_columns(query.groups), order, query.limit)
+    return chosen, [*group_columns(query.groups), *order], 1
 
 
 def closest_rows(query):
@@ -1251,10 +1249,16 @@ def closest_rows(query):
     *groups, last = query.groups
     nearest = floor_of(f'({last.name} - {last.offset}) / {last.size} + 0.5')
     distance = f'abs({last.name} - {last.offset} - {last.size} * {nearest})'
-    together = ', '.join([*group_columns(groups), nearest])
-    place = f'row_number() OVER (PARTITION BY {together} ORDER BY {distance}, rowid) AS place'
-    source = f'(SELECT *, {place} FROM {found(query)}) WHERE place = 1'
-    return source, [*group_columns(groups), last.name], 1
+    chosen = numbered(query, [*group_columns(groups), nearest], [distance, 'rowid'], 1)
+    return chosen, [*group_columns(groups), last.name], 1
+
+
+def numbered(query, together, order, most):
+    """The first rows of each group, in that order. What need not be read for that is not read."""
+    place = (f'row_number() OVER (PARTITION BY {", ".join(together)} '
+             f'ORDER BY {", ".join(order)}) AS place')
+    return (f'{query.dataset.id} WHERE rowid IN (SELECT id FROM '
+            f'(SELECT rowid AS id, {place} FROM {found(query)}) WHERE place <= {most})')
 
 
 def last_rows(query):
