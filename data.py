@@ -19,6 +19,8 @@
                                     |
                           DAP       the same for programs that open an address like a file
                                     |
+                          COMMON    what mocean.py and steps.py have too, word for word
+                                    |
                           ROUTES    the addresses, all of them under /erddap
 
 It answers like a small part of ERDDAP, the data server of NOAA and of many other ocean institutes,
@@ -32,8 +34,11 @@ seconds since 1970.
     PORT=8081 python data.py        the same on another port
     import data           mocean.py does that, and serves these routes, too
 """
+import contextlib
 import csv
 import dataclasses
+import datetime
+import faulthandler
 import html
 import io
 import itertools
@@ -45,28 +50,33 @@ import pickle
 import re
 import secrets
 import shutil
+import signal
 import socket
 import socketserver
 import sqlite3
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 import traceback
+import unicodedata
 import urllib.parse
+import wsgiref.simple_server
 from collections import deque
-from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
 from functools import partial
-from wsgiref.simple_server import WSGIServer
 
-from bottle import Bottle, HTTPResponse, request, run
+import bottle
+from bottle import request
+
+if sys.version_info < (3, 10):          # noqa: UP036 (whoever has an older one shall read it)
+    sys.exit(f'data.py needs Python 3.10 or newer; this is Python {sys.version.split()[0]}')
 
 # --- SETTINGS -------------------------------------------------------------------------------------
 
-PORT = int(os.environ.get('PORT', '8080'))      # where `python data.py` listens
+HERE = pathlib.Path(__file__).resolve().parent
 WIDTH_KM, HEIGHT_KM = 600, 400      # the ocean
 SECTOR_KM = 10                      # one cell of the bathymetry grid: 10 km by 10 km
 KEEP_DAYS = 365                     # older rows are pruned; MOCEAN_DATA_DAYS changes it
@@ -96,29 +106,21 @@ FREE_BYTES = 200_000_000            # of disk that no answer may take: the game 
 # To add a column: a Variable at the end of a Dataset. An older data.sqlite gets it, too, and has no
 # value in it (NaN) until the game hands one over, at the end of each row.
 
-class Refusal(Exception):
-    """A question that gets no data, and why."""
-
-    def __init__(self, status, words):
-        super().__init__(words)
-        self.status, self.words = status, words
-
-
 def query_error(words):
-    return Refusal(400, 'Bad Request: Query error: ' + words)
+    return Refusal('Bad Request: Query error: ' + words)
 
 
 def no_rows():
-    return Refusal(404, 'Not Found: Your query produced no matching results. (nRows = 0)')
+    return Refusal('Not Found: Your query produced no matching results. (nRows = 0)', UNKNOWN)
 
 
 def too_much(why):
-    return Refusal(413, 'Payload Too Large: Your query produced too much data. '
-                        f'Try to request less data. ({why})')
+    return Refusal('Payload Too Large: Your query produced too much data. '
+                   f'Try to request less data. ({why})', 413)
 
 
 def come_again(why):
-    return Refusal(503, f'Service Unavailable: {why}')
+    return Refusal(f'Service Unavailable: {why}', AWAY)
 
 
 @dataclass(frozen=True)
@@ -282,16 +284,15 @@ def misfit(db):
     return ''
 
 
-def log(words):
-    """Say something in the log. A log that cannot be written to must not stop the game."""
-    with suppress(OSError, ValueError):
-        print('data:', words, file=sys.stderr, flush=True)
+def note(words):
+    """A line for the log, which mocean.py may share."""
+    log(f'data: {words}')
 
 
 def say_once(said, words):
     if words not in said:
         said.add(words)
-        log(words)
+        note(words)
 
 
 def whole_setting(name, usual, what):
@@ -299,7 +300,7 @@ def whole_setting(name, usual, what):
     text = os.environ.get(name, str(usual))
     if re.fullmatch('[1-9][0-9]{0,5}', text):
         return int(text)
-    log(f'{name} was {text!r}, which is no number of {what}; keeping {usual} {what}')
+    note(f'{name} was {text!r}, which is no number of {what}; keeping {usual} {what}')
     return usual
 
 
@@ -351,7 +352,7 @@ class Store:
         self.troubles.clear()
         if self.failing:
             self.failing = False
-            log(f'{self.path.name} is being written again')
+            note(f'{self.path.name} is being written again')
 
     def write(self):
         """All that waits goes to the disk; a damaged file is set aside, and a new one begun."""
@@ -362,7 +363,7 @@ class Store:
         except sqlite3.DatabaseError as error:
             if type(error) is not sqlite3.DatabaseError:    # its children mean other troubles
                 raise
-            log(f'{self.path.name}: {error}')
+            note(f'{self.path.name}: {error}')
             self.set_aside('damaged')
             self.write_rows()
 
@@ -424,7 +425,7 @@ class Store:
                 'MOCEAN_DATA_MB', KEEP_MB, 'megabytes')
             self.connect_to_write()
             if why := misfit(self.db):
-                log(f'{self.path.name} is of another version: {why}')
+                note(f'{self.path.name} is of another version: {why}')
                 self.set_aside('other-columns')
                 self.connect_to_write()
             self.lay_tables()
@@ -445,7 +446,7 @@ class Store:
             for new in missing_columns(self.db, dataset):
                 self.db.execute(
                     f'ALTER TABLE {dataset.id} ADD COLUMN {new.name} {SQL_TYPES[new.kind]}')
-                log(f'{self.path.name}: {dataset.id} has a new column, {new.name}; '
+                note(f'{self.path.name}: {dataset.id} has a new column, {new.name}; '
                     'it is empty in the rows written so far')
 
     def close(self):
@@ -456,7 +457,7 @@ class Store:
     def begin_anew(self):
         """A new ocean: what was measured in the old one stays, under a name with a date."""
         with self.lock:
-            with suppress(sqlite3.Error, OSError):
+            with contextlib.suppress(sqlite3.Error, OSError):
                 self.write()
             self.forget()
             self.set_aside('old-ocean')
@@ -479,14 +480,14 @@ class Store:
 
     def save(self, folder):
         """A copy of the file, in another folder."""
-        with self.lock, closing(sqlite3.connect(pathlib.Path(folder) / self.path.name)) as copy:
+        with self.lock, contextlib.closing(sqlite3.connect(pathlib.Path(folder) / self.path.name)) as copy:
             self.write()
             self.open().backup(copy)
 
     def renew(self, aside, folder=None):
         """Another ocean: the file goes to one folder, and that of another folder, if there is one, comes back."""
         with self.lock:
-            with suppress(sqlite3.Error, OSError):
+            with contextlib.suppress(sqlite3.Error, OSError):
                 self.write()
             self.forget()
             self.close()
@@ -507,7 +508,7 @@ class Store:
             if old.exists():
                 os.replace(old, self.path.with_name(name + ending))
                 if not ending:
-                    log(f'{self.path.name} is set aside as {name}; a new one is begun')
+                    note(f'{self.path.name} is set aside as {name}; a new one is begun')
         self.broken = False
 
     def connect(self):
@@ -703,7 +704,7 @@ class Turns:
             return shared
 
 
-@contextmanager
+@contextlib.contextmanager
 def closing_lock(lock):
     """A lock that is held already, until the end of the block."""
     try:
@@ -721,7 +722,7 @@ class Shared:
         self.begun = -math.inf              # when the making of the answer began
         self.kept = 0.0                     # seconds for which it is good for others, too
         self.answer = None
-        self.refusal = None                 # (status, words), when there is no answer
+        self.refusal = None                 # (words, status), when there is no answer
 
     def is_stale(self, arrived):
         """It is good for who was there when it was begun; a long one for some seconds more."""
@@ -737,7 +738,7 @@ class Shared:
         try:
             self.answer = make()
         except Refusal as refusal:          # not the exception: it would keep files open
-            self.refusal = refusal.status, refusal.words
+            self.refusal = refusal.words, refusal.status
         took = time.monotonic() - self.begun
         if took > QUICK_SECONDS:
             self.kept = took + SHARED_SECONDS
@@ -792,12 +793,12 @@ class Reading:
             self.store.turns.making.release()
 
 
-@contextmanager
+@contextlib.contextmanager
 def reading(store):
     """with reading(store) as it: it.db answers, as long as that does not take too long."""
     it = None
     try:
-        with closing(store.connect()) as db:
+        with contextlib.closing(store.connect()) as db:
             it = Reading(store, db)
             db.set_progress_handler(it.must_stop, 100_000)
             yield it
@@ -853,7 +854,7 @@ def described(store, dataset):
 
 
 def iso(seconds):
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
 
 
 # --- QUERY ----------------------------------------------------------------------------------------
@@ -1118,10 +1119,10 @@ def read_relative(dataset, variable, text, relative, now):
 
 def shift_months(text, now, months):
     """So many months after that moment; the 31st becomes the last of a shorter month."""
-    begin = datetime.fromtimestamp(now, timezone.utc)
+    begin = datetime.datetime.fromtimestamp(now, datetime.timezone.utc)
     years, month = divmod(begin.month - 1 + months, 12)
     for day in range(begin.day, begin.day - 4, -1):
-        with suppress(ValueError, OverflowError):           # there is no 30th of February
+        with contextlib.suppress(ValueError, OverflowError):           # there is no 30th of February
             return begin.replace(year=begin.year + years, month=month + 1, day=day).timestamp()
     raise not_a_time(text)
 
@@ -1134,11 +1135,11 @@ def read_moment(text):
     year, month, day, hour, minute, second = (
         int(moment[i] or least) for i, least in enumerate((0, 1, 1, 0, 0, 0), 1))
     is_midnight = hour == 24 and not minute and not second
-    ahead = timedelta(hours=int(moment['hours'] or 0), minutes=int(moment['minutes'] or 0))
+    ahead = datetime.timedelta(hours=int(moment['hours'] or 0), minutes=int(moment['minutes'] or 0))
     if moment['sign'] == '-':
         ahead = -ahead
     try:                                    # there is no 30th of February
-        day_begins = datetime(year, month, day, tzinfo=timezone(ahead))
+        day_begins = datetime.datetime(year, month, day, tzinfo=datetime.timezone(ahead))
         clock = day_begins.replace(hour=0 if is_midnight else hour, minute=minute, second=second)
     except ValueError:
         raise not_a_time(text) from None
@@ -1415,7 +1416,7 @@ def read_blocks(store, question, prepare=None):
 
 def described_datasets(store):
     """The rows of allDatasets: a dataset of datasets."""
-    here = server_address()
+    here = base_of(request.environ)
     rows = []
     for dataset in LISTED:
         ranges = known_ranges(store, dataset)
@@ -1667,7 +1668,7 @@ def html_cell(value):
 
 
 def page_head(title):
-    return PAGE.format(title=title, here=html.escape(server_address()))
+    return PAGE.format(title=title, here=html.escape(base_of(request.environ)))
 
 
 PAGE = '''<!DOCTYPE html>
@@ -1702,16 +1703,17 @@ class Format:
 
 CSV = partial(Format, 'text/csv;charset=UTF-8', style='line', is_file=True)
 TSV = partial(Format, 'text/tab-separated-values;charset=UTF-8', is_file=True)
-JSON = partial(Format, 'application/json;charset=UTF-8')
+JSON_TYPE = partial(Format, 'application/json;charset=UTF-8')
 JSONL = partial(Format, 'application/x-jsonlines;charset=UTF-8')
-HTML = Format('text/html;charset=UTF-8', write_html)
+HTML_TYPE = Format('text/html;charset=UTF-8', write_html)
 FORMATS = {
     'csv': CSV(write_csv), 'csvp': CSV(write_csvp), 'csv0': CSV(write_csv0),
     'tsv': TSV(partial(write_csv, delimiter='\t')),
     'tsvp': TSV(partial(write_csvp, delimiter='\t')),
     'tsv0': TSV(partial(write_csv0, delimiter='\t')),
-    'json': JSON(write_json), 'jsonlCSV': JSONL(write_jsonl), 'jsonlKVP': JSONL(write_jsonl_pairs),
-    'html': HTML, 'htmlTable': HTML,
+    'json': JSON_TYPE(write_json), 'jsonlCSV': JSONL(write_jsonl),
+    'jsonlKVP': JSONL(write_jsonl_pairs),
+    'html': HTML_TYPE, 'htmlTable': HTML_TYPE,
 }
 
 
@@ -1863,7 +1865,7 @@ def table_nc_variable(dataset, table, i, dimensions, file):
 def blocks_again(file):
     """The blocks of rows that were laid down in a file."""
     file.seek(0)
-    with suppress(EOFError):
+    with contextlib.suppress(EOFError):
         while True:
             yield pickle.load(file)
 
@@ -1996,6 +1998,380 @@ def das_attribute(name, value):
     return f'Float64 {name} {numbers(value)}'
 
 
+# --- COMMON --------------------------------------------------------------------------------------
+# What mocean.py, steps.py and data.py all need. Each of them runs alone, so each has this section,
+# word for word the same: change it in one and copy it into the others; a test compares them.
+
+WRONG, UNKNOWN, NOT_GET, CONFLICT, EARLY, BUG, AWAY = 400, 404, 405, 409, 429, 500, 503
+TEXT, JSON = 'text/plain; charset=utf-8', 'application/json; charset=utf-8'
+HTML = 'text/html; charset=utf-8'
+ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'),
+          ('Access-Control-Allow-Origin', '*')]
+MAY = [('Access-Control-Allow-Methods', 'GET, HEAD, OPTIONS'),
+       ('Access-Control-Allow-Headers', '*'), ('Access-Control-Max-Age', '86400')]
+MISTAKE = 'the server has a bug here; its log says where, tell your teacher'
+
+
+class Refusal(Exception):
+    """What came cannot be done: a sentence that teaches, and what a better call is like.
+
+    words    what came, what is wrong with it, what works
+    status   the number that HTTP has for this kind: WRONG, UNKNOWN, CONFLICT, ...
+    route    the name of the better call; '' for the same one
+    fix      the parameters that it has other than this one; None leaves one out
+    numbers  the same facts for programs: wait_s, ...
+    """
+
+    def __init__(self, words, status=WRONG, route='', fix=None, **numbers):
+        super().__init__(words)
+        self.words, self.status, self.route = words, status, route
+        self.fix, self.numbers = fix or {}, numbers
+
+
+def log(text):
+    """Say something to whoever watches the server. Where nobody can read it, the game goes on."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def shown(text):
+    """What somebody sent, safe to print: short, no control characters, in quotes."""
+    return repr(text if len(text) <= 40 else text[:40] + '...')
+
+
+# Files: nothing is ever overwritten but by its whole successor.
+
+def hold(path, words, fix=None):
+    """Hold a file as long as this process lives; a second process is refused, in these words."""
+    file = open(path, 'ab')                                # noqa: SIM115 (it stays open)
+    try:
+        if os.name == 'nt':
+            import msvcrt
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise Refusal(words, AWAY, fix=fix) from None
+    return file
+
+
+def set_aside(path):
+    """Give a file a name with the date. Returns the new path."""
+    return path.rename(dated(path))
+
+
+def dated(path):
+    """The path with the date (UTC) behind it: a name that is still free."""
+    stamp = datetime.datetime.now(datetime.timezone.utc).strftime('-%Y%m%d-%H%M%S')
+    aside = path.with_name(path.name + stamp)
+    while aside.exists():
+        aside = aside.with_name(aside.name + '+')
+    return aside
+
+
+def write_new(path, text):
+    """Write a file and see it on the disk; where there is no room, no half of it stays."""
+    content = text.encode()
+    try:
+        with open(path, 'wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder):
+    """See on the disk which names the files of a folder have. (Windows does so by itself.)"""
+    if os.name != 'nt':
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+# What came: the address, the query, the wanted form, a name.
+
+HOST = re.compile(r'(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?')
+PREFIX = re.compile(r'(?:/[a-z0-9-]{1,63})*')
+FORMS = {'application/json': 'json', 'text/html': 'html', 'text/plain': 'text', '*/*': 'text'}
+ROBOTS = re.compile(r'(?i)facebookexternalhit|whatsapp|skypeuripreview|googlebot|bingbot|slackbot'
+                    r'|discordbot|telegrambot|twitterbot|linkedinbot|applebot|link.?preview')
+
+
+def base_of(environ):
+    """http://host:port as the asker reached this server, and the prefix that a front has for it.
+    A header that is not what it should be is not repeated."""
+    host = environ.get('HTTP_HOST', '')
+    if not HOST.fullmatch(host):
+        host = f'{environ.get("SERVER_NAME", "localhost")}:{environ.get("SERVER_PORT", "8080")}'
+    prefix = environ.get('HTTP_X_FORWARDED_PREFIX', '').rstrip('/')
+    if not PREFIX.fullmatch(prefix):
+        prefix = ''
+    schemes = environ.get('HTTP_X_FORWARDED_PROTO'), environ.get('wsgi.url_scheme')
+    return f'{"https" if "https" in schemes else "http"}://{host}{prefix}'
+
+
+def call_of(base, name, texts):
+    """A call as a whole URL, with these parameters."""
+    pairs = [f'{urllib.parse.quote(key)}={urllib.parse.quote(str(text), safe=",:")}'
+             for key, text in texts.items()]
+    return f'{base}/{name}' + ('?' if pairs else '') + '&'.join(pairs)
+
+
+def pairs_of(query):
+    """The text of a query string -> [(name, text), ...]. What is no UTF-8 becomes \ufffd."""
+    if query.isascii() and '%' not in query and '+' not in query:      # nearly every call
+        return [pair.partition('=')[::2] for pair in query.split('&') if pair]
+    query = query.encode('latin-1', 'replace').decode('utf-8', 'replace')
+    return urllib.parse.parse_qsl(query, keep_blank_values=True, errors='replace')
+
+
+def wanted_form(environ, texts):
+    """'text', 'json' or 'html': what format= says, else what the Accept header likes best."""
+    asked = texts.get('format', '').strip().casefold()
+    if asked in ('text', 'json'):
+        return asked
+    accept = environ.get('HTTP_ACCEPT', '*/*')
+    if accept == '*/*':                                    # nearly every program
+        return 'text'
+    form, liked = 'text', (0, True)                        # a weight of 0 means: never
+    for part in accept.casefold().split(','):
+        kind, *more = part.replace(' ', '').split(';')
+        weight = next((word[2:] for word in more if word.startswith('q=')), '1')
+        if kind in FORMS and re.fullmatch(r'[01](\.[0-9]{0,3})?', weight):
+            liking = float(weight), kind != '*/*'
+            if liking > liked:
+                form, liked = FORMS[kind], liking
+    return form
+
+
+def sent_by_nobody(environ):
+    """Words, where a browser or a robot sent this without being asked to; else ''."""
+    for header in ('HTTP_SEC_PURPOSE', 'HTTP_PURPOSE', 'HTTP_X_PURPOSE', 'HTTP_X_MOZ'):
+        if header in environ and 'pre' in environ[header].casefold():
+            return 'this was your browser guessing ahead; type the call yourself and it counts'
+    if ROBOTS.search(environ.get('HTTP_USER_AGENT', '')):
+        return 'this was a robot that previews links; type the call yourself and it counts'
+    return ''
+
+
+NAME_KINDS = ('Lu', 'Ll', 'Lt', 'Lm', 'Lo', 'Nd', 'Mn', 'Mc', 'Me')      # letters, digits, marks
+CJK = ('CJK', 'IDEOGRAPHIC', 'HIRAGANA', 'KATAKANA', 'HANGUL', 'BOPOMOFO')
+INVISIBLE = re.compile('[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0'
+                       '\U000e0100-\U000e01ef]')
+LOOK_ALIKES = str.maketrans('аеорсухіјѕһкмтвнԁοανρτικυχε', 'aeopcyxijshkmtbhdoavptikuxe')
+
+
+def tidy_name(text):
+    """The name that a text can be: 1 to 20 letters or digits of one script; '' if it can be none.
+    A letter may have marks, three at the most; none may be invisible."""
+    text = INVISIBLE.sub('', unicodedata.normalize('NFKC', text[:200].strip()))
+    kept = [letter for letter in text if unicodedata.category(letter) in NAME_KINDS]
+    first = next(filter(None, map(script_of, kept)), '')
+    name = ''.join(letter for letter in kept if script_of(letter) in ('', first))
+    name = unicodedata.normalize('NFKC', name)             # a mark may now join another letter
+    return re.sub(r'^\W+|(?<=\W\W\W)\W+', '', name)[:20]    # of what is kept, only marks are \W
+
+
+def script_of(letter):
+    """'LATIN', 'CYRILLIC', 'GREEK', ...; Chinese, Japanese and Korean are one; '' for a digit."""
+    if not letter.isalpha():
+        return ''
+    script = re.split('[ -]', unicodedata.name(letter, 'NONE'))[0]
+    return 'CJK' if script in CJK else script
+
+
+def key_of(name):
+    """One key for all names that a reader could take for each other: ADA, ada, a Cyrillic Ada."""
+    return unicodedata.normalize('NFKC', name.casefold()).translate(LOOK_ALIKES)
+
+
+# What goes back.
+
+def answer(body, kind=TEXT, status=200, **headers):
+    """A whole answer. Headers are written with _ for -."""
+    headers = {name.replace('_', '-'): value for name, value in headers.items()}
+    return bottle.HTTPResponse(body, status, {'Content-Type': kind, **headers})
+
+
+def error_form(refusal, works, form):
+    """The one form of every error: what came, what works, and a call that does."""
+    wait = refusal.numbers.get('wait_s')
+    headers = {} if wait is None else {'Retry_After': str(math.ceil(wait))}
+    if form == 'json':
+        facts = {'error': refusal.words, 'try': works, 'status': refusal.status, **refusal.numbers}
+        return answer(json.dumps(facts, ensure_ascii=False), JSON, refusal.status, **headers)
+    return answer(f'{refusal.words}\ntry: {works}', TEXT, refusal.status, **headers)
+
+
+def wsgi(app):
+    """The WSGI application: the same headers on every answer; OPTIONS; /health/ is /health."""
+    def application(environ, start_response):
+        def start(status, headers, exc_info=None):     # uWSGI throws away what comes with exc_info
+            return start_response(status, headers + ALWAYS)
+        if environ['REQUEST_METHOD'] == 'OPTIONS':
+            start('204 No Content', MAY)
+            return []
+        environ['PATH_INFO'] = '/' + environ.get('PATH_INFO', '').strip('/')
+        return app(environ, start)
+    return application
+
+
+# `python mocean.py`: Python's own server, and two processes, as Bottle's reloader has it.
+
+class ThreadedServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
+    """Bottle's own server, with a thread for each call: a whole class can wait at once."""
+    daemon_threads = True
+    allow_reuse_address = os.name != 'nt'       # on Windows it would let two servers share a port
+    request_queue_size = 128
+
+    def __init__(self, address, handler):
+        if socket.has_dualstack_ipv6():         # on Windows localhost means IPv6 first
+            self.address_family, address = socket.AF_INET6, ('::', address[1])
+        super().__init__(address, handler)
+
+    def server_bind(self):
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, False)
+        socketserver.TCPServer.server_bind(self)       # HTTPServer's would look up a name first
+        self.server_name, self.server_port = 'localhost', self.server_address[1]
+        self.setup_environ()
+
+
+def port():
+    """Where `python mocean.py` listens: PORT in the environment, or 8080."""
+    text = os.environ.get('PORT', '8080')
+    if re.fullmatch('[0-9]{1,5}', text) and 0 < int(text) < 65_536:
+        return int(text)
+    sys.exit(f'PORT was {text!r}; it is a number from 1 to 65535, such as PORT=8081')
+
+
+def launch(title, page='/'):
+    """The first process says where the game is and then only keeps the second one running, which
+    comes back from here and plays."""
+    if sys.stderr is None:                    # pythonw: nobody reads along
+        sys.stderr = open(os.devnull, 'w')    # noqa: SIM115 (it stays open)
+    with contextlib.suppress(OSError, ValueError, AttributeError):     # IDLE: not a real file
+        faulthandler.enable()
+    if os.environ.get('BOTTLE_CHILD'):
+        hear_signals()
+        return
+    try_port(title)
+    others = ''.join(f', on other computers here http://{address}:{port()}{page}'
+                     for address in own_addresses()[:1])
+    log(f'{title}: open http://localhost:{port()}{page} in a browser{others}. '
+        'Ctrl-C stops the game, and it is kept.')
+    sys.exit(keep_playing())
+
+
+def hear_signals():
+    """The second process ends with the first, and Bottle's reloader can always interrupt it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:          # nohup python mocean.py &
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def try_port(title):
+    """End with one sentence where the port cannot be had."""
+    try:
+        with socket.socket() as probe:          # macOS would share a port: one has IPv4, one IPv6
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name != 'nt')
+            probe.bind(('0.0.0.0', port()))
+        ThreadedServer(('0.0.0.0', port()), None).server_close()
+    except PermissionError:
+        sys.exit(f'Port {port()} is not for everybody on this computer; choose another: PORT=8081')
+    except OSError:
+        sys.exit(f'Port {port()} is taken: is {title} running already? '
+                 'Stop it, or choose another: PORT=8081')
+
+
+def keep_playing():
+    """Start the program again and again: after a change of a file at once, after a mistake in one
+    when it is mended. (Bottle's own parent ends for good at a mistake, and when the computer
+    sleeps: its child looks at how old a file is. This file is from the future.)"""
+    handle, lock = tempfile.mkstemp(prefix='bottle.', suffix='.lock')
+    os.close(handle)
+    os.utime(lock, (2**31 - 1, 2**31 - 1))    # 2038, the last date that every computer knows
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        while True:
+            saved = file_times()
+            code = play_until_changed(lock)
+            if code in (1, 2):                # Python's words for: a mistake, or no such file
+                log('The lines above say what is wrong. '
+                    'Mend the file and save it; then it goes on.')
+                while file_times() == saved:
+                    time.sleep(0.2)
+            elif code != 3:                   # Bottle's word for: a file has changed
+                return code
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        os.unlink(lock)
+
+
+def play_until_changed(lock):
+    """Run this program as the second process. Returns the number with which it ends."""
+    alone = signal.getsignal(signal.SIGINT) is signal.SIG_IGN         # nohup python mocean.py &
+    child = subprocess.Popen(
+        [sys.executable, *sys.argv], start_new_session=alone,
+        env={**os.environ, 'BOTTLE_CHILD': 'true', 'BOTTLE_LOCKFILE': lock})
+    try:
+        while child.poll() is None:
+            time.sleep(0.1)
+    except KeyboardInterrupt:                 # a terminal tells both processes, IDLE only this one
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(3)
+        raise
+    finally:
+        child.terminate()
+        child.wait()
+    return child.returncode
+
+
+def file_times():
+    """When the programs in this folder were last saved."""
+    times = {}
+    for path in HERE.glob('*.py'):
+        with contextlib.suppress(OSError):    # some editors take a file away before they write it
+            times[path] = path.stat().st_mtime
+    return times
+
+
+def end_with_parent(parent):
+    """The child must not hold the port and the files when its parent is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def own_addresses():
+    """This computer's addresses in its networks, the likeliest first. Nothing is sent."""
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        with contextlib.suppress(OSError):
+            probe.connect(('192.0.2.1', 9))            # which way would it take to another place?
+            found.append(probe.getsockname()[0])
+        with contextlib.suppress(OSError, ImportError):
+            import fcntl
+            for _, name in socket.if_nameindex():      # a network without a way out: ask Linux
+                with contextlib.suppress(OSError):
+                    reply = fcntl.ioctl(probe, 0x8915, struct.pack('256s', name.encode()))
+                    found.append(socket.inet_ntoa(reply[20:24]))
+    if not found:
+        with contextlib.suppress(OSError):
+            found += socket.gethostbyname_ex(socket.gethostname())[2]      # not Linux
+    return [address for address in dict.fromkeys(found) if not address.startswith('127.')]
+
+
 # --- ROUTES ---------------------------------------------------------------------------------------
 # To add one: give make_app a route, write an example of it into EXAMPLES, and a test.
 
@@ -2020,19 +2396,16 @@ VERSION = '2.23'                    # the ERDDAP whose manners these are: client
 
 def make_app(folder=None, store=None):
     """The routes under /erddap, over the store in that folder."""
-    folder = folder or os.environ.get('STATE_DIRECTORY') or pathlib.Path(__file__).resolve().parent
-    app = Bottle()
+    folder = folder or os.environ.get('STATE_DIRECTORY') or HERE
+    app = bottle.Bottle()
     app.store = store = store or Store(folder)
     app.install(answer_in_our_form)
-    for path in ('/erddap', '/erddap/', '/erddap/index.html'):
+    for path in ('/erddap', '/erddap/index.html'):
         app.route(path, callback=on_front_page)
     for path in ('/erddap/version', '/erddap/version_string'):
         app.route(path, callback=on_version)
-    for path in ('/erddap/<place:re:tabledap|griddap|info|search>',
-                 '/erddap/<place:re:tabledap|griddap|info|search>/'):
-        app.route(path, callback=on_short_address)
-    app.route('/erddap/info/<id>/', callback=on_short_info)
-    app.route('/erddap/info/<file>', callback=partial(on_list, store, LISTED))
+    app.route('/erddap/<place:re:tabledap|griddap|info|search>', callback=on_short_address)
+    app.route('/erddap/info/<file>', callback=partial(on_info_list, store))
     app.route('/erddap/info/<id>/<file>', callback=partial(on_info, store))
     app.route('/erddap/search/<file>', callback=partial(on_search, store))
     app.route('/erddap/<protocol:re:tabledap|griddap>/<file>', callback=partial(on_dataset, store))
@@ -2072,14 +2445,17 @@ def answer_in_our_form(callback):
     """Every refusal in ERDDAP's form; what nobody thought of goes to the log, and is a 500."""
     def answer(*args, **kwargs):
         try:
+            nobody = sent_by_nobody(request.environ)
+            if nobody:
+                raise come_again(nobody)
             check_no_space(request.environ['SERVER_PROTOCOL'])
             return callback(*args, **kwargs)
-        except HTTPResponse:
+        except bottle.HTTPResponse:
             raise
         except Refusal as refusal:
             return error_reply(refusal.status, refusal.words)
-        except Exception:
-            log(f'unexpected, at {request.path!r} ? {request.query_string!r}\n'
+        except (Exception, SystemExit):
+            note(f'unexpected, at {request.path!r} ? {request.query_string!r}\n'
                 f'{traceback.format_exc()}')
             return error_reply(
                 500, 'Internal Server Error: The server made a mistake; its log says which.')
@@ -2098,24 +2474,24 @@ def error_reply(status, words):
     headers = {'Content-Type': 'text/plain;charset=UTF-8'}
     if status == 503:
         headers['Retry-After'] = str(RETRY_SECONDS)
-    return HTTPResponse(body.encode('utf-8'), status, headers)
+    return bottle.HTTPResponse(body.encode('utf-8'), status, headers)
 
 
 def on_anything_else(rest=''):
     if request.method not in ('GET', 'HEAD'):
-        raise Refusal(405, 'Method Not Allowed: Everything here is asked for with GET, '
-                           f'not {request.method}.')
+        raise Refusal('Method Not Allowed: Everything here is asked for with GET, '
+                      f'not {request.method}.', NOT_GET)
     raise nothing_there()
 
 
 def nothing_there():
-    return Refusal(404, f'Not Found: There is nothing at {request.path}; '
-                        '/erddap/index.html lists what there is.')
+    return Refusal(f'Not Found: There is nothing at {request.path}; '
+                   '/erddap/index.html lists what there is.', UNKNOWN)
 
 
 def on_front_page():
     """The datasets, and some questions to start from."""
-    here = html.escape(server_address())
+    here = html.escape(base_of(request.environ))
     page = page_head('Mocean data: what the club measured') + '<ul>\n'
     for dataset in LISTED:
         address = f'{here}/erddap/{dataset.protocol}/{dataset.id}.html'
@@ -2129,7 +2505,7 @@ def on_front_page():
     page += ('</ul>\n<p>Add a question after the <code>?</code>: columns with commas between them, '
              'then <code>&amp;</code> and a condition, as often as you like. This answers like a '
              'small part of ERDDAP, the data server of many ocean institutes.</p>\n')
-    return send(HTML.media_type, page.encode())
+    return send(HTML_TYPE.media_type, page.encode())
 
 
 def on_version():
@@ -2145,8 +2521,11 @@ def on_short_address(place):
     return redirect(f'{place}/index.html')
 
 
-def on_short_info(id):
-    return redirect(f'info/{id}/index.html')
+def on_info_list(store, file):
+    """The list of all datasets, or the way to what is known of one."""
+    if '.' not in file:
+        return redirect(f'info/{file}/index.html')
+    return on_list(store, LISTED, file)
 
 
 def on_dataset(store, protocol, file):
@@ -2159,7 +2538,7 @@ def on_dataset(store, protocol, file):
         return redirect(f'{protocol}/{id}.html')
     def make():
         return Spool(pieces_of(store, dataset, kind, raw), store.path.parent)
-    spool = store.turns.share((server_address(), file, raw), make)
+    spool = store.turns.share((base_of(request.environ), file, raw), make)
     return send(MEDIA_TYPES[kind], spool.body(), spool.size, file_headers(file, kind))
 
 
@@ -2196,7 +2575,7 @@ def table_pieces(store, dataset, kind, raw):
         table = tabledap(store, dataset, raw, 'number')
         return write_table_nc(described(store, dataset), table)
     format = find_format(kind)
-    most = HTML_ROWS if format is HTML else None
+    most = HTML_ROWS if format is HTML_TYPE else None
     table = tabledap(store, dataset, raw, format.style, most)
     return with_callback(raw, kind, format.write(table))
 
@@ -2224,7 +2603,7 @@ def file_headers(file, kind):
     if kind in ('dds', 'das', 'dods'):
         what = 'data' if kind == 'dods' else kind
         return {'Content-Description': f'dods_{what}', 'XDODS-Server': 'dods/3.7'}
-    if kind in ('nc', 'ncCF') or FORMATS.get(kind, HTML).is_file:
+    if kind in ('nc', 'ncCF') or FORMATS.get(kind, HTML_TYPE).is_file:
         return {'Content-Disposition': f'attachment;filename={file}'}
     return {}
 
@@ -2273,8 +2652,8 @@ def page_of(datasets, fields):
     page, per_page = read_count(fields, 'page', 1), read_count(fields, 'itemsPerPage', 1_000)
     found = datasets[(page - 1) * per_page:page * per_page]
     if not found:
-        raise Refusal(404, 'Resource not found: Your query produced no matching results. '
-                           'Check the spelling of the word(s) you searched for.')
+        raise Refusal('Resource not found: Your query produced no matching results. '
+                           'Check the spelling of the word(s) you searched for.', UNKNOWN)
     return found
 
 
@@ -2338,7 +2717,7 @@ SEARCHES = {                        # field: does a dataset fulfil it?
 
 def list_table(datasets):
     """What search and the indexes tell: one row a dataset."""
-    here = server_address()
+    here = base_of(request.environ)
     names = ('griddap', 'tabledap', 'Title', 'Summary', 'Info', 'Institution', 'Dataset ID')
     rows = []
     for dataset in datasets:
@@ -2384,7 +2763,7 @@ def split_file(file):
 def find_dataset(id, protocol=None):
     dataset = DATASETS.get(id)
     if not dataset or protocol not in (None, dataset.protocol):
-        raise Refusal(404, f'Not Found: Currently unknown datasetID={id}')
+        raise Refusal(f'Not Found: Currently unknown datasetID={id}', UNKNOWN)
     return dataset
 
 
@@ -2407,16 +2786,7 @@ def find_index_format(file, names=('index',)):
 def redirect(path):
     """To the address that was meant; the question goes along."""
     question = '?' + request.query_string if request.query_string else ''
-    return HTTPResponse(b'', 302, {'Location': f'{server_address()}/erddap/{path}{question}'})
-
-
-def server_address():
-    """The server as the asker reached it; a Host that is no host name is not repeated."""
-    host = request.environ.get('HTTP_HOST', '')
-    if not re.fullmatch(r'[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?', host):
-        host = f'{request.environ["SERVER_NAME"]}:{request.environ["SERVER_PORT"]}'
-    secure = 'https' in (request.environ.get('HTTP_X_FORWARDED_PROTO'), request.environ['wsgi.url_scheme'])
-    return f'{"https" if secure else "http"}://{host}'
+    return bottle.HTTPResponse(b'', 302, {'Location': f'{base_of(request.environ)}/erddap/{path}{question}'})
 
 
 def reply(store, format, table):
@@ -2486,62 +2856,15 @@ class Copy:
 def send(media_type, body, size=None, headers=()):
     """The length goes along, so that a program notices when an answer was cut short."""
     length = len(body) if size is None else size
-    return HTTPResponse(body, 200, {
+    return bottle.HTTPResponse(body, 200, {
         'Content-Type': media_type, 'Content-Length': str(length), **dict(headers)})
 
 
 # --- START ----------------------------------------------------------------------------------------
 
-def wsgi(app):
-    """The app as a server calls it: nothing is cached, nothing is guessed, any web page may read it."""
-    def answer(environ, start_response):
-        def start(status, headers, exc_info=None):
-            return start_response(status, [*headers, *ALWAYS])
-        return app(environ, start)
-    return answer
-
-
-ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'), ('Access-Control-Allow-Origin', '*')]
-
-
-class Threads(socketserver.ThreadingMixIn, WSGIServer):
-    """Python's own little server, with a thread for each visitor: somebody's long download holds up nobody."""
-    daemon_threads = True
-    allow_reuse_address = os.name != 'nt'       # on Windows it would let two servers share a port
-    request_queue_size = 100
-
-    def __init__(self, address, handler):
-        if socket.has_dualstack_ipv6():         # on Windows localhost means IPv6 first, and giving it up takes a while
-            self.address_family, address = socket.AF_INET6, ('::', address[1])
-        super().__init__(address, handler)
-
-    def server_bind(self):
-        self.server_name, self.server_port = 'localhost', self.server_address[1]
-        try:
-            with socket.socket() as probe:      # macOS lets one server have IPv4, and another one IPv6 on the same port
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, self.allow_reuse_address)
-                probe.bind(('0.0.0.0', self.server_port))
-            if self.address_family == socket.AF_INET6:
-                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, False)
-            socketserver.TCPServer.server_bind(self)        # HTTPServer's would look up a name in the network first
-        except (OSError, OverflowError) as error:
-            sys.exit(f'Port {self.server_port} cannot be used ({error}): is a game running already? It serves this data, '
-                     'too. For another port, set the environment variable PORT')
-        self.setup_environ()
-        log(f'open http://localhost:{self.server_port}/ in a browser; Ctrl-C ends it')
-
-
-def end_with_parent():
-    """Bottle's reloader runs the server in a child process; it must not outlive its parent and keep the port."""
-    parent = os.getppid()
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(0)
-
-
 application = wsgi(make_lone_app())
 
 if __name__ == '__main__':
-    if os.environ.get('BOTTLE_CHILD'):
-        threading.Thread(target=end_with_parent, daemon=True).start()
-    run(app=application, host='0.0.0.0', port=PORT, reloader=True, quiet=True, server_class=Threads)
+    launch('the data service')
+    bottle.run(app=application, host='0.0.0.0', port=port(), reloader=True, quiet=True,
+               server_class=ThreadedServer)

@@ -472,7 +472,7 @@ def test_alone_it_serves_the_file_of_a_game_and_a_taken_port_is_one_sentence(tmp
             assert ask('/erddap/tabledap/tracks.csv0') == 'ada,1970-01-01T00:00:05Z,1.0,2.0,0.0\n'
             second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
             assert second.returncode == 1
-            assert f'Port {port} cannot be used' in second.stderr
+            assert f'Port {port} is taken: is the data service running already?' in second.stderr
             assert 'Traceback' not in second.stderr
         finally:
             process.terminate()
