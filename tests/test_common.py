@@ -17,7 +17,7 @@ from conftest import ROOT
 import steps as common
 
 # The programs that run alone. data.py joins here as soon as it has the section.
-TOGETHER = ['mocean.py', 'steps.py']
+TOGETHER = ['mocean.py', 'steps.py', 'data.py']
 
 
 def section(name):
