@@ -31,6 +31,7 @@ class Game:
         self.say = Inside('mocean', folder, clock=lambda: self.seconds, dice=random.Random(self.seed),
                           calendar=lambda: NOON + self.seconds)
         self.sea = self.say.app.sea
+        self.sea.sleep = self.wait
         self.sea.open()
 
     @property
@@ -149,7 +150,6 @@ def fetch(player, treasure):
 def game(tmp_path, monkeypatch):
     monkeypatch.setattr(mocean, 'keep_tending', lambda sea: None)
     game = Game(tmp_path / 'ocean')
-    monkeypatch.setattr(mocean, 'wait', lambda traffic, seconds: game.wait(seconds))
     yield game
     game.say.close()
 

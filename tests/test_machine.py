@@ -74,7 +74,6 @@ class Players(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY))
         self.clock, self.calendar, self.folders = Clock(), Clock(1.7e9), 0
         self.books, self.ids, self.patient = {}, [], True
-        self.wait, mocean.wait = mocean.wait, self.let_time_pass
         self.wake(self.folder / 'first')
 
     def wake(self, folder):
@@ -83,10 +82,11 @@ class Players(RuleBasedStateMachine):
         with quiet():
             self.say = Inside('mocean', folder, clock=self.clock, calendar=self.calendar)
             self.sea = self.say.app.sea
+            self.sea.sleep = self.let_time_pass
             self.sea.closing.set()                                     # no thread of its own
             self.sea.open()
 
-    def let_time_pass(self, traffic, seconds):
+    def let_time_pass(self, seconds):
         """Others may call while an answer waits: then the clock stands where it was."""
         if self.patient:
             self.clock.now += seconds
@@ -95,7 +95,6 @@ class Players(RuleBasedStateMachine):
         try:
             self.replay_equals_live()
         finally:
-            mocean.wait = self.wait
             self.sea.close()
             shutil.rmtree(self.folder)
 
