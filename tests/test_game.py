@@ -59,17 +59,17 @@ def test_only_one_second_of_rest_is_saved(game, ada):
     assert ada('/move?heading=east&steps=10').status == 429
 
 
-def test_a_call_that_waits_lets_the_others_play(game, ada, bob, monkeypatch):
+def test_a_call_that_waits_lets_the_others_play(game, ada, bob):
     """While ada's answer is held back, bob asks and is answered."""
     ada('/move?heading=east&steps=10')
     asking, answers = threading.Thread(target=lambda: answers.append(bob('/name')), daemon=True), []
 
-    def wait(traffic, seconds):
+    def sleep(seconds):
         answers.append(round(seconds, 3))
         asking.start()
         asking.join(5)
         answers.append(asking.is_alive())
-    monkeypatch.setattr(mocean, 'wait', wait)
+    game.sea.sleep = sleep
     answers.append(ada('/move?heading=east').status)
     assert answers == [1 / 10, 'bob', False, 200]
 
@@ -605,8 +605,12 @@ def test_imaging_sonar(game, ada):
     assert reply['patch'] == [[game.ocean.floor(x + dx, y + dy) for dx in range(-5, 6)] for dy in range(5, -6, -1)]
     game.happen(depths={key: None for key in game.ocean.depths})
     ada.put(x=9, y=9, score=0)
+    ada('/ping')                                           # the patch leaves the first sounding beside to others
+    assert list(game.ocean.depths) == ['0,0'] and ada.score() == 1
+    ada.put(x=10)
+    game.wait(1)
     ada('/ping')
-    assert sorted(game.ocean.depths) == ['0,0', '0,1', '1,0', '1,1'] and ada.score() == 1
+    assert sorted(game.ocean.depths) == ['0,0', '1,0'] and ada.score() == 2
 
 
 def test_teleport_crystal(game, ada):
