@@ -25,6 +25,7 @@ mocean_doctor()   { _game_doctor; }                                    # is all 
 mocean_backup()   { _game_backup; }                                    # copy the ocean, while the game goes on
 mocean_restore()  { _game_restore "$@"; }                              # mocean_restore ~/backups/....tar.gz
 mocean_newgame()  { _game_new; }                                       # a new ocean; the old one is kept
+mocean_captain()  { _game_captain; }                                   # the teacher's deck: its address, and the key
 
 steps_activate()  { _game_activate steps; }
 steps_start()     { _game_up start steps; }
@@ -122,10 +123,13 @@ sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))' "$MOCEAN_STAT
 }
 
 _game_restore() {
-    [ -r "${1:-}" ] || { echo "Which copy? mocean_restore FILE, with one of:"; ls -d "$MOCEAN_BACKUPS"/*; return 1; }
-    tar -tzf "$1" >/dev/null || { echo "$1 is no whole backup. Nothing has changed."; return 1; }
+    [ -r "${1:-}" ] || { echo "Which copy? mocean_restore FILE, with one of:"
+                         ls -d "$MOCEAN_BACKUPS"/* "$MOCEAN_STATE"/{saved,before}-* 2>/dev/null; return 1; }
+    [ -e "$1/mocean.json" ] || tar -tzf "$1" >/dev/null || { echo "$1 is no whole backup. Nothing has changed."; return 1; }
     sudo systemctl stop mocean steps
-    _game_aside "$MOCEAN_STATE/steps.json" && tar -C "$MOCEAN_STATE" -xzf "$1"
+    if [ -d "$1" ]; then _game_aside && cp -p "$1"/{mocean.*j*,data.sqlite*} "$MOCEAN_STATE" 2>/dev/null  # saved by the deck
+    else _game_aside "$MOCEAN_STATE/steps.json" && tar -C "$MOCEAN_STATE" -xzf "$1"; fi
+    [ -e "$MOCEAN_STATE/mocean.json" ] || { echo "$1 could not be copied; is the disk full?"; return 1; }
     sudo systemctl start mocean && echo "The ocean of $1 is back, and the game is up."
 }
 
@@ -136,6 +140,13 @@ _game_new() {
     sudo systemctl stop mocean
     _game_aside
     sudo systemctl start mocean && echo "A new ocean is up."
+}
+
+_game_captain() {                       # mocean.env is for this user only; the key is typed, and never part of an address
+    local key; key=$(sed -n 's/^MOCEAN_CAPTAIN=//p' ~/mocean.env 2>/dev/null | tail -n 1)
+    [ -n "$key" ] || { echo "There is no key yet. Remedy: bash ~/mocean/setup_vm.sh"; return 1; }
+    echo "The captain's deck is http://$(hostname -I | cut -d ' ' -f 1):8080/captain"
+    echo "(or the address by which players reach this VM). It asks once for the key: $key"
 }
 
 _game_aside() {                         # nothing is ever deleted: it goes to a folder with a date in its name

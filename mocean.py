@@ -74,10 +74,10 @@ import wsgiref.simple_server
 from dataclasses import MISSING, dataclass, fields
 from typing import NamedTuple
 
-import bottle
-
 if sys.version_info < (3, 10):          # noqa: UP036 (whoever has an older one shall read it)
     sys.exit(f'Mocean needs Python 3.10 or newer; this is Python {sys.version.split()[0]}')
+
+import bottle
 
 # =================================================================================================
 # PART 1  THE OCEAN
@@ -124,7 +124,7 @@ JOINS_AT_ONCE, JOINS_PER_S = 60, 5      # for the whole ocean; who comes back is
 CROWD_BOATS, IDLE_S = 200, 600          # over so many, one that only joined leaves after so long
 ASHORE_S, ASHORE_KEPT = 600, 2000       # who quit can come back so long; boats that wait for that
 LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
-BOARD_KEPT = 200                        # messages to all
+BOARD_KEPT, TALK_KEPT = 200, 500        # messages to all; of all kinds, for the captain
 NEWS_KEPT, NEWS_OF_ONE_KEPT = 1000, 50
 LOG_KEPT, REPLIES_KEPT, REPLY_S = 20, 20, 60    # `log`; replies stored for `n=`, and how long
 SOUNDINGS_KEPT = 100_000                # that wait for the data service
@@ -301,6 +301,15 @@ class Notice(Record):
 
 
 @dataclass(frozen=True)
+class Said(Record):
+    """A message, as the captain reads it."""
+    at: Date
+    name: Text                # of the sender
+    to: Text                  # a player, or 'all'
+    text: Text
+
+
+@dataclass(frozen=True)
 class Reply(Record):
     route: Text
     n: Text                   # the player's own name for the call
@@ -334,7 +343,7 @@ class Round(Record):
     """A race of the whole class in an ocean of its own: see captain.py."""
     name: Text
     seconds: Count            # how long it is
-    state: Text               # 'prepared', 'running' or 'over'
+    state: Text               # 'prepared', 'running', 'ending' (for a moment) or 'over'
     until: Moment = 0         # its end, once it runs
 
 
@@ -347,9 +356,9 @@ class Run(Record):
 
 TABLES = {'planet': Planet, 'boats': Boat, 'ashore': Boat, 'whales': Whale, 'sectors': First,
           'depths': Depth, 'finds': First, 'blooms': Bloom, 'news': News, 'mail': Mail,
-          'board': Notice, 'replies': Reply, 'races': Race, 'laps': Lap,
+          'board': Notice, 'talk': Said, 'replies': Reply, 'races': Race, 'laps': Lap,
           'rounds': Round, 'runs': Run}
-NUMBERED = ('blooms', 'news', 'board', 'runs')           # tables whose keys are numbers
+NUMBERED = ('blooms', 'news', 'board', 'talk', 'runs')           # tables whose keys are numbers
 
 
 class Ocean:
@@ -944,15 +953,18 @@ def read_whole(low, high=999_999_999):
     return read
 
 
+LATEST = 999_999_999_999                          # seconds since 1970: long after everything
+
+
 def read_seconds(text):
     """A kind: a time in seconds since 1970."""
-    found = re.fullmatch(r'\s*[0-9]{1,12}(\.[0-9]{0,9})?\s*', text)
-    if not found:
+    found = re.fullmatch(r'\s*[0-9]{1,12}(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?\s*', text)
+    if not found or float(found[0]) > LATEST:
         raise Fault('it is a number, 0 or more')
     return float(found[0])
 
 
-read_seconds.schema = {'type': 'number', 'minimum': 0}
+read_seconds.schema = {'type': 'number', 'minimum': 0, 'maximum': LATEST}
 
 
 def read_cell(text):
@@ -976,7 +988,7 @@ def read_name(text):
     return name
 
 
-read_name.schema = {'type': 'string', 'minLength': 1}
+read_name.schema = {'type': 'string', 'pattern': '^[0-9A-Za-z]{1,20}$'}
 
 
 def read_text(longest):
@@ -987,7 +999,7 @@ def read_text(longest):
             meant = line[:longest].strip()
             raise Fault(f'it is a text of 1 to {longest} characters', meant or None)
         return line
-    read.schema = {'type': 'string', 'minLength': 1}
+    read.schema = {'type': 'string', 'minLength': 1, 'maxLength': longest, 'pattern': '[!-~]'}
     return read
 
 
@@ -1021,6 +1033,18 @@ def read_id(text):
     plain = text.strip(QUOTES)
     answered = re.fullmatch(rf'([0-9A-Za-z]{{{ID_LENGTH}}}),.*', plain, re.DOTALL)
     return (answered[1] if answered else plain).lower()
+
+
+def read_any_id(text):
+    """A kind: an id, for pages that are there without one, too."""
+    try:
+        return read_id(text)
+    except Fault:
+        return ''
+
+
+read_any_id.schema = {'type': 'string'}
+read_id.schema = {'type': 'string', 'pattern': f'^[{ID_LETTERS}]{{{ID_LENGTH}}}$'}
 
 
 def read_call(route, pairs, form):
@@ -1128,7 +1152,7 @@ def unreadable(parameter, text, faults, fix):
 def no_id(texts):
     """The Refusal for a call without an id. A name that came along is kept."""
     name = tidy_name(texts.get('name', '')) or 'ada'
-    return Refusal(f'id is missing: {NO_ID}', WRONG, 'join', {'name': name})
+    return Refusal(f'id is missing: {NO_ID}', WRONG, 'join', {'id': None, 'name': name})
 
 
 ID = Parameter('id', 'the secret id that join gave you', read_id, '')
@@ -1332,8 +1356,18 @@ def chart_round(ocean, now):
         return None
     left_s = max(round.until - now, 0) if round.state != 'prepared' else round.seconds
     return {'name': round.name, 'state': round.state, 'ends_in_s': left_s,
-            'podium': [{'name': row['name'], 'score': row['score']} for row in
-                       tell_ranks(ocean)[:10]] if round.state == 'over' else []}
+            'podium': tell_podium(ocean) if round.state == 'over' else []}
+
+
+def tell_podium(ocean):
+    """The first ten places of a round. Where the captain has enlisted players, only they take
+    places; and nobody does without a point."""
+    boats = ocean.boats.values()
+    ranked = {boat.name for boat in boats if boat.enlisted} or {boat.name for boat in boats}
+    rows = [row for row in tell_ranks(ocean) if row['name'] in ranked and row['score']]
+    for row in rows:
+        row['rank'] = 1 + sum(other['score'] > row['score'] for other in rows)
+    return [row for row in rows if row['rank'] <= 10]
 
 
 def as_text(route, facts):
@@ -1970,20 +2004,30 @@ def rule_sendchat(turn, name, message):
     turn.steer(talk=talk)
     turn.story = f'{boat.name} says to {name}: {message}'
     if key == 'all':
-        post(turn, message)
+        post(turn, boat.name, message)
         players = len(ocean.boats) - 1
     else:
         turn.put('mail', key, letters=(*letters(ocean, key), (turn.now, boat.name, message)))
+        note_talk(turn, boat.name, ocean.boats[key].name, message)
         players = 1
     return {'sent': f'sent to {players} player{"" if players == 1 else "s"}'}
 
 
-def post(turn, message):
+def post(turn, name, message):
     """A message to all goes on a board, once; each boat remembers how far it has read."""
     number = turn.next_number('board')
-    turn.put('board', str(number), at=turn.now, name=turn.boat.name, text=message)
+    turn.put('board', str(number), at=turn.now, name=name, text=message)
     if len(turn.ocean.board) >= BOARD_KEPT:
         turn.drop('board', min(turn.ocean.board, key=int))
+    note_talk(turn, name, 'all', message)
+
+
+def note_talk(turn, name, to, message):
+    """The captain reads all that is said."""
+    number = turn.next_number('talk')
+    turn.put('talk', str(number), at=turn.true_time, name=name, to=to, text=message)
+    if len(turn.ocean.talk) >= TALK_KEPT:
+        turn.drop('talk', min(turn.ocean.talk, key=int))
 
 
 def letters(ocean, key):
@@ -2051,13 +2095,21 @@ def rule_quest(turn):
 
 
 def rule_course(turn, course):
-    now = int(turn.now // COURSE_S)
-    if course is not None and course > now:
-        raise Refusal(f'course was {course}; the newest one is {now}', fix={'course': str(now)})
-    number = now if course is None else course
+    number = begun_course(turn, course)
     marks = course_of(turn.ocean, number).marks
     return {'course': number, 'ends_in_s': round(max((number + 1) * COURSE_S - turn.now, 0), 2),
             'marks': [{'mark': mark, 'x': x, 'y': y} for mark, (x, y) in enumerate(marks)]}
+
+
+def begun_course(turn, number):
+    """The number of a course that has begun; that of the newest one if none is asked for."""
+    newest = int(turn.now // COURSE_S)
+    if number is None:
+        return newest
+    if number > newest:
+        raise Refusal(f'course was {number}; the newest one is {newest}', UNKNOWN,
+                      fix={'course': str(newest)})
+    return number
 
 
 def rule_race(turn, anew):
@@ -2169,13 +2221,13 @@ def win_laurels(turn, number, points):
 
 
 def rule_regatta(turn, course):
-    number = int(turn.now // COURSE_S) if course is None else course
-    return tell_laps(turn.ocean, number)
+    return tell_laps(turn.ocean, begun_course(turn, course))
 
 
 def rule_season(turn):
     rows = sorted(turn.ocean.season.values(), key=lambda row: (-row['points'], row['name']))
-    return [{'rank': rank, **row} for rank, row in enumerate(rows, 1)]
+    return [{'rank': rank, 'name': row['name'], 'points': row['points'], 'rounds': row['rounds']}
+            for rank, row in enumerate(rows, 1)]
 
 
 def rule_news(turn, since):
@@ -2436,11 +2488,10 @@ def change_of(ocean, patch, spare=None, faults=None):
     left out, and said: what `spare`, another ocean, has there takes its place."""
     change, faults = {}, faults if faults is not None else []
     for table in TABLES:
-        rows = patch.get(table, {})
+        rows, records = patch.get(table, {}), {}
         if not isinstance(rows, dict):
             faults.append(f'{table} is no table')
-            rows = {}
-        records = change[table] = {}
+            rows, records = {}, dict(getattr(spare, table)) if spare else {}
         for key, values in rows.items():
             if fits_table(table, key):
                 old = getattr(ocean, table).get(key)
@@ -2449,12 +2500,13 @@ def change_of(ocean, patch, spare=None, faults=None):
             else:
                 faults.append(f'{table} {shown(key)} is no key')
         if table in NUMBERED:                   # an editor may have sorted them as words
-            change[table] = dict(sorted(records.items(), key=lambda row: int(row[0])))
+            records = dict(sorted(records.items(), key=lambda row: int(row[0])))
+        change[table] = records
     return {table: records for table, records in change.items() if records}
 
 
 def fits_table(table, key):
-    """True for a key as the table has it: a number, a sector's column,row, a treasure's name, ..."""
+    """True for a key as the table has it: a number, a sector's column,row, a treasure's name"""
     if table in NUMBERED:
         return re.fullmatch('[0-9]{1,15}', key)
     if table in ('sectors', 'depths'):
@@ -2462,7 +2514,7 @@ def fits_table(table, key):
         return found and int(found[1]) < COLUMNS and int(found[2]) < ROWS
     if table == 'laps':
         return re.fullmatch('[0-9]{1,15} .+', key)
-    return table != 'finds' or key in TREASURES
+    return key in {'finds': TREASURES, 'planet': ('mocean',)}.get(table, (key,))
 
 
 def record_of(table, key, old, values, spare, faults):
@@ -2650,7 +2702,8 @@ class Journal:
         try:
             rows = json.loads(path.read_bytes())
             return {id: {'name': str(row['name']), 'points': int(row['points']),
-                         'rounds': int(row['rounds'])} for id, row in rows.items()}
+                         'rounds': int(row['rounds']), 'last': int(row.get('last', 0))}
+                    for id, row in rows.items()}
         except FileNotFoundError:
             return {}
         except UNREADABLE as error:
@@ -2685,7 +2738,7 @@ class Journal:
         ocean.number, ocean.last, ocean.now = line['number'], last, now
 
     def cut_back(self):
-        """Half a line may stand at the end: if it cannot be cut off, the next line makes it void."""
+        """Half a line may stand at the end: if it cannot be cut off, the next one makes it void."""
         if self.file is not None:
             lead, self.lead = self.lead, HALF_A_LINE
             with contextlib.suppress(OSError):
@@ -2851,7 +2904,7 @@ class Clock:
 
 class Diary:
     """The game's log, made for reading: not more than so many lines a second, in all and about one
-    boat. It says how many it left out."""
+    boat (or nobody: calls without an id). It says how many it left out."""
 
     def __init__(self, ticks):
         self.ticks = ticks        # seconds that pass, counted from anywhere
@@ -2863,8 +2916,7 @@ class Diary:
         with self.lock:
             self.turn_page()
             self.lines[who] += 1
-            of_one = self.lines[who] if who else 0
-            if self.lines.total() > LOG_LINES_PER_S or of_one > LOG_LINES_OF_ONE_PER_S:
+            if self.lines.total() > LOG_LINES_PER_S or self.lines[who] > LOG_LINES_OF_ONE_PER_S:
                 self.left_out += 1
                 return
         log(text)
@@ -2913,6 +2965,8 @@ class Sea:
             self.journal = Journal(self.folder)
             try:
                 self.ocean = self.journal.load()
+                if not self.collects:
+                    self.ocean.soundings.clear()         # no data service lies beside this file
                 self.set_clock(self.ocean.now or 0.0)
                 begin_run(self)
             except BaseException:
@@ -3163,11 +3217,13 @@ def keep_reply(turn, call, facts):
 def note_call(sea, route, pairs, query, status, said):
     """Remember a call for the player's `log`; a refused one may become a quest."""
     key = caller(sea, pairs)
-    if key and key in sea.ocean.boats:
-        traffic = sea.calls[key]
+    if key and key in sea.ocean.boats or sea.ocean and status != 200:
+        traffic = sea.calls[key if key in sea.ocean.boats else '']     # '': of nobody aboard
         traffic.last = sea.clock()
         traffic.calls.append(f'{int(sea.calendar())} {status} {route.name} {query[:500]} '
                              f'{said[:200]}')
+        if status == AWAY:             # a frozen sea, a full disk: no mistake of the caller's
+            return
         traffic.note_error(status, said)
         if status == EARLY:
             traffic.calm = 0
@@ -3276,17 +3332,19 @@ def renew(sea, ocean):
     aside = dated(sea.folder / 'before')
     aside.mkdir()
     write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
-    ocean.number = sea.ocean.number + 1       # no line of the old journal happens to it
+    ocean.number = 1 + max(ocean.number, sea.ocean.number)      # no line of a journal fits it
     ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
     old = sea.journal.turn_page()
     if old is not None:
         os.close(old)
     sea.journal.put_state(document_of(ocean))
     sea.journal.lines, sea.ocean = 0, ocean
-    sea.journal.doubtful = True               # its copy, and an empty journal, within a second
     sea.calls.clear()
     sea.moved.clear()
     sea.set_clock(ocean.now)
+    sea.journal.doubtful = True
+    with contextlib.suppress(OSError):        # the copy, too; where that fails, within a second
+        save(sea)
     return aside
 
 
@@ -3768,7 +3826,7 @@ class Route:
 
 NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
 OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
-MY_ID = Parameter('id', 'your id: it is filled in for you', read_id, '', required=False, default='')
+MY_ID = Parameter('id', 'your id: it is filled in for you', read_any_id, '', required=False, default='')
 ANEW = Parameter('anew', 'yes: begin anew, though you have passed marks already',
                  read_word('yes'), 'yes', required=False)
 SURE = Parameter('sure', 'yes, if you mean it', read_word('yes'), 'yes', required=False)
@@ -3854,6 +3912,7 @@ ROUTES = [
     Route('log', rule_log, f'your last {LOG_KEPT} calls as the server saw them',
           'time,status,request,answer', (ID,), many='calls'),
     Route('map', None, 'the live map', 'HTML'),
+    Route('qrcode.js', None, 'what the map and the cards draw QR codes with', 'JavaScript'),
     Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, MY_ID)),
     Route('chart', rule_chart, 'what the live map needs', 'JSON', (SINCE_TIME,), json=True),
     Route('client.py', None, 'a program to start with, with your server and id filled in', 'Python',
@@ -3968,12 +4027,6 @@ def help_html(routes, base, id, also):
 
 def openapi(routes, base):
     """The interface as OpenAPI 3.1 describes it."""
-    error = {'description': 'a sentence that teaches, and a call that works', 'content': {
-        'text/plain': {'schema': {'type': 'string'}},
-        'application/json': {'schema': {
-            'type': 'object', 'required': ['error', 'try', 'status'], 'properties': {
-                'error': {'type': 'string'}, 'try': {'type': 'string'},
-                'status': {'type': 'integer'}}}}}}
     paths = {}
     for route in routes.values():
         paths[f'/{route.name}'] = {'get': {
@@ -3982,10 +4035,26 @@ def openapi(routes, base):
                             'description': parameter.meaning, 'schema': schema_of(parameter)}
                            for parameter in route.parameters],
             'responses': {'200': {'description': route.reply, 'content': media(route)},
-                          'default': error}}}
+                          **{str(status): error_of(words) for status, words in ERRORS.items()}}}}
     return {'openapi': '3.1.0', 'info': {'title': 'Mocean', 'version': VERSION,
                                          'description': WORLD},
             'servers': [{'url': base}], 'paths': paths}
+
+
+ERRORS = {WRONG: 'a parameter is missing, or cannot be read', UNKNOWN: 'nobody and nothing like that',
+          NOT_GET: 'not by GET', CONFLICT: 'the game does not allow that now',
+          EARLY: 'too early: wait_s and Retry-After say how long to wait',
+          BUG: 'a bug: the server has logged it', AWAY: 'not now: the sea is frozen, the disk full'}
+
+
+def error_of(words):
+    """Every error has one form: a sentence that teaches, and a call that works."""
+    facts = {'error': 'string', 'try': 'string', 'status': 'integer', 'wait_s': 'number'}
+    return {'description': words, 'content': {
+        'text/plain': {'schema': {'type': 'string', 'pattern': '\ntry: http'}},
+        'application/json': {'schema': {
+            'type': 'object', 'required': ['error', 'try', 'status'],
+            'properties': {name: {'type': kind_} for name, kind_ in facts.items()}}}}}
 
 
 def schema_of(parameter):
@@ -3994,12 +4063,20 @@ def schema_of(parameter):
 
 
 def media(route):
+    """What a route answers: its kinds, and what is in them."""
     kinds = {'HTML': ['text/html'], 'Python': ['text/plain'],
              'text': ['text/plain', 'text/html']}.get(route.reply,
                                                       ['text/plain', 'application/json'])
+    schemas = {kind: {'type': 'string'} for kind in kinds}
+    record = {'type': 'object', 'properties': {name: {} for name in route.columns}}
+    if route.many:
+        record = {'type': 'object', 'properties': {
+            route.many: {'type': 'array', 'items': record}}}
+    if 'application/json' in kinds:
+        schemas['application/json'] = record
     if route.json:
-        kinds = ['application/json']
-    return {kind: {'schema': {'type': 'object' if 'json' in kind else 'string'}} for kind in kinds}
+        schemas = {'application/json': {'type': 'object'}}
+    return {kind: {'schema': schema} for kind, schema in schemas.items()}
 
 
 # --- WIRE ----------------------------------------------------------------------------------------
@@ -4148,6 +4225,9 @@ class Wire:
                     f'did you mean /{name}?' if name else 'the usage page lists what there is')
         name = name or 'mocean'
         refusal = Refusal(words, error.status_code)
+        if name in self.sea.routes and name != 'mocean':
+            query = environ.get('QUERY_STRING', '')
+            note_call(self.sea, self.sea.routes[name], pairs, query, error.status_code, words)
         texts = self.taken(name, dict(pairs))
         works = call_of(base_of(environ), *self.corrected(refusal, name, texts))
         reply = error_form(refusal, works, wanted_form(environ, dict(pairs)))
@@ -4232,6 +4312,10 @@ def map_of(sea, call):
     return answer(file_beside('map.html'), HTML)
 
 
+def qrcode_of(sea, call):
+    return answer(file_beside('qrcode.js'), 'text/javascript; charset=utf-8')
+
+
 def client_of(sea, call):
     """A starter program, with the learner's server, id and next quest filled in."""
     program = file_beside(f'starter_{call.values["level"]}.py')
@@ -4253,8 +4337,8 @@ def openapi_of(sea, call):
     return answer(json.dumps(document, ensure_ascii=False, indent=1), JSON)
 
 
-PAGES = {'mocean': page_of, 'quest': quest_of, 'map': map_of, 'client.py': client_of,
-         'openapi.json': openapi_of}
+PAGES = {'mocean': page_of, 'quest': quest_of, 'map': map_of, 'qrcode.js': qrcode_of,
+         'client.py': client_of, 'openapi.json': openapi_of}
 
 
 # --- START ---------------------------------------------------------------------------------------
@@ -4271,16 +4355,24 @@ class Rider:
     tend     called once a second, off the path of any request; what it raises is logged
     end      called at the end, in good order
     forget   called with the name of a player who is to be forgotten
+    rename   called with the old name of a player, and the new one
+    save     called with a folder: a copy of what the rider keeps goes there
+    renew    called when another ocean takes the place of this one: what the rider keeps goes to
+             the first folder, and what is in the second one, if there is one, comes back
 
     A rider may not stop or slow the game: its rules run while the ocean is held. What it refuses is
     a game.Refusal, or looks like one.
     """
 
-    def __init__(self, routes=(), tend=None, end=None, forget=None):
+    def __init__(self, routes=(), tend=None, end=None, forget=None, rename=None, save=None,
+                 renew=None):
         self.routes = list(routes)
         self.tend = tend or (lambda: None)
         self.end = end or (lambda: None)
         self.forget = forget or (lambda name: None)
+        self.rename = rename or (lambda name, new: None)
+        self.save = save or (lambda folder: None)
+        self.renew = renew or (lambda aside, folder: None)
 
 
 def make_app(folder=None, clock=None, dice=None, calendar=time.time):
@@ -4420,6 +4512,8 @@ application = watched(app.sea, wsgi(app))
 under_uwsgi(app.sea)
 
 if __name__ == '__main__':
+    if (HERE / 'captain.py').is_file() and os.environ.get('MOCEAN_CAPTAIN'):
+        log(f'The captain\'s deck: open http://localhost:{port()}/captain, and give the key once.')
     launch('Mocean')
     open_now(app.sea)
     bottle.run(app=application, host='0.0.0.0', port=port(), reloader=True, quiet=True,

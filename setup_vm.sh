@@ -39,7 +39,7 @@ fi
 "$env/bin/uwsgi" --version
 
 say "3. The programs, in your home: links to $project"
-for file in steps.py mocean.py data.py; do
+for file in steps.py mocean.py data.py captain.py; do
     [ -e "$project/$file" ] || continue
     if [ -e ~/"$file" ] && [ ! -L ~/"$file" ]; then
         echo "$HOME/$file is a file of your own: left as it is. (Remove it and run this again for the project's.)"
@@ -52,8 +52,18 @@ say "4. The words that a teacher types: mocean_start, mocean_why, ..."
 touch ~/.bash_aliases
 grep -qF "$project/bash_aliases" ~/.bash_aliases || echo ". '$project/bash_aliases'" >> ~/.bash_aliases
 
-say "5. The services"
+say "5. The captain's key, for you only, in $HOME/mocean.env"
 changed=no
+if ! grep -qs '^MOCEAN_CAPTAIN=' ~/mocean.env; then
+    (umask 077; printf 'MOCEAN_CAPTAIN=%s\n' "$("$env/bin/python" -c '
+import secrets
+print("-".join("".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(4)) for _ in range(4)))')" \
+        >> ~/mocean.env)
+    changed=yes                         # the game reads it when it starts
+fi
+chmod 600 ~/mocean.env
+
+say "6. The services"
 for name in steps mocean; do
     unit=$(mktemp)
     sed "s:/home/ubuntu:$HOME:g; s/^User=ubuntu/User=$(id -un)/" "$project/$name.service" > "$unit"
@@ -66,7 +76,7 @@ sudo systemctl daemon-reload
 # In the weeks of Steps: what starts with the machine, and what runs, stays as it is.
 systemctl is-enabled --quiet steps || sudo systemctl enable --quiet mocean
 
-say "6. The game"
+say "7. The game"
 game=mocean page=health
 if systemctl is-active --quiet steps; then game=steps page=steps; fi
 if [ $changed = no ] && systemctl is-active --quiet $game; then
@@ -75,4 +85,4 @@ else
     sudo systemctl restart $game
 fi
 curl -fsS http://localhost:8080/$page && echo
-say "Done. Open a new terminal (or: . ~/.bashrc), and type mocean_doctor."
+say "Done. Open a new terminal (or: . ~/.bashrc), and type mocean_doctor; mocean_captain shows the deck."

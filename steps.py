@@ -886,12 +886,13 @@ class Board:
             self.content = self.write({**self.content, 'solved': solved})
             log(f'{name} solved {step}')
 
-    def forget(self, name):
-        """A name is gone from the board, and from the file before the last change as well."""
+    def forget(self, name, new=''):
+        """A name is gone from the board, and from the file before the last change as well. With a
+        new name, what was solved is kept under that."""
         with self.lock, disk('the name could not be taken off the class board'):
             name, _ = self.steps(name)
-            solved = {other: steps for other, steps in self.content['solved'].items()
-                      if other != name}
+            solved = {new if other == name else other: steps
+                      for other, steps in self.content['solved'].items() if new or other != name}
             if solved != self.content['solved']:
                 for _ in (self.path, self.spare):
                     self.content = self.write({**self.content, 'solved': solved})
@@ -1235,7 +1236,8 @@ th, td { padding: .2em .7em; border-bottom: 1px solid var(--line); }</style><h1>
 def ride(game, sea):
     """Ride along with mocean.py: these routes, and steps.json in the folder of its sea."""
     app = make_app(sea.folder)
-    return game.Rider(app.routes, end=app.board.close, forget=app.board.forget)
+    return game.Rider(app.routes, end=app.board.close, forget=app.board.forget,
+                      rename=app.board.forget)
 
 
 application = wsgi(make_app())
