@@ -5,24 +5,35 @@
          | a second's rows          v
          +------------->  STORE     data.sqlite: written once a second, pruned after a year
                                     |
-      a question   --->   QUERY     the text after the ? becomes SQL, values only through ?
+                          TURNS     a class asks at once: who asks for much waits for a turn
+                                    |
+      a question   --->   QUERY     the text after the ? becomes words that can be checked
       in a URL                      |
+                          SQL       these become a question to SQLite, values only through ?
+                                    |
                           GRID      the sea floor as the soundings show it: depth(y, x)
                                     |
-      a table      <---   FORMATS   one table in, many dresses out: csv, json, html, nc
+      a table      <---   FORMATS   one table in, many dresses out: csv, tsv, json, html
+                                    |
+                          NETCDF    the same as a file for science: .nc, .ncml
+                                    |
+                          DAP       the same for programs that open an address like a file
                                     |
                           ROUTES    the addresses, all of them under /erddap
 
-It answers like a small part of ERDDAP, the data server of NOAA and of many other ocean institutes, so the
-same programs read both: pandas, xarray, erddapy, curl. It is not ERDDAP and does not claim to be.
+It answers like a small part of ERDDAP, the data server of NOAA and of many other ocean institutes,
+so the same programs read both: pandas, xarray, erddapy, R's rerddap, curl. It is not ERDDAP and
+does not claim to be.
 
-x grows to the east and y to the north, in km; z and depth grow downward, in m; time counts whole seconds since 1970.
+x grows to the east and y to the north, in km; z and depth grow downward, in m; time counts whole
+seconds since 1970.
 
-    python data.py        serves the data.sqlite beside this file; PORT=8081 python data.py: on another port
-    import data           mocean.py does that and serves these routes too, when this file lies beside it
+    python data.py        serves the data.sqlite beside this file
+    PORT=8081 python data.py        the same on another port
+    import data           mocean.py does that, and serves these routes, too
 """
-import collections
 import csv
+import dataclasses
 import html
 import io
 import itertools
@@ -30,7 +41,9 @@ import json
 import math
 import os
 import pathlib
+import pickle
 import re
+import secrets
 import shutil
 import socket
 import socketserver
@@ -42,7 +55,8 @@ import threading
 import time
 import traceback
 import urllib.parse
-from contextlib import ExitStack, closing, suppress
+from collections import deque
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -50,30 +64,37 @@ from wsgiref.simple_server import WSGIServer
 
 from bottle import Bottle, HTTPResponse, request, run
 
-# --- SETTINGS --------------------------------------------------------------------------------------------------------
+# --- SETTINGS -------------------------------------------------------------------------------------
 
 PORT = int(os.environ.get('PORT', '8080'))      # where `python data.py` listens
 WIDTH_KM, HEIGHT_KM = 600, 400      # the ocean
 SECTOR_KM = 10                      # one cell of the bathymetry grid: 10 km by 10 km
-KEEP_DAYS = 365                     # older rows are pruned; MOCEAN_DATA_DAYS in the environment changes it
-PRUNE_EVERY_SECONDS = 60            # and then at most
-PRUNE_ROWS = 10_000                 # rows of each table at a time, so that writing never takes long
-LOCK_SECONDS = 0.2                  # while another program locks the file; the next second tries again
+KEEP_DAYS = 365                     # older rows are pruned; MOCEAN_DATA_DAYS changes it
+KEEP_MB = 1_000                     # of rows; then the oldest are pruned; MOCEAN_DATA_MB changes it
+PRUNE_EVERY_SECONDS = 60            # by age; by size whenever there is too much
+PRUNE_ROWS = 10_000                 # of a table at a time, so that writing never takes long
+HOLE_DAYS = 14                      # without a row: the clock is doubtful, see is_clock_doubtful
+LOCK_SECONDS = 0.2                  # while another program locks the file
 WAITING_ROWS = 100_000              # rows kept in memory while the file cannot be written
 MOST_CONDITIONS = 500               # of one question; each value of a list counts
+MOST_WILDCARDS = 2                  # .* in one value of =~: SQLite tries all ways to fit them
 MOST_ROWS = 1_000_000               # of one answer
-MOST_SECONDS = 20.0                 # for making one answer: uWSGI's router gives up on one after 30
+MOST_SECONDS = 25.0                 # for one answer, waiting included; uWSGI gives up after 30
 HTML_ROWS = 1_000                   # a browser shows the first ones
-BLOCK_ROWS = 500                    # rows between two pauses: a move never waits longer than these take
+BLOCK_ROWS = 500                    # between two pauses: a move waits no longer than these take
 PAUSE_SECONDS = 0.0005
 QUICK_SECONDS = 0.25                # an answer that takes longer to make is a long one
-LONG_AT_A_TIME = 2                  # so many long answers are made at a time, the next ones wait for their turn,
-LONG_WAITING = 20                   # and more than these are asked to come again: the game needs the threads
+SHARED_SECONDS = 3.0                # so long a long answer is kept for others who ask the very same
+LONG_AT_A_TIME = 2                  # so many long answers are made at a time, the others wait
+LONG_WAITING = 30                   # more must come again: the game needs some of the 40 threads
+RETRY_SECONDS = 5                   # and when they should
 MEMORY_BYTES = 100_000              # a longer answer is spooled to a file without a name
 FREE_BYTES = 200_000_000            # of disk that no answer may take: the game needs them
 
 
-# --- TABLES ----------------------------------------------------------------------------------------------------------
+# --- TABLES ---------------------------------------------------------------------------------------
+# To add a column: a Variable at the end of a Dataset. An older data.sqlite gets it, too, and has no
+# value in it (NaN) until the game hands one over, at the end of each row.
 
 class Refusal(Exception):
     """A question that gets no data, and why."""
@@ -92,7 +113,12 @@ def no_rows():
 
 
 def too_much(why):
-    return Refusal(413, f'Payload Too Large: Your query produced too much data. Try to request less data. ({why})')
+    return Refusal(413, 'Payload Too Large: Your query produced too much data. '
+                        f'Try to request less data. ({why})')
+
+
+def come_again(why):
+    return Refusal(503, f'Service Unavailable: {why}')
 
 
 @dataclass(frozen=True)
@@ -108,6 +134,11 @@ class Variable:
         """Times leave as text, so a table calls their unit UTC."""
         return 'UTC' if self.kind == 'time' else self.units
 
+    def all_attributes(self):
+        """In the order of their names, units included."""
+        units = {'units': self.units} if self.units else {}
+        return dict(sorted({**self.attributes, **units}.items()))
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -118,46 +149,67 @@ class Dataset:
     summary: str
     variables: tuple
     axes: tuple = ()                # of a grid: y, x
+    coverage: dict = field(default_factory=dict)        # from when to when, once that is known
 
     def attributes(self):
-        return {'cdm_data_type': 'Grid' if self.axes else 'Other', 'institution': INSTITUTION,
-                'summary': self.summary, 'title': self.title}
+        kind = 'Grid' if self.axes else 'Other'
+        return {'cdm_data_type': kind, 'institution': INSTITUTION, 'summary': self.summary,
+                **self.coverage, 'title': self.title}
 
     def variable(self, name):
-        """The variable of that name, or None."""
-        return next((variable for variable in self.variables if variable.name == name), None)
+        """The variable of that name, or None. DAP calls the columns of a table s.player, s.time."""
+        plain = name.removeprefix('s.')
+        return next((variable for variable in self.variables if variable.name == plain), None)
 
 
 INSTITUTION = 'Mocean club'
 SECONDS_1970 = 'seconds since 1970-01-01T00:00:00Z'
 PLAYER = Variable('player', 'text', '', {'long_name': 'Player'})
 TIME = Variable('time', 'time', SECONDS_1970, {
-    'axis': 'T', 'long_name': 'Time', 'standard_name': 'time', 'time_origin': '01-JAN-1970 00:00:00'})
+    'axis': 'T', 'long_name': 'Time', 'standard_name': 'time',
+    'time_origin': '01-JAN-1970 00:00:00'})
 X = Variable('x', 'number', 'km', {'axis': 'X', 'long_name': 'Distance to the east'})
 Y = Variable('y', 'number', 'km', {'axis': 'Y', 'long_name': 'Distance to the north'})
 Z = Variable('z', 'number', 'm', {
     'axis': 'Z', 'long_name': 'Depth of the boat', 'positive': 'down', 'standard_name': 'depth'})
 DEPTH = Variable('depth', 'number', 'm', {
-    'long_name': 'Depth of the sea floor', 'positive': 'down', 'standard_name': 'sea_floor_depth_below_sea_surface'})
+    'long_name': 'Depth of the sea floor', 'positive': 'down',
+    'standard_name': 'sea_floor_depth_below_sea_surface'})
 
 
 def axis(variable, length):
     """A grid's axis with its range: the middles of the sectors."""
     middles = (SECTOR_KM / 2, length - SECTOR_KM / 2)
-    return Variable(variable.name, 'number', 'km', {**variable.attributes, 'actual_range': middles})
+    return dataclasses.replace(
+        variable, attributes={**variable.attributes, 'actual_range': middles})
 
 
-TRACKS = Dataset('tracks', 'tabledap', 'Tracks of the boats',
-                 'Where each boat of the club was, once a second while it moved. The ocean is a torus: '
-                 f'x is {WIDTH_KM} km around, y is {HEIGHT_KM} km around.', (PLAYER, TIME, X, Y, Z))
-SOUNDINGS = Dataset('soundings', 'tabledap', 'Soundings of the sea floor',
-                    'Each depth of the sea floor that somebody of the club measured with a ping, as measured.',
-                    (PLAYER, TIME, X, Y, DEPTH))
-BATHYMETRY = Dataset('bathymetry', 'griddap', 'Bathymetry from the soundings',
-                     'The sea floor as far as the club has sounded it: the mean of the soundings in each '
-                     f'{SECTOR_KM} km by {SECTOR_KM} km sector, NaN where nobody has sounded yet.',
-                     (DEPTH,), (axis(Y, HEIGHT_KM), axis(X, WIDTH_KM)))
-DATASETS = {dataset.id: dataset for dataset in (TRACKS, SOUNDINGS, BATHYMETRY)}
+TRACKS = Dataset(
+    'tracks', 'tabledap', 'Tracks of the boats',
+    'Where each boat of the club was, once a second while it moved. The ocean is a torus: '
+    f'x is {WIDTH_KM} km around, y is {HEIGHT_KM} km around.', (PLAYER, TIME, X, Y, Z))
+SOUNDINGS = Dataset(
+    'soundings', 'tabledap', 'Soundings of the sea floor',
+    'Each depth of the sea floor that somebody of the club measured with a ping, as measured.',
+    (PLAYER, TIME, X, Y, DEPTH))
+BATHYMETRY = Dataset(
+    'bathymetry', 'griddap', 'Bathymetry from the soundings',
+    'The sea floor as far as the club has sounded it: the mean of the soundings in each '
+    f'{SECTOR_KM} km by {SECTOR_KM} km sector, NaN where nobody has sounded yet.',
+    (DEPTH,), (axis(Y, HEIGHT_KM), axis(X, WIDTH_KM)))
+
+
+ALL_DATASETS = Dataset(
+    'allDatasets', 'tabledap', 'All datasets of this server',
+    'One row for each dataset: what it is called, and from when to when it goes.',
+    tuple(Variable(name, kind, SECONDS_1970 if kind == 'time' else '') for name, kind in (
+        ('datasetID', 'text'), ('accessible', 'text'), ('institution', 'text'),
+        ('dataStructure', 'text'), ('cdm_data_type', 'text'), ('class', 'text'),
+        ('title', 'text'), ('minTime', 'time'), ('maxTime', 'time'), ('griddap', 'text'),
+        ('tabledap', 'text'), ('infoUrl', 'text'), ('summary', 'text'))))
+KEPT = (TRACKS, SOUNDINGS)          # the tables of data.sqlite
+LISTED = (TRACKS, SOUNDINGS, BATHYMETRY)                # what the lists and the search tell
+DATASETS = {dataset.id: dataset for dataset in (*LISTED, ALL_DATASETS)}
 
 
 @dataclass
@@ -166,16 +218,24 @@ class Table:
     columns: list                   # of Variable
     blocks: object                  # lists of rows, one after the other
     has_units: bool = True          # False: lists of datasets and attributes
+    is_lines: bool = False          # True: SQLite has made each row a finished line of csv
 
 
-# --- STORE -----------------------------------------------------------------------------------------------------------
+def list_of(names, rows):
+    """A table of texts without units, such as a list of datasets."""
+    return Table([Variable(name, 'text', '') for name in names], [rows], has_units=False)
+
+
+# --- STORE ----------------------------------------------------------------------------------------
 
 SQL_TYPES = {'text': 'TEXT', 'time': 'INTEGER', 'number': 'REAL'}
+NEVER_EMPTY = {'text': ' NOT NULL', 'time': ' NOT NULL', 'number': ''}      # a number may be NaN
 
 
 def schema(dataset):
     """The SQL that makes a dataset's table and its indexes."""
-    columns = ', '.join(f'{v.name} {SQL_TYPES[v.kind]} NOT NULL' for v in dataset.variables)
+    columns = ', '.join(f'{v.name} {SQL_TYPES[v.kind]}{NEVER_EMPTY[v.kind]}'
+                        for v in dataset.variables)
     return (f'CREATE TABLE IF NOT EXISTS {dataset.id} ({columns});'
             f'CREATE INDEX IF NOT EXISTS {dataset.id}_time ON {dataset.id} (time);'
             f'CREATE INDEX IF NOT EXISTS {dataset.id}_player ON {dataset.id} (player, time);')
@@ -183,8 +243,43 @@ def schema(dataset):
 
 def insert(dataset):
     """The SQL that takes a row in, places to the metre."""
+    names = ', '.join(v.name for v in dataset.variables)
     marks = ', '.join('round(?, 3)' if v.kind == 'number' else '?' for v in dataset.variables)
-    return f'INSERT INTO {dataset.id} VALUES ({marks})'
+    return f'INSERT INTO {dataset.id} ({names}) VALUES ({marks})'
+
+
+def fit(dataset, row):
+    """A row with a value for each column: those that nobody handed over are missing (NaN)."""
+    missing = len(dataset.variables) - len(row)
+    if missing < 0:
+        names = ', '.join(v.name for v in dataset.variables)
+        raise ValueError(f'{dataset.id} was handed {len(row)} values, {row!r}, '
+                         f'and has the columns {names}')
+    return (*row, *[None] * missing)
+
+
+def columns_of(db, dataset):
+    """{name: (type, whether it must have a value)} of the table as it is in the file."""
+    return {name: (kind, bool(must and default is None))
+            for _, name, kind, must, default, _ in db.execute(f'PRAGMA table_info({dataset.id})')}
+
+
+def missing_columns(db, dataset):
+    """The variables that an older file knows nothing of."""
+    columns = columns_of(db, dataset)
+    return [v for v in dataset.variables if v.name not in columns]
+
+
+def misfit(db):
+    """Why no row could be written to a file: a column of another version. '' when it fits."""
+    for dataset in KEPT:
+        for name, (kind, must) in columns_of(db, dataset).items():
+            variable = dataset.variable(name)
+            if variable and SQL_TYPES[variable.kind] != kind:
+                return f'{dataset.id}.{name} is {kind}, not {SQL_TYPES[variable.kind]}'
+            if must and not variable:
+                return f'{dataset.id}.{name} is not known here'
+    return ''
 
 
 def log(words):
@@ -193,56 +288,79 @@ def log(words):
         print('data:', words, file=sys.stderr, flush=True)
 
 
-def days_to_keep():
-    text = os.environ.get('MOCEAN_DATA_DAYS', str(KEEP_DAYS))
+def say_once(said, words):
+    if words not in said:
+        said.add(words)
+        log(words)
+
+
+def whole_setting(name, usual, what):
+    """A whole number from the environment, such as MOCEAN_DATA_DAYS."""
+    text = os.environ.get(name, str(usual))
     if re.fullmatch('[1-9][0-9]{0,5}', text):
         return int(text)
-    log(f'MOCEAN_DATA_DAYS was {text!r}, which is no number of days; keeping {KEEP_DAYS} days')
-    return KEEP_DAYS
+    log(f'{name} was {text!r}, which is no number of {what}; keeping {usual} {what}')
+    return usual
 
 
 class Store:
-    """What the club measured, in one SQLite file. Nothing is opened before it is needed, so a fork does no harm."""
+    """What the club measured, in one SQLite file.
+
+    Nothing is opened before it is needed, so a fork does no harm.
+    """
 
     def __init__(self, folder, clock=time.time):
         self.path, self.clock = pathlib.Path(folder) / 'data.sqlite', clock
         self.lock = threading.Lock()
-        self.db = self.days = None          # the connection that writes, and how long its rows are kept: see open
+        self.db = None                      # the connection that writes: see open
+        self.days = None                    # how long its rows are kept, and how many bytes of them
+        self.most_bytes = None
         self.broken = False                 # a reader found the file damaged
         self.failing = False                # the last write failed
         self.troubles = set()               # what the log has said since all was well
+        self.notes = set()                  # what the log has said, and need never say again
         self.next_prune = 0.0
-        self.making = threading.Semaphore(LONG_AT_A_TIME)
-        self.waiting_room = threading.Semaphore(LONG_AT_A_TIME + LONG_WAITING)
-        self.unwritten = {id: collections.deque(maxlen=WAITING_ROWS) for id in (TRACKS.id, SOUNDINGS.id)}
+        self.unwritten = {dataset.id: deque(maxlen=WAITING_ROWS) for dataset in KEPT}
+        self.turns = Turns()
+        self.floor = Digest(SOUNDINGS, FLOOR_SQL, add_sectors)
+        self.ranges = {dataset.id: ranges_digest(dataset) for dataset in KEPT}
 
     def keep(self, tracks=(), soundings=()):
-        """Write a second's rows in one transaction. tracks: (player, time, x, y, z), soundings: (..., x, y, depth)."""
+        """Write a second's rows in one transaction.
+
+        tracks: (player, time, x, y, z), soundings: (player, time, x, y, depth): one value for each
+        column of the dataset, in its order.
+        """
         with self.lock:
             self.unwritten[TRACKS.id].extend(tracks)
             self.unwritten[SOUNDINGS.id].extend(soundings)
             try:
                 self.write()
-                self.troubles.clear()
-                if self.failing:
-                    self.failing = False
-                    log(f'{self.path.name} is being written again')
+                self.all_is_well()
             except (sqlite3.OperationalError, OSError) as error:
                 self.close()
                 self.failing = True
-                self.say_once(f'cannot write {self.path}: {error}. The game goes on; up to {WAITING_ROWS:,} rows wait.')
-            except Exception:                   # rows that no table can take must not come again every second
+                say_once(self.troubles, f'cannot write {self.path}: {error}. The game goes on; '
+                                        f'up to {WAITING_ROWS:,} rows wait.')
+            except Exception:               # rows that no table takes must not come every second
                 self.forget()
                 raise
 
+    def all_is_well(self):
+        """After a write that succeeded: the next trouble is said anew."""
+        self.troubles.clear()
+        if self.failing:
+            self.failing = False
+            log(f'{self.path.name} is being written again')
+
     def write(self):
-        """All that waits goes to the disk; a damaged file is set aside first and a new one begun."""
+        """All that waits goes to the disk; a damaged file is set aside, and a new one begun."""
         try:
             if self.broken:
                 self.set_aside('damaged')
             self.write_rows()
         except sqlite3.DatabaseError as error:
-            if type(error) is not sqlite3.DatabaseError:        # those below it are not about a damaged file
+            if type(error) is not sqlite3.DatabaseError:    # its children mean other troubles
                 raise
             log(f'{self.path.name}: {error}')
             self.set_aside('damaged')
@@ -252,10 +370,10 @@ class Store:
         """One transaction: the new rows in, some old ones out."""
         db = self.open()
         with db:
-            for id, rows in self.unwritten.items():
-                db.executemany(insert(DATASETS[id]), list(rows))
-            if self.clock() >= self.next_prune:
-                self.prune(db)
+            for dataset in KEPT:
+                rows = [fit(dataset, row) for row in self.unwritten[dataset.id]]
+                db.executemany(insert(dataset), rows)
+            self.prune(db)
         self.forget()
 
     def forget(self):
@@ -263,24 +381,72 @@ class Store:
             queue.clear()
 
     def prune(self, db):
-        oldest = self.clock() - self.days * 86_400
-        for id in self.unwritten:
-            db.execute(f'DELETE FROM {id} WHERE rowid IN '
-                       f'(SELECT rowid FROM {id} WHERE time < ? ORDER BY time LIMIT {PRUNE_ROWS})', [oldest])
-        self.next_prune = self.clock() + PRUNE_EVERY_SECONDS
+        """Rows that are too old go, once a minute; and the oldest, whenever there are too many."""
+        gone = 0
+        if self.clock() >= self.next_prune:
+            self.next_prune = self.clock() + PRUNE_EVERY_SECONDS
+            oldest = self.clock() - self.days * 86_400
+            if not self.is_clock_doubtful(db, oldest):
+                gone += sum(prune_table(db, dataset, oldest) for dataset in KEPT)
+        if used_bytes(db) > self.most_bytes:
+            say_once(self.notes, f'{self.path.name} has reached {self.most_bytes // 1_000_000:,} '
+                                 'MB (MOCEAN_DATA_MB): the oldest rows go')
+            gone += prune_table(db, older_table(db), math.inf)
+        if gone:
+            next_version(db)
+
+    def is_clock_doubtful(self, db, oldest):
+        """Was nothing measured for long before now? Then a wrong clock may make rows look old.
+
+        From now back to the newest row that would go, each step of some weeks must have a row in
+        it: a clock that jumped ahead leaves a hole. (So does a long holiday: rows stay longer.)
+        """
+        step = max(HOLE_DAYS, self.days / 6) * 86_400
+        newest_to_go = newest_before(db, oldest)
+        later = self.clock()
+        while newest_to_go is not None and later - step > newest_to_go:
+            earlier = later - step
+            newest = newest_before(db, later + 1)
+            if newest is None or newest < earlier:
+                say_once(self.notes, 'nothing was measured for more than '
+                                     f'{step / 86_400:.0f} days: is the clock right? Old rows stay')
+                return True
+            later = earlier
+        return False
 
     def open(self):
         """The connection that writes; a file that somebody removed is begun anew."""
         if self.db and not self.path.exists():
             self.close()
         if not self.db:
-            self.days = self.days or days_to_keep()
-            self.db = sqlite3.connect(self.path, timeout=LOCK_SECONDS, check_same_thread=False)
-            self.db.execute('PRAGMA journal_mode = WAL')
-            self.db.execute('PRAGMA synchronous = NORMAL')
-            self.db.execute('PRAGMA secure_delete = ON')        # what is forgotten is not left in the file
-            self.db.executescript('BEGIN;' + schema(TRACKS) + schema(SOUNDINGS) + 'COMMIT;')
+            self.days = self.days or whole_setting('MOCEAN_DATA_DAYS', KEEP_DAYS, 'days')
+            self.most_bytes = self.most_bytes or 1_000_000 * whole_setting(
+                'MOCEAN_DATA_MB', KEEP_MB, 'megabytes')
+            self.connect_to_write()
+            if why := misfit(self.db):
+                log(f'{self.path.name} is of another version: {why}')
+                self.set_aside('other-columns')
+                self.connect_to_write()
+            self.lay_tables()
         return self.db
+
+    def connect_to_write(self):
+        self.db = sqlite3.connect(self.path, timeout=LOCK_SECONDS, check_same_thread=False)
+        self.db.execute('PRAGMA journal_mode = WAL')
+        self.db.execute('PRAGMA synchronous = NORMAL')
+        self.db.execute('PRAGMA secure_delete = ON')      # what is forgotten is not left in the file
+
+    def lay_tables(self):
+        """The tables as this version has them; a table of an older version gets its new columns."""
+        if not columns_of(self.db, TRACKS):
+            next_version(self.db, secrets.randbelow(2**30))     # each file has a number of its own
+        self.db.executescript('BEGIN;' + ''.join(map(schema, KEPT)) + 'COMMIT;')
+        for dataset in KEPT:
+            for new in missing_columns(self.db, dataset):
+                self.db.execute(
+                    f'ALTER TABLE {dataset.id} ADD COLUMN {new.name} {SQL_TYPES[new.kind]}')
+                log(f'{self.path.name}: {dataset.id} has a new column, {new.name}; '
+                    'it is empty in the rows written so far')
 
     def close(self):
         if self.db:
@@ -288,7 +454,7 @@ class Store:
         self.db = None
 
     def begin_anew(self):
-        """A new ocean: the measurements of the old one stay on the disk, under a name with a date."""
+        """A new ocean: what was measured in the old one stays, under a name with a date."""
         with self.lock:
             with suppress(sqlite3.Error, OSError):
                 self.write()
@@ -344,49 +510,261 @@ class Store:
                     log(f'{self.path.name} is set aside as {name}; a new one is begun')
         self.broken = False
 
-    def say_once(self, words):
-        if words not in self.troubles:
-            self.troubles.add(words)
-            log(words)
-
     def connect(self):
         """A new connection that can only read; where there is no file yet, it finds no rows."""
+        address, is_address = ':memory:', False
         if self.path.exists():
-            db = sqlite3.connect(self.path.absolute().as_uri() + '?mode=ro', uri=True, check_same_thread=False)
-            db.execute('PRAGMA cache_size = -500')          # kB; each thread of the server keeps what it once needed
-            return db
-        db = sqlite3.connect(':memory:', check_same_thread=False)
-        db.executescript(schema(TRACKS) + schema(SOUNDINGS))
+            address, is_address = self.path.absolute().as_uri() + '?mode=ro', True
+        db = sqlite3.connect(address, uri=is_address, check_same_thread=False)
+        try:
+            db.execute('PRAGMA cache_size = -500')      # kB; each thread keeps what it once needed
+            for dataset in KEPT:
+                complete_for_reading(db, dataset)
+        except sqlite3.Error:
+            db.close()
+            raise
         return db
 
     def explain(self, error):
         """The refusal for a read that failed; a damaged file is set aside at the next write."""
-        self.say_once(f'cannot read {self.path}: {error}')
+        say_once(self.troubles, f'cannot read {self.path}: {error}')
         self.broken = self.broken or type(error) is sqlite3.DatabaseError
-        return Refusal(503, f'Service Unavailable: The data file cannot be read now: {error}')
+        return come_again(f'The data file cannot be read now: {error}')
+
+
+def complete_for_reading(db, dataset):
+    """What a file of an older version lacks, a table or columns: laid for this reader only."""
+    missing = missing_columns(db, dataset)
+    if len(missing) == len(dataset.variables):
+        db.execute(f'CREATE TEMP TABLE {dataset.id} ({", ".join(v.name for v in missing)})')
+    elif missing:
+        columns = ', '.join(f'NULL AS {v.name}' for v in missing)
+        db.execute(f'CREATE TEMP VIEW {dataset.id} AS '
+                   f'SELECT rowid, *, {columns} FROM main.{dataset.id}')
+
+
+def used_bytes(db):
+    """What the rows take: the file may be longer, and uses the rest for the next ones."""
+    pages, free, size = (db.execute(f'PRAGMA {name}').fetchone()[0]
+                         for name in ('page_count', 'freelist_count', 'page_size'))
+    return (pages - free) * size
+
+
+def prune_table(db, dataset, oldest):
+    """Some of the rows that are older than that go; how many."""
+    return db.execute(
+        f'DELETE FROM {dataset.id} WHERE rowid IN '
+        f'(SELECT rowid FROM {dataset.id} WHERE time < ? ORDER BY time LIMIT {PRUNE_ROWS})',
+        [oldest]).rowcount
+
+
+def older_table(db):
+    """The table with the oldest row of all."""
+    def age(dataset):
+        first = db.execute(f'SELECT min(time) FROM {dataset.id}').fetchone()[0]
+        return math.inf if first is None else first
+    return min(KEPT, key=age)
+
+
+def newest_before(db, moment):
+    """The time of the newest row before that moment, in any table; None if there is none."""
+    times = []
+    for dataset in KEPT:
+        sql = f'SELECT max(time) FROM {dataset.id} WHERE time < ?'
+        times += [newest for newest, in db.execute(sql, [moment]) if newest is not None]
+    return max(times, default=None)
+
+
+def next_version(db, version=None):
+    """Tell readers that rows are gone, so that what they have summed up is no longer true."""
+    if version is None:
+        version = version_of(db) + 1
+    db.execute(f'PRAGMA user_version = {version % 2**31}')
+
+
+def version_of(db):
+    return db.execute('PRAGMA user_version').fetchone()[0]
+
+
+class Digest:
+    """What all rows of a table come to, kept in memory: only the new rows are looked at."""
+
+    def __init__(self, dataset, sql, add):
+        self.dataset = dataset
+        self.sql = sql                      # asks about the rows after one number, up to another
+        self.add = add                      # puts its rows into what is known already
+        self.lock = threading.Lock()
+        self.known = {}
+        self.version = None                 # of the file, as next_version counts it
+        self.last = 0                       # row that was looked at
+
+    def ask(self, reading):
+        """What is known now. The first to ask may look at millions of rows; the others wait."""
+        reading.wait_for(self.lock)
+        try:
+            return self.look(reading.db)
+        finally:
+            self.lock.release()
+
+    def look(self, db):
+        version = version_of(db)
+        last = db.execute(f'SELECT max(rowid) FROM {self.dataset.id}').fetchone()[0] or 0
+        known, begin = self.known, self.last
+        if version != self.version or last < self.last:
+            known, begin = {}, 0
+        if last > begin:
+            known = self.add(known, db.execute(self.sql, [begin, last]).fetchall())
+        self.known, self.version, self.last = known, version, last
+        return known
+
+
+def ranges_digest(dataset):
+    """{name: (least, most)} of each column that counts something."""
+    names = [v.name for v in dataset.variables if v.kind != 'text']
+    columns = ', '.join(f'min({name}), max({name})' for name in names)
+    sql = f'SELECT {columns} FROM {dataset.id} WHERE rowid > ? AND rowid <= ?'
+    return Digest(dataset, sql, partial(add_ranges, names))
+
+
+def add_ranges(names, known, rows):
+    ends = rows[0]
+    new = dict(known)
+    for name, least, most in zip(names, ends[::2], ends[1::2], strict=True):
+        if least is not None:
+            before = known.get(name, (least, most))
+            new[name] = (float(min(least, before[0])), float(max(most, before[1])))
+    return new
+
+
+FLOOR_SQL = (f'SELECT CAST(y / {SECTOR_KM} AS INTEGER) % {HEIGHT_KM // SECTOR_KM}, '
+             f'CAST(x / {SECTOR_KM} AS INTEGER) % {WIDTH_KM // SECTOR_KM}, '
+             'count(depth), sum(depth) '
+             'FROM soundings WHERE rowid > ? AND rowid <= ? GROUP BY 1, 2')
+
+
+def add_sectors(known, rows):
+    """{(row, column): (how many soundings, their sum)}"""
+    new = dict(known)
+    for row, column, count, total in rows:
+        if count:
+            before = known.get((row, column), (0, 0.0))
+            new[row, column] = (before[0] + count, before[1] + total)
+    return new
+
+
+# --- TURNS ----------------------------------------------------------------------------------------
+
+def busy():
+    return come_again('Many others are asking for much at this moment. Please try again.')
+
+
+class Turns:
+    """Who asks for much waits for a turn, and not for ever; who asks the same shares one answer."""
+
+    def __init__(self):
+        self.making = threading.Semaphore(LONG_AT_A_TIME)
+        self.chairs = threading.Semaphore(LONG_WAITING)         # each who waits keeps a thread busy
+        self.lock = threading.Lock()
+        self.shared = {}                    # question: Shared
+
+    def wait_for(self, lock, seconds):
+        """Take the lock; False when all chairs are taken, or the time is up."""
+        if lock.acquire(blocking=False):
+            return True
+        if not self.chairs.acquire(blocking=False):
+            return False
+        try:
+            return lock.acquire(timeout=max(0, seconds))
+        finally:
+            self.chairs.release()
+
+    def share(self, question, make):
+        """The answer to a question. Those who ask it while it is made get the same one."""
+        arrived = time.monotonic()
+        shared = self.join(question, arrived)
+        try:
+            if not self.wait_for(shared.lock, MOST_SECONDS):
+                raise busy()
+            with closing_lock(shared.lock):
+                if shared.is_stale(arrived):
+                    shared.answer_anew(make)
+                return shared.give()
+        finally:
+            with self.lock:
+                shared.askers -= 1
+
+    def join(self, question, now):
+        """Where those meet who ask this; places that nobody needs any more are cleared."""
+        with self.lock:
+            for old in [key for key, shared in self.shared.items() if shared.is_over(now)]:
+                del self.shared[old]
+            shared = self.shared.setdefault(question, Shared())
+            shared.askers += 1
+            return shared
+
+
+@contextmanager
+def closing_lock(lock):
+    """A lock that is held already, until the end of the block."""
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class Shared:
+    """One answer, for all who ask the same at the same time."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.askers = 0
+        self.begun = -math.inf              # when the making of the answer began
+        self.kept = 0.0                     # seconds for which it is good for others, too
+        self.answer = None
+        self.refusal = None                 # (status, words), when there is no answer
+
+    def is_stale(self, arrived):
+        """It is good for who was there when it was begun; a long one for some seconds more."""
+        return self.begun < arrived - self.kept
+
+    def is_over(self, now):
+        return not self.askers and self.is_stale(now)
+
+    def answer_anew(self, make):
+        self.begun = time.monotonic()
+        self.kept = 0.0
+        self.answer = self.refusal = None
+        try:
+            self.answer = make()
+        except Refusal as refusal:          # not the exception: it would keep files open
+            self.refusal = refusal.status, refusal.words
+        took = time.monotonic() - self.begun
+        if took > QUICK_SECONDS:
+            self.kept = took + SHARED_SECONDS
+
+    def give(self):
+        if self.refusal:
+            raise Refusal(*self.refusal)
+        return self.answer
 
 
 class Reading:
-    """A connection that can only read, for one answer. If that takes long, it waits for its turn, and not for ever."""
+    """One answer in the making: a connection that can only read, and the patience it has left."""
 
-    def __init__(self, store):
-        self.store, self.begun = store, time.monotonic()
-        self.refusal = None                 # why the answer cannot go on
-        self.is_long = False
-        self.at_end = ExitStack()
+    def __init__(self, store, db):
+        self.store = store
+        self.db = db
+        self.begun = time.monotonic()
+        self.is_long = False                # it took so long that it needed a turn
+        self.has_turn = False
+        self.refusal = None                 # why it cannot go on
 
-    def __enter__(self):
-        try:
-            self.db = self.at_end.enter_context(closing(self.store.connect()))
-        except sqlite3.Error as error:
-            raise self.store.explain(error) from error
-        self.db.set_progress_handler(self.must_stop, 100_000)       # SQLite asks it every few milliseconds
-        return self
+    def seconds_left(self):
+        return MOST_SECONDS - (time.monotonic() - self.begun)
 
-    def __exit__(self, kind, error, trace):
-        self.at_end.close()
-        if isinstance(error, sqlite3.Error):
-            raise self.refusal or self.store.explain(error) from error
+    def wait_for(self, lock):
+        if not self.store.turns.wait_for(lock, self.seconds_left()):
+            raise busy()
 
     def breathe(self):
         """Between two blocks: let the game take its turns."""
@@ -395,36 +773,113 @@ class Reading:
             raise self.refusal
 
     def must_stop(self):
-        seconds = time.monotonic() - self.begun
-        if seconds > QUICK_SECONDS and not self.is_long:
+        """SQLite asks this every few milliseconds while it searches or sorts."""
+        left = self.seconds_left()
+        if left < MOST_SECONDS - QUICK_SECONDS and not self.is_long:
             self.is_long = True
-            self.wait_for_turn(MOST_SECONDS - seconds)
-        if seconds > MOST_SECONDS:
-            self.refusal = too_much(f'it took longer than {MOST_SECONDS:g} s')
+            self.has_turn = self.store.turns.wait_for(self.store.turns.making, left)
+            if not self.has_turn:
+                self.refusal = busy()
+        elif left < 0:
+            self.refusal = come_again(f'This answer took longer than {MOST_SECONDS:g} s. Try again '
+                                      'when fewer ask, or ask for less.')
+        elif self.is_long and is_disk_full(self.store.path.parent):
+            self.refusal = disk_full()
         return self.refusal is not None
 
-    def wait_for_turn(self, seconds):
-        """One of a few places for making a long answer; before them, one of some places for waiting."""
-        for places, patience in ((self.store.waiting_room, 0), (self.store.making, seconds)):
-            if not places.acquire(timeout=max(0, patience)):
-                self.refusal = Refusal(503, 'Service Unavailable: Many others are asking for much at this moment. '
-                                            'Please try again.')
-                return
-            self.at_end.callback(places.release)
+    def end_turn(self):
+        if self.has_turn:
+            self.store.turns.making.release()
 
 
-# --- QUERY -----------------------------------------------------------------------------------------------------------
+@contextmanager
+def reading(store):
+    """with reading(store) as it: it.db answers, as long as that does not take too long."""
+    it = None
+    try:
+        with closing(store.connect()) as db:
+            it = Reading(store, db)
+            db.set_progress_handler(it.must_stop, 100_000)
+            yield it
+    except sqlite3.Error as error:          # also SQLite's "interrupted", when must_stop said so
+        raise (it and it.refusal) or store.explain(error) from error
+    finally:
+        if it:
+            it.end_turn()
 
-OPERATORS = ('!=', '=~', '<=', '>=', '=', '<', '>')       # in the order in which they are looked for
-FUNCTIONS = ('distinct', 'orderBy', 'orderByMax', 'orderByMin')
+
+def is_disk_full(folder):
+    """Answers lie beside the data, what SQLite sorts in its own folder: neither fills a disk."""
+    return any(shutil.disk_usage(each).free < FREE_BYTES for each in (folder, sorting_folder()))
+
+
+def sorting_folder():
+    """Where SQLite writes what it cannot sort in memory: the first of these that is there."""
+    places = (os.environ.get('SQLITE_TMPDIR'), os.environ.get('TMPDIR'), '/var/tmp', '/usr/tmp')
+    return next((place for place in places if place and os.path.isdir(place)),
+                tempfile.gettempdir())
+
+
+def disk_full():
+    return come_again('The disk of the server is nearly full. Ask for less data.')
+
+
+def known_ranges(store, dataset):
+    """{name: (least, most)} of what a dataset counts; of the grid: when it was sounded."""
+    source = SOUNDINGS if dataset.axes else dataset
+    if source not in KEPT:
+        return {}
+    with reading(store) as it:
+        ranges = store.ranges[source.id].ask(it)
+    if not dataset.axes or not ranges:
+        return ranges
+    depths = known_floor(store).values()
+    return {'time': ranges['time'], DEPTH.name: (min(depths), max(depths))}
+
+
+def described(store, dataset):
+    """The dataset as it is now: its variables and itself say from where to where they go."""
+    ranges = known_ranges(store, dataset)
+    variables = []
+    for variable in dataset.variables:
+        ends = {'actual_range': ranges[variable.name]} if variable.name in ranges else {}
+        variables.append(dataclasses.replace(
+            variable, attributes={**variable.attributes, **ends}))
+    coverage = {}
+    if 'time' in ranges:
+        first, last = map(iso, ranges['time'])
+        coverage = {'time_coverage_end': last, 'time_coverage_start': first}
+    return dataclasses.replace(dataset, variables=tuple(variables), coverage=coverage)
+
+
+def iso(seconds):
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+# --- QUERY ----------------------------------------------------------------------------------------
+
+OPERATORS = ('!=', '=~', '<=', '>=', '=', '<', '>')       # looked for in this order
 SECONDS = {'second': 1, 'minute': 60, 'hour': 3_600, 'day': 86_400}
-# No two parts of these patterns can match the same letters: a pattern that can try many ways takes for ever.
+MONTHS = {'month': 1, 'year': 12}
+# No two parts of these patterns can match the same letters: a pattern that can try many ways takes
+# for ever. NUMBER: -12.5e3. MOMENT: 2026-01-31T12:00:00.5+01:00, as much of it as one likes.
+# RELATIVE: now-7days, max(time)-10minutes. INTERVAL: 10minutes:30, as in time/10minutes:30.
 NUMBER = re.compile(r'[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?', re.ASCII | re.IGNORECASE)
-MOMENT = re.compile(r'(\d{4})-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(\.\d+)?)?)?)?)?'
-                    r'(?:Z|(?P<sign>[-+ ])(?P<hours>\d\d):?(?P<minutes>\d\d))?', re.ASCII)
+MOMENT = re.compile(r'(\d{4})-(\d\d)'
+                    r'(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(\.\d+)?)?)?)?)?'
+                    r'(?:Z|(?P<sign>[-+ ])(?P<hours>\d\d)(?::?(?P<minutes>\d\d))?)?', re.ASCII)
 RELATIVE = re.compile(r'(?:now|(?P<end>min|max)\((?P<name>\w+)\))'
                       r'(?:(?P<shift>[-+]\d+(?:\.\d+)?)(?P<unit>[a-z]*))?', re.ASCII)
-PATTERN_LETTERS = r'\.*+?^$(){}[]'                       # they make a regular expression more than A|B|C
+INTERVAL = re.compile(r'(?P<size>\d{1,9}(?:\.\d{1,9})?) ?(?P<unit>[a-z]*)'
+                      r'(?: ?: ?(?P<offset>\d{1,9}(?:\.\d{1,9})?))?', re.ASCII)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows belong together that have the same value here, or values of the same interval."""
+    name: str
+    size: float = 0.0               # seconds, km or m; 0: no interval
+    offset: float = 0.0
 
 
 @dataclass
@@ -435,54 +890,28 @@ class Query:
     where: list = field(default_factory=list)       # pieces of SQL, joined by AND
     values: list = field(default_factory=list)      # one for each ? in them
     distinct: bool = False
-    order: list = field(default_factory=list)       # names of variables
-    pick: str = ''                  # 'DESC': of each group the row with the most, 'ASC': with the least
-
-    def sql(self):
-        """The whole question in SQL; its values are in `values`."""
-        return f'{self.unordered_sql()} ORDER BY {", ".join(self.order_by())}'
-
-    def unordered_sql(self):
-        columns = ', '.join(sql_column(variable) for variable in self.variables)
-        where = ' WHERE ' + ' AND '.join(self.where) if self.where else ''
-        source = self.dataset.id + where
-        if self.pick:
-            *group, last = self.order
-            groups = f'PARTITION BY {", ".join(group)} ' if group else ''
-            source = (f'(SELECT *, row_number() OVER ({groups}ORDER BY {last} {self.pick}, rowid DESC) AS place '
-                      f'FROM {source}) WHERE place = 1')
-        return f'SELECT {"DISTINCT " * self.distinct}{columns} FROM {source}'
-
-    def order_by(self):
-        """Asked-for variables first; else distinct rows by all their columns, and any others as time went by."""
-        names = [variable.name for variable in self.variables]
-        columns = [str(names.index(name) + 1) for name in self.order]
-        if self.distinct or self.pick:
-            return columns or [str(i + 1) for i in range(len(names))]
-        return [*columns, 'time', 'rowid']
-
-
-def sql_column(variable):
-    if variable.kind == 'time':
-        return f"strftime('%Y-%m-%dT%H:%M:%SZ', {variable.name}, 'unixepoch')"
-    return variable.name
+    pick: str = ''                  # the function that orders, picks or counts the rows
+    groups: list = field(default_factory=list)      # of Group: what it orders by
+    limit: int = 0                  # of orderByLimit
 
 
 def read_parts(raw):
-    """The parts between the &, decoded. erddapy encodes the whole query, & included; people do not."""
+    """The parts between the &, decoded. erddapy encodes all of it, & included; people do not."""
     if '&' not in raw:
         return split_outside_quotes(decode(raw))
-    plain = raw.replace('%22', '"').replace('%5C', '\\').replace('%5c', '\\')     # they decide where a part ends
+    plain = raw.replace('%22', '"')         # quotes and backslashes decide where a part ends
+    plain = plain.replace('%5C', '\\').replace('%5c', '\\')
     return [decode(part) for part in split_outside_quotes(plain)]
 
 
 def decode(text):
-    """What the percent signs and plus signs stand for; the server hands over each byte as one character."""
-    return urllib.parse.unquote_to_bytes(text.replace('+', ' ').encode('latin-1', 'replace')).decode('utf-8', 'replace')
+    """What percent and plus signs stand for; the server hands over each byte as a character."""
+    raw = text.replace('+', ' ').encode('latin-1', 'replace')
+    return urllib.parse.unquote_to_bytes(raw).decode('utf-8', 'replace')
 
 
 def split_outside_quotes(text):
-    """Split at each & that is not between double quotes; a backslash takes the meaning from the next letter there."""
+    """Split at each & that is not in double quotes; there a backslash shields the next letter."""
     return re.findall(r'&((?:[^&"]+|"(?:[^"\\]|\\.)*"?)*)', '&' + text, re.DOTALL)
 
 
@@ -491,7 +920,7 @@ def read_query(dataset, raw, now):
     names, *parts = read_parts(raw)
     query = Query(dataset, read_variables(dataset, names))
     for part in map(str.strip, parts):
-        if not part or part.startswith('.'):        # the dot: how a graph should look, on servers that draw
+        if not part or part.startswith('.'):        # the dot: how a graph should look, elsewhere
             continue
         function = re.fullmatch(r'(\w+)\((.*)\)', part)
         if function:
@@ -502,7 +931,7 @@ def read_query(dataset, raw, now):
 
 
 def read_variables(dataset, text):
-    if not text.strip():
+    if text.strip() in ('', 's'):           # s: what DAP calls the table itself
         return list(dataset.variables)
     if any(operator in text for operator in OPERATORS):
         raise query_error(f'All constraints (including "{text}") must be preceded by \'&\'.')
@@ -518,17 +947,64 @@ def read_variables(dataset, text):
 
 
 def read_function(query, name, text):
-    """distinct(), orderBy("..."), orderByMax("..."), orderByMin("...")"""
-    if name not in FUNCTIONS:
-        raise query_error(f'{name}() isn\'t a function here. These are: {", ".join(FUNCTIONS)}.')
+    """distinct(), orderBy("player,time"), orderByMean("player,time/10minutes") and so on."""
+    inside = text.strip(' "')
     if name == 'distinct':
         query.distinct = True
-        return
-    query.order = list(dict.fromkeys(map(str.strip, text.strip(' "').split(','))))      # each once
-    for each in query.order:
-        if each not in [variable.name for variable in query.variables]:
-            raise query_error(f'orderBy variable={each} isn\'t in the list of results variables.')
-    query.pick = {'orderByMax': 'DESC', 'orderByMin': 'ASC'}.get(name, '')
+    elif name == 'units':
+        if inside not in ('UDUNITS', 'UCUM'):       # km and m are the same in both
+            raise query_error(f'units({text}) isn\'t understood. It takes "UDUNITS" or "UCUM".')
+    elif name in SOURCES:
+        read_order(query, name, inside)
+    else:
+        names = ', '.join(('distinct', 'units', *filter(None, SOURCES)))
+        raise query_error(f'{name}() isn\'t a function here. These are: {names}.')
+
+
+def read_order(query, name, text):
+    """The variables that orderBy and its relatives name, each perhaps with an interval."""
+    if query.pick:
+        raise query_error(f'One orderBy is enough: there are {query.pick}() and {name}().')
+    items = list(dict.fromkeys(map(str.strip, text.split(','))))        # each once
+    query.pick = name
+    if name == 'orderByLimit':
+        query.limit = read_limit(items.pop())
+    if name == 'orderByClosest' and len(items) > 1 and INTERVAL.fullmatch(items[-1]):
+        items[-2:] = [f'{items[-2]}/{items[-1]}']           # "time,10 minutes" is "time/10 minutes"
+    query.groups = [read_group(query, item) for item in items]
+    if name == 'orderByClosest' and not (query.groups and query.groups[-1].size):
+        raise query_error('orderByClosest needs an interval, as in '
+                          'orderByClosest("player,time/10minutes").')
+
+
+def read_limit(text):
+    if re.fullmatch('[1-9][0-9]{0,6}', text):
+        return int(text)
+    raise query_error('orderByLimit ends with how many rows, as in orderByLimit("player,10"). '
+                      f'It was: {text}')
+
+
+def read_group(query, item):
+    """player, or time/10minutes, or depth/10:5"""
+    name, slash, text = map(str.strip, item.partition('/'))
+    variable = query.dataset.variable(name)
+    if variable not in query.variables:
+        raise query_error(f'orderBy variable={name} isn\'t in the list of results variables.')
+    if not slash:
+        return Group(name)
+    interval = INTERVAL.fullmatch(text)
+    seconds = unit_factor(variable, interval['unit']) if interval else 0
+    if not seconds or not float(interval['size']):
+        raise query_error(f'orderBy {item} isn\'t understood. Intervals are like time/10minutes or '
+                          'depth/10.')
+    return Group(name, float(interval['size']) * seconds, float(interval['offset'] or 0))
+
+
+def unit_factor(variable, unit):
+    """How many seconds (of a time), 1 where no unit is needed, 0 when there is no such unit."""
+    if not unit:
+        return 1 if variable.kind != 'text' else 0
+    return SECONDS.get(unit.removesuffix('s'), 0) if variable.kind == 'time' else 0
 
 
 def read_constraint(query, part, now):
@@ -537,21 +1013,17 @@ def read_constraint(query, part, now):
     variable = query.dataset.variable(name)
     if not variable:
         raise query_error(f'Unrecognized constraint variable="{name}".')
-    texts = [text]
-    quoted = text.startswith('"')
-    if quoted:
-        texts = [read_quoted(text)]
-    elif variable.kind == 'text':
-        raise query_error('For constraints of String variables, the right-hand-side value must be surrounded by '
-                          f'double quotes. Bad constraint: {part}')
-    if quoted and variable.kind == 'number' and operator != '=~':
-        raise query_error('For non =~ constraints of numeric variables, the right-hand-side value must not be '
-                          f'surrounded by double quotes. Bad constraint: {part}')
+    texts = [read_right_side(variable, operator, text, part)]
     if operator == '=~':
         texts = read_choices(variable, texts[0], part)
     if len(query.where) + len(query.values) + len(texts) > MOST_CONDITIONS:
-        raise query_error(f'More than {MOST_CONDITIONS} constraints and values are too many for one query.')
-    add_constraint(query, variable, operator, [read_value(query.dataset, variable, text, now) for text in texts])
+        raise query_error(f'More than {MOST_CONDITIONS} constraints and values are too many '
+                          'for one query.')
+    if operator == '=~' and variable.kind == 'text':
+        add_patterns(query, variable, texts, part)
+    else:
+        pairs = [read_value(query.dataset, variable, each, now) for each in texts]
+        add_constraint(query, variable, operator, pairs)
 
 
 def split_constraint(part):
@@ -568,6 +1040,21 @@ def split_constraint(part):
     return name.strip(), operator, text.strip()
 
 
+def read_right_side(variable, operator, text, part):
+    """The value without its double quotes, which a text must have and a number must not."""
+    quoted = text.startswith('"')
+    if not quoted and variable.kind == 'text':
+        raise query_error('For constraints of String variables, the right-hand-side value must be '
+                          f'surrounded by double quotes. Bad constraint: {part}')
+    inside = read_quoted(text) if quoted else text
+    if quoted and variable.kind == 'number' and operator != '=~':
+        raise query_error('For non =~ constraints of numeric variables, the right-hand-side value '
+                          f'must not be surrounded by double quotes. Bad constraint: {part}')
+    if quoted and variable.kind == 'time' and not inside:
+        return 'NaN'                        # time!="" means: there is a time
+    return inside
+
+
 def read_quoted(text):
     """What stands between the double quotes; a backslash takes the meaning from the next letter."""
     inside = re.fullmatch(r'"((?:[^"\\]|\\.)*)"', text, re.DOTALL)
@@ -577,23 +1064,16 @@ def read_quoted(text):
 
 
 def read_choices(variable, text, part):
-    """The A, B and C of =~"(A|B|C)". Any other regular expression from a stranger could freeze the server."""
+    """The A, B and C of =~"(A|B|C)"."""
     inside = text[1:-1] if text.startswith('(') and text.endswith(')') else text
-    if set(inside) & set(PATTERN_LETTERS if variable.kind == 'text' else '()'):
-        raise query_error(f'Here =~ takes a list of values only, as in player=~"(ada|bob)". Bad constraint: {part}')
+    if variable.kind != 'text' and set(inside) & set('()'):
+        raise bad_pattern(part)
     return inside.split('|')
 
 
-def add_constraint(query, variable, operator, pairs):
-    """(SQL, values) pairs become one condition. A column without a number there (NaN) is NULL in SQL."""
-    if operator == '=~':
-        query.where.append(f'{variable.name} IN ({", ".join(sql for sql, _ in pairs)})')
-    elif pairs[0][1] == [None]:
-        query.where.append({'=': f'{variable.name} IS NULL', '!=': f'{variable.name} IS NOT NULL'}.get(operator, '0'))
-        return
-    else:
-        query.where.append(f'{variable.name} {operator} {pairs[0][0]}')
-    query.values += itertools.chain(*(values for _, values in pairs))
+def bad_pattern(part):
+    return query_error('Here =~ takes a list of values, in which .* stands for any letters, '
+                       f'as in player=~"(ada|bo.*)". Bad constraint: {part}')
 
 
 def read_value(dataset, variable, text, now):
@@ -615,85 +1095,403 @@ def read_value(dataset, variable, text, now):
 
 
 def read_relative(dataset, variable, text, relative, now):
-    """now-7days, max(time)-10minutes, min(x)+5"""
-    unit = relative['unit']
-    factor = SECONDS.get(unit.removesuffix('s')) if unit else 1
-    if not factor or (unit and variable.kind != 'time'):
-        raise query_error(f'{variable.name}={text} isn\'t understood. Times are like now-7days or max(time)-10minutes; '
-                          f'the units are {", ".join(unit + "s" for unit in SECONDS)}.')
-    shift = float(relative['shift'] or 0) * factor
+    """now-7days, now-18months, max(time)-10minutes, min(x)+5"""
+    unit = relative['unit'] or ''
+    months = MONTHS.get(unit.removesuffix('s'), 0)
+    shift = relative['shift'] or '0'
+    if not relative['end'] and months and '.' not in shift:
+        return '?', [shift_months(text, now, int(shift[:9]) * months)]
+    factor = unit_factor(variable, unit)
+    if not factor:
+        units = ', '.join(unit + 's' for unit in (*SECONDS, *MONTHS))
+        raise query_error(f'{variable.name}={text} isn\'t understood. Times are like now-7days or '
+                          f'max(time)-10minutes; the units are {units} '
+                          '(the last two: from now only).')
     if not relative['end']:
-        return '?', [now + shift]
+        return '?', [now + float(shift) * factor]
     other = dataset.variable(relative['name'])
     if not other or other.kind == 'text':
         raise query_error(f'Unrecognized variable="{relative["name"]}".')
-    return f'(SELECT {relative["end"]}({other.name}) FROM {dataset.id}) + ?', [shift]
+    newest = f'(SELECT {relative["end"]}({other.name}) FROM {dataset.id})'
+    return f'{newest} + ?', [float(shift) * factor]
+
+
+def shift_months(text, now, months):
+    """So many months after that moment; the 31st becomes the last of a shorter month."""
+    begin = datetime.fromtimestamp(now, timezone.utc)
+    years, month = divmod(begin.month - 1 + months, 12)
+    for day in range(begin.day, begin.day - 4, -1):
+        with suppress(ValueError, OverflowError):           # there is no 30th of February
+            return begin.replace(year=begin.year + years, month=month + 1, day=day).timestamp()
+    raise not_a_time(text)
 
 
 def read_moment(text):
     """Seconds since 1970 from 2026-01-31, 2026-01-31T12:00:00Z or 2026-01-31T14:00:00+02:00."""
     moment = MOMENT.fullmatch(text)
-    if moment:
-        with suppress(ValueError):              # there is no 30th of February
-            numbers = [int(moment[i] or least) for i, least in enumerate((0, 1, 1, 0, 0, 0), 1)]
-            ahead = timedelta(hours=int(moment['hours'] or 0), minutes=int(moment['minutes'] or 0))
-            zone = timezone(-ahead if moment['sign'] == '-' else ahead)
-            return datetime(*numbers, tzinfo=zone).timestamp() + float(moment[7] or 0)
-    raise query_error(f'time={text} isn\'t a time. Times are like 2026-01-31T12:00:00Z or now-7days.')
+    if not moment:
+        raise not_a_time(text)
+    year, month, day, hour, minute, second = (
+        int(moment[i] or least) for i, least in enumerate((0, 1, 1, 0, 0, 0), 1))
+    is_midnight = hour == 24 and not minute and not second
+    ahead = timedelta(hours=int(moment['hours'] or 0), minutes=int(moment['minutes'] or 0))
+    if moment['sign'] == '-':
+        ahead = -ahead
+    try:                                    # there is no 30th of February
+        day_begins = datetime(year, month, day, tzinfo=timezone(ahead))
+        clock = day_begins.replace(hour=0 if is_midnight else hour, minute=minute, second=second)
+    except ValueError:
+        raise not_a_time(text) from None
+    return clock.timestamp() + float(moment[7] or 0) + 86_400 * is_midnight
 
 
-def tabledap(store, dataset, raw, html_only):
-    """The table that a query asks for."""
+def not_a_time(text):
+    return query_error(f'time={text} isn\'t a time. '
+                       'Times are like 2026-01-31T12:00:00Z or now-7days.')
+
+
+# --- SQL ------------------------------------------------------------------------------------------
+# Names of tables and columns come from TABLES; what a stranger wrote is only ever a value for a ?.
+
+NEVER = '1 = 0'                     # what is compared with NaN, but for = and !=
+
+
+def add_constraint(query, variable, operator, pairs):
+    """(SQL, values) pairs become one condition. What is not a number (NaN) is NULL in SQL."""
+    name = variable.name
+    first_sql, first_values = pairs[0]
+    if operator == '=~':
+        query.where.append(f'{name} IN ({", ".join(sql for sql, _ in pairs)})')
+    elif first_values == [None]:
+        with_nan = {'=': f'{name} IS NULL', '!=': f'{name} IS NOT NULL'}
+        query.where.append(with_nan.get(operator, NEVER))
+        return
+    elif operator == '!=':
+        query.where.append(f'{name} IS NOT {first_sql}')        # NaN is not 5, so it is found
+    else:
+        query.where.append(f'{name} {operator} {first_sql}')
+    query.values += itertools.chain(*(values for _, values in pairs))
+
+
+def add_patterns(query, variable, texts, part):
+    """=~ for texts: plain ones must be equal, those with .* or . fit a pattern of SQLite's GLOB.
+
+    A free regular expression from a stranger could keep the server busy for ever; this cannot.
+    """
+    conditions = []
+    for text in texts:
+        pattern = glob_pattern(text, part)
+        conditions.append(f'{variable.name} {"=" if pattern is None else "GLOB"} ?')
+        query.values.append(text if pattern is None else pattern)
+    query.where.append(f'({" OR ".join(conditions)})')
+
+
+def glob_pattern(text, part):
+    """bo.* as GLOB has it: bo*. None when the text has no wildcard."""
+    pieces = re.split(r'(\.\*|\.)', text)
+    plain, wildcards = ''.join(pieces[::2]), pieces[1::2]
+    if set(plain) & set(r'\*+?^$(){}[]') or wildcards.count('.*') > MOST_WILDCARDS:
+        raise bad_pattern(part)
+    if not wildcards:
+        return None
+    return ''.join({'.*': '*', '.': '?'}.get(piece, piece) for piece in pieces)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What SQLite is asked."""
+    sql: str
+    values: list
+
+
+def question_of(query, style, most=None):
+    """The whole question, perhaps for the first rows only.
+
+    style 'text': times as people write them; 'number': as seconds since 1970; 'line': each row is
+    one finished line of csv, which SQLite makes in half the time that we need.
+    """
+    source, order, uses = SOURCES[query.pick](query)
+    if query.distinct:
+        names = [variable.name for variable in query.variables]
+        source = f'(SELECT DISTINCT {", ".join(names)} FROM {source})'
+        order = [*group_columns(query.groups), *names]
+    columns = [SQL_STYLES[style](variable) for variable in answer_variables(query)]
+    selected = " || ',' || ".join(columns) if style == 'line' else ', '.join(columns)
+    sql = f'SELECT {selected} FROM {source} ORDER BY {", ".join(order)}'
+    limits = [most] if most else []
+    if query.limit and not query.groups:
+        limits.append(query.limit)
+    if limits:
+        sql += f' LIMIT {min(limits)}'
+    return Question(sql, query.values * uses)
+
+
+def answer_variables(query):
+    """What the columns of the answer are: where rows are counted, the others are numbers."""
+    if query.pick != 'orderByCount':
+        return query.variables
+    groups = [group.name for group in query.groups]
+    return [v if v.name in groups else Variable(v.name, 'number', 'count') for v in query.variables]
+
+
+def text_column(variable):
+    if variable.kind == 'time':
+        return f"strftime('%Y-%m-%dT%H:%M:%SZ', {variable.name}, 'unixepoch')"
+    return variable.name
+
+
+def number_column(variable):
+    return variable.name
+
+
+def line_column(variable):
+    """A value as csv has it: NaN when there is none, quotes round what would not be read right."""
+    column = text_column(variable)
+    if variable.kind != 'text':
+        return f"coalesce({column}, 'NaN')"
+    quoted = f"""'"' || replace({column}, '"', '""') || '"'"""
+    return (f"""CASE WHEN {column} GLOB '*[,"' || char(10) || char(13) || ']*' """
+            f"THEN {quoted} ELSE coalesce({column}, 'NaN') END")
+
+
+SQL_STYLES = {'text': text_column, 'number': number_column, 'line': line_column}
+
+
+# Each of these tells where the rows come from (what stands after FROM), in which order they go, and
+# how often the conditions, and so their values, are used in that.
+
+def all_rows(query):
+    """No function: in the order of time."""
+    is_timed = query.dataset.variable('time')
+    return found(query), ['time', 'rowid'] if is_timed else ['rowid'], 1
+
+
+def ordered_rows(query):
+    """orderBy("player,time"), and orderByLimit("10") where the limit is all there is."""
+    source, order, uses = all_rows(query)
+    return source, [*group_columns(query.groups), *order], uses
+
+
+def limited_rows(query):
+    """orderByLimit("player,10"): the first ten of each."""
+    if not query.groups:
+        return ordered_rows(query)
+    _, order, _ = all_rows(query)
+    chosen = numbered(query, group_columns(query.groups), order, query.limit)
+    return chosen, [*group_columns(query.groups), *order], 1
+
+
+def closest_rows(query):
+    """orderByClosest("player,time/10minutes"): the row that is nearest to each ten minutes."""
+    *groups, last = query.groups
+    nearest = floor_of(f'({last.name} - {last.offset}) / {last.size} + 0.5')
+    distance = f'abs({last.name} - {last.offset} - {last.size} * {nearest})'
+    chosen = numbered(query, [*group_columns(groups), nearest], [distance, 'rowid'], 1)
+    return chosen, [*group_columns(groups), last.name], 1
+
+
+def numbered(query, together, order, most):
+    """The first rows of each group, in that order. What need not be read for that is not read."""
+    place = (f'row_number() OVER (PARTITION BY {", ".join(together)} '
+             f'ORDER BY {", ".join(order)}) AS place')
+    return (f'{query.dataset.id} WHERE rowid IN (SELECT id FROM '
+            f'(SELECT rowid AS id, {place} FROM {found(query)}) WHERE place <= {most})')
+
+
+def last_rows(query):
+    """orderByMax("player,time"): the last row of each."""
+    source = f'{query.dataset.id} WHERE rowid IN ({ends(query, "max")})'
+    return source, group_columns(query.groups), 2
+
+
+def first_rows(query):
+    """orderByMin("player,time"): the first row of each."""
+    source = f'{query.dataset.id} WHERE rowid IN ({ends(query, "min")})'
+    return source, group_columns(query.groups), 2
+
+
+def first_and_last_rows(query):
+    """orderByMinMax("player,time"): both, also when they are the same."""
+    first, last = (
+        f'SELECT *, {side} AS side FROM {query.dataset.id} WHERE rowid IN ({ends(query, end)})'
+        for side, end in enumerate(('min', 'max')))
+    return f'({first} UNION ALL {last})', [*group_columns(query.groups[:-1]), 'side'], 4
+
+
+def ends(query, end):
+    """The number of the row with the greatest or least value in each group: fast with an index."""
+    *groups, last = query.groups
+    columns = group_columns(groups)
+    by_group = f' GROUP BY {", ".join(columns)}' if columns else ''
+    known = ', '.join([*columns, last.name])
+    best = ', '.join([*columns, f'{end}({last.name})'])
+    joined = 'AND' if query.where else 'WHERE'
+    return (f'SELECT {end}(rowid) FROM {found(query)} {joined} ({known}) IN '
+            f'(SELECT {best} FROM {found(query)}{by_group}){by_group}')
+
+
+def counted_rows(query):
+    """orderByCount("player"): of each how many, column by column."""
+    return gathered_rows(query, lambda variable: f'count({variable.name})')
+
+
+def mean_rows(query):
+    """orderByMean("player,time/10minutes"): the mean of each; of texts the one that all have."""
+    return gathered_rows(query, mean_of)
+
+
+def mean_of(variable):
+    name = variable.name
+    if variable.kind == 'text':
+        return f"CASE WHEN min({name}) = max({name}) THEN min({name}) ELSE '' END"
+    return f'CAST(round(avg({name})) AS INTEGER)' if variable.kind == 'time' else f'avg({name})'
+
+
+def gathered_rows(query, gather):
+    """One row for each group: where it begins, and what its rows come to."""
+    starts = {group.name: group_column(group) for group in query.groups}
+    columns = ', '.join(f'{starts.get(v.name) or gather(v)} AS {v.name}' for v in query.variables)
+    together = ', '.join(starts.values())
+    source = f'(SELECT {columns} FROM {found(query)} GROUP BY {together})'
+    return source, list(starts), 1
+
+
+SOURCES = {                         # function: what it does; '' when there is none
+    'orderBy': ordered_rows, 'orderByClosest': closest_rows, 'orderByCount': counted_rows,
+    'orderByLimit': limited_rows, 'orderByMax': last_rows, 'orderByMean': mean_rows,
+    'orderByMin': first_rows, 'orderByMinMax': first_and_last_rows, '': all_rows}
+
+
+def found(query):
+    """The dataset's rows that fulfil the conditions."""
+    where = ' WHERE ' + ' AND '.join(query.where) if query.where else ''
+    return query.dataset.id + where
+
+
+def group_columns(groups):
+    return [group_column(group) for group in groups]
+
+
+def group_column(group):
+    """What rows of one group have in common: a value, or where its interval begins."""
+    if not group.size:
+        return group.name
+    number = floor_of(f'({group.name} - {group.offset}) / {group.size}')
+    return f'({number} * {group.size} + {group.offset})'
+
+
+def floor_of(sql):
+    """The whole number below: CAST cuts towards 0."""
+    return f'(CAST({sql} AS INTEGER) - (({sql}) < CAST({sql} AS INTEGER)))'
+
+
+def tabledap(store, dataset, raw, style, most=None):
+    """The table that a query asks for, or its first rows."""
     query = read_query(dataset, raw, store.clock())
-    return Table(query.variables, read_blocks(store, query, html_only))
+    question = question_of(query, style, most)
+    prepare = None
+    if dataset is ALL_DATASETS:
+        prepare = partial(lay_all_datasets, described_datasets(store))
+    blocks = read_blocks(store, question, prepare)
+    return Table(answer_variables(query), blocks, is_lines=style == 'line')
 
 
-def read_blocks(store, query, html_only):
-    """The rows, some at a time. SQLite works without holding up Python."""
-    with Reading(store) as reading:
-        for block in ask_database(reading.db, query, html_only):
+def read_blocks(store, question, prepare=None):
+    """The rows, some at a time; a refusal when there are none, or too many."""
+    count = 0
+    with reading(store) as it:
+        if prepare:
+            prepare(it.db)
+        rows = it.db.execute(question.sql, question.values)
+        while block := rows.fetchmany(BLOCK_ROWS):      # SQLite works without holding up Python
+            count += len(block)
+            if count > MOST_ROWS:
+                raise too_much(f'nRows > {MOST_ROWS}')
             yield block
-            reading.breathe()
-
-
-def ask_database(db, query, html_only):
-    """The rows in blocks; a refusal when there are none, or too many."""
-    sql = query.sql()
-    if html_only:
-        sql += f' LIMIT {HTML_ROWS}'
-    elif db.execute(f'SELECT 1 FROM ({query.unordered_sql()}) LIMIT 1 OFFSET {MOST_ROWS}', query.values).fetchone():
-        raise too_much(f'nRows > {MOST_ROWS}')
-    rows = db.execute(sql, query.values)
-    block = rows.fetchmany(BLOCK_ROWS)
-    if not block:
+            it.breathe()
+    if not count:
         raise no_rows()
-    while block:
-        yield block
-        block = rows.fetchmany(BLOCK_ROWS)
 
 
-# --- GRID ------------------------------------------------------------------------------------------------------------
+def described_datasets(store):
+    """The rows of allDatasets: a dataset of datasets."""
+    here = server_address()
+    rows = []
+    for dataset in LISTED:
+        ranges = known_ranges(store, dataset)
+        structure = 'grid' if dataset.axes else 'table'
+        begin, end = ranges.get('time', (None, None))
+        address = f'{here}/erddap/{dataset.protocol}/{dataset.id}'
+        rows.append((dataset.id, 'public', INSTITUTION, structure,
+                     dataset.attributes()['cdm_data_type'], f'Mocean{structure.title()}',
+                     dataset.title, begin, end, address if dataset.axes else '',
+                     '' if dataset.axes else address,
+                     f'{here}/erddap/info/{dataset.id}/index.html', dataset.summary))
+    return rows
 
-MIDDLES = {axis.name: [SECTOR_KM * (i + 0.5) for i in range(length // SECTOR_KM)]       # of the sectors, in km
+
+def lay_all_datasets(rows, db):
+    """A table that only this reader sees, so that it is asked like any other."""
+    names = ', '.join(v.name for v in ALL_DATASETS.variables)
+    db.execute(f'CREATE TEMP TABLE {ALL_DATASETS.id} ({names})')
+    marks = ', '.join('?' * len(ALL_DATASETS.variables))
+    db.executemany(f'INSERT INTO {ALL_DATASETS.id} VALUES ({marks})', rows)
+
+
+# --- GRID -----------------------------------------------------------------------------------------
+
+MIDDLES = {axis.name: [SECTOR_KM * (i + 0.5) for i in range(length // SECTOR_KM)]     # in km
            for axis, length in zip(BATHYMETRY.axes, (HEIGHT_KM, WIDTH_KM), strict=True)}
+GRID_VARIABLES = {                  # name: the variable and its axes
+    DEPTH.name: (DEPTH, BATHYMETRY.axes), **{axis.name: (axis, [axis]) for axis in BATHYMETRY.axes}}
 BRACKETS = re.compile(r'\[([^\[\]]*)\]')
 
 
+@dataclass(frozen=True)
+class Part:
+    """What is asked of one variable of the grid, or of one axis: which places along each axis."""
+    variable: Variable
+    places: dict                    # axis name: range of indexes
+    is_bare: bool = False           # DAP's depth.depth: the depths alone, without their axes
+
+    def shape(self):
+        return [len(places) for places in self.places.values()]
+
+
 def read_grid(raw):
-    """The places along y and x that a griddap query asks for: depth, or depth[(lo):step:(hi)][(lo):step:(hi)]."""
+    """depth[(lo):step:(hi)][(lo):step:(hi)], or axes: y,x. Nothing means depth, all of it."""
     text, *constraints = map(str.strip, read_parts(raw))
     if any(part and not part.startswith('.') for part in constraints):
-        raise query_error('A grid is asked for with brackets, as in depth[(5):1:(395)][(5):1:(595)].')
+        raise query_error('A grid is asked for with brackets, '
+                          'as in depth[(5):1:(395)][(5):1:(595)].')
+    parts = [read_part(each.strip()) for each in (text or DEPTH.name).split(',')]
+    names = [part.variable.name for part in parts]
+    for name in names:
+        if names.count(name) > 1:
+            raise query_error(f'variable={name} is listed twice in the results variables list.')
+    return parts
+
+
+def read_part(text):
+    """One variable with its brackets: two pairs for depth, one for an axis, or none."""
     name, brackets = text.split('[')[0], BRACKETS.findall(text)
-    if name not in (DEPTH.name, ''):
+    short = name.removeprefix(f'{DEPTH.name}.')         # DAP calls them depth.depth and depth.y
+    if short not in GRID_VARIABLES:
         raise query_error(f'Unrecognized variable="{name}".')
-    if text != name + ''.join(f'[{each}]' for each in brackets) or len(brackets) not in (0, 2):
-        raise query_error(f'depth needs two pairs of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: {text}')
-    return [read_places(axis.name, each) for axis, each in zip(BATHYMETRY.axes, brackets or ('', ''), strict=True)]
+    variable, axes = GRID_VARIABLES[short]
+    is_whole = text == name + ''.join(f'[{each}]' for each in brackets)
+    if not is_whole or len(brackets) not in (0, len(axes)):
+        example = '[(lo):1:(hi)]' * len(axes)
+        pairs = 'pair' if len(axes) == 1 else 'pairs'
+        raise query_error(f'{short} needs {len(axes)} {pairs} of brackets or none: '
+                          f'{short}{example}. It was: {text}')
+    places = {axis.name: read_places(axis.name, each)
+              for axis, each in zip(axes, brackets or [''] * len(axes), strict=True)}
+    return Part(variable, places, is_bare=short != name)
 
 
 def read_places(axis, text):
-    """The indexes between start and stop: [start], [start:stop], [start:step:stop], or [] for all."""
+    """Indexes from start to stop: [start], [start:stop], [start:step:stop], or [] for all."""
     if not text.strip():
         return range(len(MIDDLES[axis]))
     parts = [part.strip() for part in text.split(':')]
@@ -709,71 +1507,127 @@ def read_places(axis, text):
 
 
 def read_place(axis, text, place):
-    """An index: (57.0) is the sector nearest to that km, 5 is the sixth sector, last is the last one."""
-    first, *_, last = MIDDLES[axis]
-    most = len(MIDDLES[axis]) - 1
-    inside = place[1:-1].strip() if place.startswith('(') and place.endswith(')') else ''
-    if place in ('last', '(last)'):
-        return most
-    if NUMBER.fullmatch(inside) and first - SECTOR_KM / 2 <= float(inside) <= last + SECTOR_KM / 2:
-        return min(int(float(inside) / SECTOR_KM), most)
-    if re.fullmatch('[0-9]{1,4}', place) and int(place) <= most:
-        return int(place)
-    raise grid_error(axis, text, f'"{place}" isn\'t on the axis: from ({first}) to ({last}) km, '
-                                 f'or from 0 to {most} counted in sectors.')
+    """An index: (57.0) is the sector nearest to that km, 5 the sixth sector, last the last one."""
+    middles = MIDDLES[axis]
+    in_km = place.startswith('(') and place.endswith(')')
+    inside = place[1:-1].strip() if in_km else place
+    number = read_from_last(inside, middles[-1] if in_km else len(middles) - 1)
+    if in_km and number is not None:
+        number = index_of(middles, number)
+    if number is not None and 0 <= number < len(middles) and number == int(number):
+        return int(number)
+    raise grid_error(axis, text, f'"{place}" isn\'t on the axis: from ({middles[0]}) to '
+                                 f'({middles[-1]}) km, or from 0 to {len(middles) - 1} counted in '
+                                 'sectors.')
+
+
+def read_from_last(text, last):
+    """5, 57.5, last or last-10; None when it is none of them."""
+    minus = re.fullmatch(r'last *(?:- *(.+))?', text, re.DOTALL)
+    number = (minus[1] or '0') if minus else text
+    if not NUMBER.fullmatch(number):
+        return None
+    return last - float(number) if minus else float(number)
+
+
+def index_of(middles, km):
+    """The sector in which that km lies; None when it is off the axis."""
+    end = middles[-1] + SECTOR_KM / 2
+    return min(int(km / SECTOR_KM), len(middles) - 1) if 0 <= km <= end else None
 
 
 def grid_error(axis, text, words):
     return query_error(f'For axis {axis}, Constraint="[{text}]": {words}')
 
 
+def known_floor(store):
+    """{(row, column): depth} of each sector that was sounded: the mean of its soundings."""
+    with reading(store) as it:
+        sectors = store.floor.ask(it)
+    return {place: round(total / count, 3) for place, (count, total) in sectors.items()}
+
+
+def values_of(part, floor):
+    """The numbers of one part, row by row; None where nobody has sounded."""
+    if part.variable is not DEPTH:
+        name, = part.places
+        return [MIDDLES[name][i] for i in part.places[name]]
+    return [floor.get(place) for place in itertools.product(*part.places.values())]
+
+
 def griddap(store, raw):
-    """(y, x, depth) of each sector asked for, the southernmost first: the mean of its soundings, or None."""
-    places = read_grid(raw)
-    row, column = (f'CAST({axis} / {SECTOR_KM} AS INTEGER) % {len(MIDDLES[axis])}' for axis in ('y', 'x'))
-    with Reading(store) as reading:
-        rows = reading.db.execute(f'SELECT {row}, {column}, round(avg(depth), 3) FROM soundings GROUP BY 1, 2')
-        depths = {(row, column): depth for row, column, depth in rows}
-    return [(MIDDLES['y'][row], MIDDLES['x'][column], depths.get((row, column)))
-            for row, column in itertools.product(*places)]
+    """The parts that are asked for, and their numbers."""
+    parts = read_grid(raw)
+    floor = known_floor(store) if any(part.variable is DEPTH for part in parts) else {}
+    return [(part, values_of(part, floor)) for part in parts]
 
 
-# --- FORMATS ---------------------------------------------------------------------------------------------------------
+def grid_table(store, raw):
+    """As a table: a row (y, x, depth) for each sector; or the axes beside each other."""
+    parts = griddap(store, raw)
+    variables = [part.variable for part, _ in parts]
+    if DEPTH not in variables:
+        rows = list(itertools.zip_longest(*(values for _, values in parts)))
+        return Table(variables, [rows])
+    if len(parts) > 1:
+        raise query_error('A table of depth has its axes already: ask for depth alone, '
+                          'or for axes alone.')
+    (part, depths), = parts
+    places = itertools.product(*(values_of(axis, {}) for axis in maps_of(part)))
+    rows = [(*place, depth) for place, depth in zip(places, depths, strict=True)]
+    return Table([*BATHYMETRY.axes, DEPTH], [rows])
 
-def write_csv(table):
+
+def maps_of(part):
+    """The axes of a part of the grid, each as a part of its own."""
+    axes = {axis.name: axis for axis in BATHYMETRY.axes}
+    return [Part(axes[name], {name: places}) for name, places in part.places.items()]
+
+
+# --- FORMATS --------------------------------------------------------------------------------------
+
+def write_csv(table, delimiter=','):
     """Names, then units, then the rows."""
-    names, units = zip(*((v.name, v.header_units) for v in table.columns), strict=True)
-    return csv_lines([names, units] if table.has_units else [names], table)
+    header = [[v.name for v in table.columns]]
+    if table.has_units:
+        header.append([v.header_units for v in table.columns])
+    return csv_lines(header, table, delimiter)
 
 
-def write_csvp(table):
+def write_csvp(table, delimiter=','):
     """One line of names with units."""
-    return csv_lines([[f'{v.name} ({v.header_units})' if v.header_units else v.name for v in table.columns]], table)
+    names = [f'{v.name} ({v.header_units})' if v.header_units else v.name for v in table.columns]
+    return csv_lines([names], table, delimiter)
 
 
-def write_csv0(table):
+def write_csv0(table, delimiter=','):
     """No header at all."""
-    return csv_lines([], table)
+    return csv_lines([], table, delimiter)
 
 
-def csv_lines(header, table):
+def csv_lines(header, table, delimiter):
     """The header goes out with the first rows: a query that finds nothing has sent nothing yet."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
+    writer = csv.writer(buffer, lineterminator='\n', delimiter=delimiter)
     writer.writerows(header)
     for block in table.blocks:
-        writer.writerows([['NaN' if value is None else value for value in row] for row in block])
+        if table.is_lines:
+            buffer.writelines(f'{line}\n' for line, in block)
+        else:
+            writer.writerows(['NaN' if value is None else value for value in row] for row in block)
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
 
 
+encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def write_json(table):
-    """{"table": {"columnNames": [...], "columnTypes": [...], "columnUnits": [...], "rows": [[...], ...]}}"""
-    encode = json.JSONEncoder(ensure_ascii=False).encode
-    names = [variable.name for variable in table.columns]
-    types = ['double' if variable.kind == 'number' else 'String' for variable in table.columns]
-    units = [variable.header_units or None for variable in table.columns]
+    """{"table": {"columnNames": [...], "columnTypes": ..., "columnUnits": ..., "rows": [...]}}"""
+    names = [v.name for v in table.columns]
+    types = ['double' if v.kind == 'number' else 'String' for v in table.columns]
+    units = [v.header_units or None for v in table.columns]
     before = (f'{{\n"table": {{\n"columnNames": {encode(names)},\n"columnTypes": {encode(types)},\n'
               f'"columnUnits": {encode(units)},\n"rows": [\n')
     for block in table.blocks:
@@ -782,19 +1636,38 @@ def write_json(table):
     yield '\n]\n}\n}\n'
 
 
+def write_jsonl(table):
+    """One line of JSON a row, [value, value, ...]"""
+    for block in table.blocks:
+        yield ''.join(f'{encode(row)}\n' for row in block)
+
+
+def write_jsonl_pairs(table):
+    """One line of JSON a row, {name: value, name: value, ...}"""
+    names = [v.name for v in table.columns]
+    for block in table.blocks:
+        yield ''.join(f'{encode(dict(zip(names, row, strict=True)))}\n' for row in block)
+
+
 def write_html(table):
     """A plain table; whatever somebody wrote into it comes out as text."""
-    names = ''.join(f'<th>{html.escape(variable.name)}</th>' for variable in table.columns)
-    units = ''.join(f'<th>{html.escape(variable.header_units)}</th>' for variable in table.columns)
-    yield PAGE.format(title='Mocean data') + f'<table>\n<tr>{names}</tr>\n<tr>{units}</tr>\n'
+    names = ''.join(f'<th>{html.escape(v.name)}</th>' for v in table.columns)
+    units = ''.join(f'<th>{html.escape(v.header_units)}</th>' for v in table.columns)
+    yield page_head('Mocean data') + f'<table>\n<tr>{names}</tr>\n<tr>{units}</tr>\n'
     for row in itertools.islice(itertools.chain.from_iterable(table.blocks), HTML_ROWS):
         yield f'<tr>{"".join(map(html_cell, row))}</tr>\n'
-    yield f'</table>\n<p>A page shows at most {HTML_ROWS:,} rows; .csv instead of .html gives all of them.</p>\n'
+    yield (f'</table>\n<p>A page shows at most {HTML_ROWS:,} rows; '
+           '.csv instead of .html gives all of them.</p>\n')
 
 
 def html_cell(value):
     text = 'NaN' if value is None else html.escape(str(value))
-    return f'<td><a href="{text}">{text}</a></td>' if text.startswith(('http://', 'https://')) else f'<td>{text}</td>'
+    is_link = text.startswith(('http://', 'https://'))
+    return f'<td><a href="{text}">{text}</a></td>' if is_link else f'<td>{text}</td>'
+
+
+def page_head(title):
+    return PAGE.format(title=title, here=html.escape(server_address()))
 
 
 PAGE = '''<!DOCTYPE html>
@@ -803,8 +1676,10 @@ PAGE = '''<!DOCTYPE html>
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
-:root {{ color-scheme: light dark; --ink: #0b2b3a; --sea: #f4fafc; --line: #bcd9e3; --link: #00607f; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --ink: #dcecf2; --sea: #08202b; --line: #21485a; --link: #7fd4f0; }} }}
+:root {{ color-scheme: light dark;
+         --ink: #0b2b3a; --sea: #f4fafc; --line: #bcd9e3; --link: #00607f; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --ink: #dcecf2; --sea: #08202b; --line: #21485a; --link: #7fd4f0; }} }}
 body {{ font: 18px/1.5 system-ui, sans-serif; max-width: 52em; margin: 2em auto; padding: 0 1em;
        color: var(--ink); background: var(--sea); }}
 a {{ color: var(--link); overflow-wrap: anywhere; }}
@@ -812,76 +1687,87 @@ table {{ border-collapse: collapse; }}
 td, th {{ border: 1px solid var(--line); padding: 0.2em 0.6em; text-align: left; }}
 </style>
 <h1>{title}</h1>
-<p><a href="/erddap/index.html">All datasets</a></p>
+<p><a href="{here}/erddap/index.html">All datasets</a></p>
 '''
 
-FORMATS = {                         # file type: (media type, writer)
-    'csv': ('text/csv', write_csv),
-    'csvp': ('text/csv', write_csvp),
-    'csv0': ('text/csv', write_csv0),
-    'json': ('application/json', write_json),
-    'html': ('text/html', write_html),
-    'htmlTable': ('text/html', write_html),
+
+@dataclass(frozen=True)
+class Format:
+    """How a table leaves: its header, who writes it, and how SQLite hands over the values."""
+    media_type: str                 # to the byte as ERDDAP writes it: some clients compare it
+    write: object                   # a function: Table in, pieces of text out
+    style: str = 'text'             # 'text', 'number' or 'line': see question_of
+    is_file: bool = False           # a browser saves it instead of showing it
+
+
+CSV = partial(Format, 'text/csv;charset=UTF-8', style='line', is_file=True)
+TSV = partial(Format, 'text/tab-separated-values;charset=UTF-8', is_file=True)
+JSON = partial(Format, 'application/json;charset=UTF-8')
+JSONL = partial(Format, 'application/x-jsonlines;charset=UTF-8')
+HTML = Format('text/html;charset=UTF-8', write_html)
+FORMATS = {
+    'csv': CSV(write_csv), 'csvp': CSV(write_csvp), 'csv0': CSV(write_csv0),
+    'tsv': TSV(partial(write_csv, delimiter='\t')),
+    'tsvp': TSV(partial(write_csvp, delimiter='\t')),
+    'tsv0': TSV(partial(write_csv0, delimiter='\t')),
+    'json': JSON(write_json), 'jsonlCSV': JSONL(write_jsonl), 'jsonlKVP': JSONL(write_jsonl_pairs),
+    'html': HTML, 'htmlTable': HTML,
 }
 
 
-def write_ncml():
-    """What erddapy reads before it asks for a grid: dimensions, variables and their attributes, in XML."""
-    dimensions = ''.join(f'  <dimension name="{axis}" length="{len(places)}" />\n' for axis, places in MIDDLES.items())
-    variables = ''.join(ncml_variable(variable) for variable in (*BATHYMETRY.axes, DEPTH))
-    return ('<?xml version="1.0" encoding="UTF-8"?>\n'
-            '<netcdf xmlns="https://www.unidata.ucar.edu/namespaces/netcdf/ncml-2.2">\n'
-            f'{ncml_attributes(BATHYMETRY.attributes())}{dimensions}{variables}</netcdf>\n').encode()
+# --- NETCDF ---------------------------------------------------------------------------------------
+# A file of the kind that NetCDF-3 calls classic: a header that names the dimensions, attributes and
+# variables, and says at which byte each variable begins; then their values, one variable after the
+# other. All numbers are written big end first. In the header a list is a tag (10 dimensions, 11
+# variables, 12 attributes), how many, and its parts; a name is its length, its letters, and NULs up
+# to a multiple of four bytes. Types: 2 letters, 6 numbers of eight bytes.
+
+TEXT_TYPE, NUMBER_TYPE = 2, 6
 
 
-def ncml_variable(variable):
-    shape = variable.name if variable in BATHYMETRY.axes else 'y x'
-    return (f'  <variable name="{variable.name}" shape="{shape}" type="double">\n'
-            f'{ncml_attributes({**variable.attributes, "units": variable.units}, "  ")}  </variable>\n')
+@dataclass
+class NcVariable:
+    """One variable of a file."""
+    name: str
+    shape: list                     # the numbers of its dimensions
+    attributes: dict
+    type: int                       # TEXT_TYPE or NUMBER_TYPE
+    size: int                       # bytes
+    pieces: object                  # its values as bytes, some at a time
 
 
-def ncml_attributes(attributes, indent=''):
-    lines = ''
-    for name, value in sorted(attributes.items()):
-        kind = '' if isinstance(value, str) else ' type="double"'
-        text = html.escape(value) if isinstance(value, str) else ' '.join(map(str, value))
-        lines += f'{indent}  <attribute name="{name}"{kind} value="{text}" />\n'
-    return lines
+def nc_file(dimensions, variables, attributes):
+    """Piece after piece. dimensions: [(name, length), ...]"""
+    length = len(nc_header(dimensions, variables, attributes, [0] * len(variables)))
+    begins = itertools.accumulate((padded(v.size) for v in variables), initial=length)
+    yield nc_header(dimensions, variables, attributes, list(begins)[:-1])
+    for variable in variables:
+        yield from variable.pieces
+        yield padding(variable.size)
 
 
-def write_nc(rows):
-    """A NetCDF-3 classic file: a header that says where each variable begins, then the numbers, big end first."""
-    y, x, depth = zip(*rows, strict=True)       # each y with each x: the axes are what there is of each
-    values = [sorted(set(y)), sorted(set(x)), [math.nan if each is None else each for each in depth]]
-    blanks = nc_header(values, [0, 0, 0])
-    begins = itertools.accumulate((8 * len(each) for each in values), initial=len(blanks))
-    return nc_header(values, begins) + b''.join(struct.pack(f'>{len(each)}d', *each) for each in values)
+def nc_header(dimensions, variables, attributes, begins):
+    axes = [nc_text(name) + struct.pack('>i', length) for name, length in dimensions]
+    listed = [nc_variable(*pair) for pair in zip(variables, begins, strict=True)]
+    return (b'CDF\x01' + struct.pack('>i', 0)
+            + nc_list(10, axes) + nc_attributes(attributes) + nc_list(11, listed))
 
 
-def nc_header(values, begins):
-    """Three lists: dimensions (tag 10), attributes (tag 12), variables (tag 11)."""
-    dimensions = [nc_text(axis.name) + struct.pack('>i', len(each))
-                  for axis, each in zip(BATHYMETRY.axes, values, strict=False)]       # the depths are no axis
-    variables = [nc_text(variable.name) + struct.pack(f'>i{len(shape)}i', len(shape), *shape)
-                 + nc_attributes({**variable.attributes, 'units': variable.units, **empty})
-                 + struct.pack('>iii', 6, 8 * len(each), begin)
-                 for (variable, shape, empty), each, begin in zip(NC_VARIABLES, values, begins, strict=False)]
-    return (b'CDF\x01' + struct.pack('>i', 0) + nc_list(10, dimensions) + nc_attributes(BATHYMETRY.attributes())
-            + nc_list(11, variables))
-
-
-NC_VARIABLES = [                    # variable, the numbers of its dimensions, how an empty sector looks
-    (BATHYMETRY.axes[0], [0], {}), (BATHYMETRY.axes[1], [1], {}), (DEPTH, [0, 1], {'_FillValue': (math.nan,)})]
+def nc_variable(variable, begin):
+    count = len(variable.shape)
+    return (nc_text(variable.name) + struct.pack(f'>i{count}i', count, *variable.shape)
+            + nc_attributes(variable.attributes)
+            + struct.pack('>iii', variable.type, padded(variable.size), begin))
 
 
 def nc_attributes(attributes):
-    """Texts (type 2) and doubles (type 6)."""
     parts = []
     for name, value in sorted(attributes.items()):
         if isinstance(value, str):
-            parts.append(nc_text(name) + struct.pack('>i', 2) + nc_text(value))
+            parts.append(nc_text(name) + struct.pack('>i', TEXT_TYPE) + nc_text(value))
         else:
-            parts.append(nc_text(name) + struct.pack(f'>ii{len(value)}d', 6, len(value), *value))
+            numbers = struct.pack(f'>ii{len(value)}d', NUMBER_TYPE, len(value), *value)
+            parts.append(nc_text(name) + numbers)
     return nc_list(12, parts)
 
 
@@ -892,22 +1778,244 @@ def nc_list(tag, parts):
 def nc_text(text):
     """Length, letters, and NULs up to a multiple of four."""
     letters = text.encode('utf-8')
-    return struct.pack('>i', len(letters)) + letters + b'\0' * (-len(letters) % 4)
+    return struct.pack('>i', len(letters)) + letters + padding(len(letters))
 
 
-# --- ROUTES ----------------------------------------------------------------------------------------------------------
+def padded(size):
+    return size + len(padding(size))
+
+
+def padding(size):
+    return b'\0' * (-size % 4)
+
+
+def pack_numbers(values):
+    return struct.pack(f'>{len(values)}d', *(math.nan if each is None else each for each in values))
+
+
+def write_grid_nc(dataset, parts):
+    """The parts of the grid and their axes."""
+    arrays = {}                             # name: (part, values), the axes first
+    for part, _ in parts:
+        for axis in maps_of(part):
+            arrays.setdefault(axis.variable.name, (axis, values_of(axis, {})))
+    arrays.update({part.variable.name: (part, values) for part, values in parts
+                   if part.variable is DEPTH})
+    axes = [name for name in MIDDLES if name in arrays]
+    variables = [grid_nc_variable(dataset, part, axes, values) for part, values in arrays.values()]
+    return nc_file([(name, len(arrays[name][1])) for name in axes], variables, dataset.attributes())
+
+
+def grid_nc_variable(dataset, part, axes, values):
+    attributes = grid_attributes(dataset, part.variable)
+    shape = [axes.index(name) for name in part.places]
+    return NcVariable(part.variable.name, shape, attributes, NUMBER_TYPE, 8 * len(values),
+                      [pack_numbers(values)])
+
+
+def grid_attributes(dataset, variable):
+    """An axis is as it always is; depth has a range by now, and a mark for what nobody knows."""
+    if variable.name != DEPTH.name:
+        return variable.all_attributes()
+    return {**dataset.variables[0].all_attributes(), '_FillValue': (math.nan,)}
+
+
+def table_attributes(dataset, variable):
+    """Where rows are counted, a variable is not the dataset's own any more."""
+    own = dataset.variable(variable.name)
+    return (own if own.units == variable.units else variable).all_attributes()
+
+
+def write_table_nc(dataset, table):
+    """A table: one dimension, row; a text has a second one, for its letters.
+
+    Its rows are written down first, for the header tells how many there are, and how long a text
+    can be.
+    """
+    with tempfile.TemporaryFile() as file:
+        rows = 0
+        longest = {v.name: 1 for v in table.columns if v.kind == 'text'}
+        for block in table.blocks:
+            pickle.dump(block, file)
+            rows += len(block)
+            for i, variable in enumerate(table.columns):
+                if variable.kind == 'text':
+                    most = max(len(str(row[i]).encode()) for row in block)
+                    longest[variable.name] = max(most, longest[variable.name])
+        dimensions = [('row', rows), *((f'{name}_strlen', n) for name, n in longest.items())]
+        variables = [table_nc_variable(dataset, table, i, dimensions, file)
+                     for i in range(len(table.columns))]
+        yield from nc_file(dimensions, variables, dataset.attributes())
+
+
+def table_nc_variable(dataset, table, i, dimensions, file):
+    variable, rows = table.columns[i], dimensions[0][1]
+    attributes = table_attributes(dataset, variable)
+    if variable.kind != 'text':
+        return NcVariable(variable.name, [0], attributes, NUMBER_TYPE, 8 * rows,
+                          number_pieces(file, i))
+    place = [name for name, _ in dimensions].index(f'{variable.name}_strlen')
+    width = dimensions[place][1]
+    return NcVariable(variable.name, [0, place], attributes, TEXT_TYPE, width * rows,
+                      text_pieces(file, i, width))
+
+
+def blocks_again(file):
+    """The blocks of rows that were laid down in a file."""
+    file.seek(0)
+    with suppress(EOFError):
+        while True:
+            yield pickle.load(file)
+
+
+def number_pieces(file, i):
+    for block in blocks_again(file):
+        yield pack_numbers([row[i] for row in block])
+
+
+def text_pieces(file, i, width):
+    for block in blocks_again(file):
+        yield b''.join(str(row[i]).encode().ljust(width, b'\0') for row in block)
+
+
+def write_ncml(dataset):
+    """What erddapy reads before it asks for a grid: dimensions, variables, attributes, in XML."""
+    dimensions = ''.join(f'  <dimension name="{axis}" length="{len(places)}" />\n'
+                         for axis, places in MIDDLES.items())
+    variables = ''.join(ncml_variable(dataset, v) for v in (*BATHYMETRY.axes, DEPTH))
+    yield ('<?xml version="1.0" encoding="UTF-8"?>\n'
+           '<netcdf xmlns="https://www.unidata.ucar.edu/namespaces/netcdf/ncml-2.2">\n'
+           f'{ncml_attributes(dataset.attributes())}{dimensions}{variables}</netcdf>\n').encode()
+
+
+def ncml_variable(dataset, variable):
+    shape = 'y x' if variable is DEPTH else variable.name
+    attributes = ncml_attributes(grid_attributes(dataset, variable), '  ')
+    return (f'  <variable name="{variable.name}" shape="{shape}" type="double">\n'
+            f'{attributes}  </variable>\n')
+
+
+def ncml_attributes(attributes, indent=''):
+    lines = ''
+    for name, value in sorted(attributes.items()):
+        is_text = isinstance(value, str)
+        kind = '' if is_text else ' type="double"'
+        text = html.escape(value) if is_text else numbers(value, ' ')
+        lines += f'{indent}  <attribute name="{name}"{kind} value="{text}" />\n'
+    return lines
+
+
+def numbers(values, between=', '):
+    """Several numbers as text; what is not a number is NaN for all who read this."""
+    return between.join('NaN' if math.isnan(each) else str(each) for each in values)
+
+
+# --- DAP ------------------------------------------------------------------------------------------
+# The protocol by which xarray, netCDF4, pydap and R open an address as if it were a file: .dds
+# tells what there is, .das what it means, .dods is a .dds and then the values: big end first, an
+# array after its length (written twice), a text after its length and filled up to four bytes.
+
+DAP_TYPES = {'text': 'String', 'time': 'Float64', 'number': 'Float64'}
+ROW_BEGINS, ROWS_END = b'\x5a\0\0\0', b'\xa5\0\0\0'     # in a table
+
+
+def table_dds(columns):
+    lines = ''.join(f'    {DAP_TYPES[v.kind]} {v.name};\n' for v in columns)
+    return f'Dataset {{\n  Sequence {{\n{lines}  }} s;\n}} s;\n'
+
+
+def table_dods(table):
+    """The rows, each after a mark."""
+    yield table_dds(table.columns).encode() + b'\nData:\n'
+    kinds = [variable.kind for variable in table.columns]
+    for block in table.blocks:
+        yield b''.join(ROW_BEGINS + b''.join(map(dap_value, kinds, row)) for row in block)
+    yield ROWS_END
+
+
+def dap_value(kind, value):
+    return nc_text(value) if kind == 'text' else pack_numbers([value])
+
+
+def grid_dds(parts):
+    """depth is a GRID: an array with its axes. DAP's depth.depth is that array alone."""
+    return f'Dataset {{\n{"".join(map(dds_part, parts))}}} {BATHYMETRY.id};\n'
+
+
+def dds_part(part):
+    name = part.variable.name
+    if part.is_bare:
+        return f'  Structure {{\n    {dds_array(part)}  }} {DEPTH.name};\n'
+    if part.variable is not DEPTH:
+        return f'  {dds_array(part)}'
+    maps = ''.join(f'      {dds_array(axis)}' for axis in maps_of(part))
+    return f'  GRID {{\n    ARRAY:\n      {dds_array(part)}    MAPS:\n{maps}  }} {name};\n'
+
+
+def dds_array(part):
+    sizes = ''.join(f'[{name} = {len(places)}]' for name, places in part.places.items())
+    return f'Float64 {part.variable.name}{sizes};\n'
+
+
+def whole_grid():
+    """What a question without words is about: the axes, and the grid."""
+    return [read_part(name) for name in (*MIDDLES, DEPTH.name)]
+
+
+def grid_dods(store, raw):
+    parts = read_grid(raw) if raw.strip() else whole_grid()
+    yield grid_dds(parts).encode() + b'\nData:\n'
+    floor = known_floor(store)
+    for part in parts:
+        axes = maps_of(part) if part.variable is DEPTH and not part.is_bare else []
+        for each in (part, *axes):
+            values = values_of(each, floor)
+            yield struct.pack('>ii', len(values), len(values)) + pack_numbers(values)
+
+
+def das(dataset):
+    """The attributes of all variables, and of the dataset."""
+    attributes = grid_attributes if dataset.axes else table_attributes
+    indent = '  ' if dataset.axes else '    '
+    inside = ''.join(das_block(variable.name, attributes(dataset, variable), indent)
+                     for variable in (*dataset.axes, *dataset.variables))
+    if not dataset.axes:
+        inside = f'  s {{\n{inside}  }}\n'
+    return f'Attributes {{\n{inside}{das_block("NC_GLOBAL", dataset.attributes(), "  ")}}}\n'
+
+
+def das_block(name, attributes, indent):
+    lines = ''.join(f'{indent}  {das_attribute(*pair)};\n' for pair in sorted(attributes.items()))
+    return f'{indent}{name} {{\n{lines}{indent}}}\n'
+
+
+def das_attribute(name, value):
+    if isinstance(value, str):
+        escaped = value.replace('\\', '\\\\').replace('"', '\\"')
+        return f'String {name} "{escaped}"'
+    return f'Float64 {name} {numbers(value)}'
+
+
+# --- ROUTES ---------------------------------------------------------------------------------------
 # To add one: give make_app a route, write an example of it into EXAMPLES, and a test.
 
-EXAMPLES = (                        # address after the server's, what it gives; the first page shows them as links
-    ('/erddap/tabledap/tracks.html?&time>=now-10minutes', 'where the boats were in the last ten minutes'),
-    ('/erddap/tabledap/tracks.csv?player,time,x,y,z&orderByMax("player,time")', 'where each boat was last, as a file'),
+EXAMPLES = (                        # an address, what it gives: the first page shows them as links
+    ('/erddap/tabledap/tracks.html?&time>=now-10minutes',
+     'where the boats were in the last ten minutes'),
+    ('/erddap/tabledap/tracks.csv?player,time,x,y,z&orderByMax("player,time")',
+     'where each boat was last, as a file'),
     ('/erddap/tabledap/tracks.html?player&distinct()', 'who has sailed'),
     ('/erddap/tabledap/soundings.html?x,y,depth&depth<=20', 'the shallows found so far'),
+    ('/erddap/tabledap/soundings.html?player,time,depth&orderByMean("player,time/10minutes")',
+     'how deep it was for each, a mean for each ten minutes'),
     ('/erddap/griddap/bathymetry.csv', 'the sea floor as the club knows it, as a file'),
     ('/erddap/griddap/bathymetry.html?depth[(5):1:(95)][(5):1:(95)]', 'its south-west corner'),
+    ('/erddap/griddap/bathymetry.dds', 'how a program sees it that opens it like a file'),
     ('/erddap/info/tracks/index.html', 'what the columns of tracks mean'),
+    ('/erddap/tabledap/allDatasets.html', 'what there is, and from when to when'),
     ('/erddap/search/index.html?searchFor=sea floor', 'datasets about the sea floor'),
 )
+VERSION = '2.23'                    # the ERDDAP whose manners these are: clients ask for it
 
 
 def make_app(folder=None, store=None):
@@ -918,7 +2026,13 @@ def make_app(folder=None, store=None):
     app.install(answer_in_our_form)
     for path in ('/erddap', '/erddap/', '/erddap/index.html'):
         app.route(path, callback=on_front_page)
-    app.route('/erddap/info/<file>', callback=partial(on_list, store, DATASETS.values()))
+    for path in ('/erddap/version', '/erddap/version_string'):
+        app.route(path, callback=on_version)
+    for path in ('/erddap/<place:re:tabledap|griddap|info|search>',
+                 '/erddap/<place:re:tabledap|griddap|info|search>/'):
+        app.route(path, callback=on_short_address)
+    app.route('/erddap/info/<id>/', callback=on_short_info)
+    app.route('/erddap/info/<file>', callback=partial(on_list, store, LISTED))
     app.route('/erddap/info/<id>/<file>', callback=partial(on_info, store))
     app.route('/erddap/search/<file>', callback=partial(on_search, store))
     app.route('/erddap/<protocol:re:tabledap|griddap>/<file>', callback=partial(on_dataset, store))
@@ -955,136 +2069,311 @@ def make_lone_app(folder=None):
 
 
 def answer_in_our_form(callback):
-    """Every refusal in ERDDAP's form; what nobody thought of goes to the log and becomes a 500 in the same form."""
+    """Every refusal in ERDDAP's form; what nobody thought of goes to the log, and is a 500."""
     def answer(*args, **kwargs):
         try:
+            check_no_space(request.environ['SERVER_PROTOCOL'])
             return callback(*args, **kwargs)
         except HTTPResponse:
             raise
         except Refusal as refusal:
             return error_reply(refusal.status, refusal.words)
         except Exception:
-            log(f'unexpected, at {request.path!r} ? {request.query_string!r}\n{traceback.format_exc()}')
-            return error_reply(500, 'Internal Server Error: The server made a mistake; its log says which.')
+            log(f'unexpected, at {request.path!r} ? {request.query_string!r}\n'
+                f'{traceback.format_exc()}')
+            return error_reply(
+                500, 'Internal Server Error: The server made a mistake; its log says which.')
     return answer
+
+
+def check_no_space(protocol):
+    """What follows a space in an address, uWSGI takes for the protocol: half of a question."""
+    if not re.fullmatch('HTTP/[0-9.]{1,4}', protocol):
+        raise query_error('There is a space in the address; write %20 instead.')
 
 
 def error_reply(status, words):
     words = words.replace('"', '\\"')
     body = f'Error {{\n    code={status};\n    message="{words}";\n}}\n'
-    return HTTPResponse(body.encode('utf-8'), status, {'Content-Type': 'text/plain; charset=UTF-8'})
+    headers = {'Content-Type': 'text/plain;charset=UTF-8'}
+    if status == 503:
+        headers['Retry-After'] = str(RETRY_SECONDS)
+    return HTTPResponse(body.encode('utf-8'), status, headers)
 
 
 def on_anything_else(rest=''):
     if request.method not in ('GET', 'HEAD'):
-        raise Refusal(405, f'Method Not Allowed: Everything here is asked for with GET, not {request.method}.')
+        raise Refusal(405, 'Method Not Allowed: Everything here is asked for with GET, '
+                           f'not {request.method}.')
     raise nothing_there()
 
 
 def nothing_there():
-    return Refusal(404, f'Not Found: There is nothing at {request.path}; /erddap/index.html lists what there is.')
+    return Refusal(404, f'Not Found: There is nothing at {request.path}; '
+                        '/erddap/index.html lists what there is.')
 
 
 def on_front_page():
     """The datasets, and some questions to start from."""
-    page = PAGE.format(title='Mocean data: what the club measured') + '<ul>\n'
-    for dataset in DATASETS.values():
-        page += (f'<li><a href="/erddap/{dataset.protocol}/{dataset.id}.html">{dataset.id}</a>: {dataset.summary} '
-                 f'<a href="/erddap/info/{dataset.id}/index.html">What its columns mean.</a></li>\n')
+    here = html.escape(server_address())
+    page = page_head('Mocean data: what the club measured') + '<ul>\n'
+    for dataset in LISTED:
+        address = f'{here}/erddap/{dataset.protocol}/{dataset.id}.html'
+        info = f'{here}/erddap/info/{dataset.id}/index.html'
+        page += (f'<li><a href="{address}">{dataset.id}</a>: {dataset.summary} '
+                 f'<a href="{info}">What its columns mean.</a></li>\n')
     page += '</ul>\n<h2>Some questions</h2>\n<ul>\n'
     for path, words in EXAMPLES:
         path = html.escape(path)
-        page += f'<li><a href="{path}">{path}</a><br>{words}</li>\n'
-    return page + ('</ul>\n<p>Add a question after the <code>?</code>: columns with commas between them, then '
-                   '<code>&amp;</code> and a condition, as often as you like. This answers like a small part of '
-                   'ERDDAP, the data server of many ocean institutes.</p>\n')
+        page += f'<li><a href="{here}{path}">{path}</a><br>{words}</li>\n'
+    page += ('</ul>\n<p>Add a question after the <code>?</code>: columns with commas between them, '
+             'then <code>&amp;</code> and a condition, as often as you like. This answers like a '
+             'small part of ERDDAP, the data server of many ocean institutes.</p>\n')
+    return send(HTML.media_type, page.encode())
+
+
+def on_version():
+    """For programs that ask how much the server knows. The long form says who we are."""
+    words = f'ERDDAP_version={VERSION}\n'
+    if request.path.endswith('_string'):
+        words = f'ERDDAP_version_string={VERSION}_mocean\n'
+    return send('text/plain;charset=UTF-8', words.encode())
+
+
+def on_short_address(place):
+    """/erddap/tabledap leads to its list."""
+    return redirect(f'{place}/index.html')
+
+
+def on_short_info(id):
+    return redirect(f'info/{id}/index.html')
 
 
 def on_dataset(store, protocol, file):
     """What the question asks of a table or a grid, in the format that the file type names."""
     id, kind = split_file(file)
     if id == 'index':
-        return on_list(store, [dataset for dataset in DATASETS.values() if dataset.protocol == protocol], file)
-    dataset, question = find_dataset(id, protocol), request.query_string
+        return on_list(store, [each for each in LISTED if each.protocol == protocol], file)
+    dataset, raw = find_dataset(id, protocol), request.query_string
     if not kind:
-        return redirect_to_html(protocol, id)
-    if dataset is BATHYMETRY and kind == 'ncml':
-        return send('application/xml', write_ncml())
-    if dataset is BATHYMETRY and kind == 'nc':
-        return send('application/x-netcdf', write_nc(griddap(store, question)))
+        return redirect(f'{protocol}/{id}.html')
+    def make():
+        return Spool(pieces_of(store, dataset, kind, raw), store.path.parent)
+    spool = store.turns.share((server_address(), file, raw), make)
+    return send(MEDIA_TYPES[kind], spool.body(), spool.size, file_headers(file, kind))
+
+
+def pieces_of(store, dataset, kind, raw):
+    """The whole answer to a question, piece after piece."""
+    if dataset.axes:
+        return grid_pieces(store, kind, raw)
+    return table_pieces(store, dataset, kind, raw)
+
+
+def grid_pieces(store, kind, raw):
+    if kind == 'dds':
+        return [grid_dds(read_grid(raw) if raw.strip() else whole_grid())]
+    if kind == 'das':
+        return [das(described(store, BATHYMETRY))]
+    if kind == 'dods':
+        return grid_dods(store, raw)
+    if kind == 'nc':
+        return write_grid_nc(described(store, BATHYMETRY), griddap(store, raw))
+    if kind == 'ncml':
+        return write_ncml(described(store, BATHYMETRY))
     format = find_format(kind)
-    if dataset is BATHYMETRY:
-        return reply(store, format, Table([*BATHYMETRY.axes, DEPTH], [griddap(store, question)]))
-    return reply(store, format, tabledap(store, dataset, question, kind in ('html', 'htmlTable')))
+    return with_callback(raw, kind, format.write(grid_table(store, raw)))
+
+
+def table_pieces(store, dataset, kind, raw):
+    if kind == 'dds':
+        return [table_dds(answer_variables(read_query(dataset, raw, store.clock())))]
+    if kind == 'das':
+        return [das(described(store, dataset))]
+    if kind == 'dods':
+        return table_dods(tabledap(store, dataset, raw, 'number'))
+    if kind in ('nc', 'ncCF'):
+        table = tabledap(store, dataset, raw, 'number')
+        return write_table_nc(described(store, dataset), table)
+    format = find_format(kind)
+    most = HTML_ROWS if format is HTML else None
+    table = tabledap(store, dataset, raw, format.style, most)
+    return with_callback(raw, kind, format.write(table))
+
+
+def with_callback(raw, kind, pieces):
+    """.jsonp=show: the JSON as a call of the function show, for pages of old."""
+    name = next((part.removeprefix('.jsonp=') for part in read_parts(raw)
+                 if part.startswith('.jsonp=')), None)
+    if name is None or not kind.startswith('json'):
+        return pieces
+    if not re.fullmatch(r'[A-Za-z_][A-Za-z0-9_.]{0,99}', name):
+        raise query_error(f'.jsonp={name} isn\'t the name of a function.')
+    return itertools.chain([f'{name}('], pieces, [')'])
+
+
+MEDIA_TYPES = {kind: format.media_type for kind, format in FORMATS.items()} | {
+    'nc': 'application/x-netcdf', 'ncCF': 'application/x-netcdf',
+    'ncml': 'application/xml;charset=UTF-8',
+    'dds': 'text/plain;charset=UTF-8', 'das': 'text/plain;charset=UTF-8',
+    'dods': 'application/octet-stream'}
+
+
+def file_headers(file, kind):
+    """A browser saves some formats as a file; programs for DAP look for marks of their own."""
+    if kind in ('dds', 'das', 'dods'):
+        what = 'data' if kind == 'dods' else kind
+        return {'Content-Description': f'dods_{what}', 'XDODS-Server': 'dods/3.7'}
+    if kind in ('nc', 'ncCF') or FORMATS.get(kind, HTML).is_file:
+        return {'Content-Disposition': f'attachment;filename={file}'}
+    return {}
 
 
 def on_list(store, datasets, file):
     """The datasets: index.csv, index.json, index.html."""
-    return reply(store, find_index_format(file), list_table(datasets))
+    id, kind = split_file(file)
+    if id in DATASETS and not kind:
+        return redirect(f'info/{id}/index.html')
+    format = find_index_format(file)
+    return reply(store, format, list_table(page_of(datasets, read_fields())))
 
 
 def on_info(store, id, file):
     """The variables and attributes of one dataset."""
-    return reply(store, find_index_format(file), info_table(find_dataset(id)))
+    dataset = find_dataset(id)
+    return reply(store, find_index_format(file), info_table(described(store, dataset)))
 
 
 def on_search(store, file):
-    """index: all the words, in any order; advanced: with more fields, of which only the protocol matters here."""
-    asked = dict(part.partition('=')[::2] for part in read_parts(request.query_string))
-    words = asked.get('searchFor', '')
-    protocol = asked.get('protocol', '').lower()
-    found = [dataset for dataset in DATASETS.values()
-             if matches(dataset, words) and protocol in ('', '(any)', dataset.protocol)]
+    """index: all the words, in any order; advanced: with more fields."""
+    format = find_index_format(file, ('index', 'advanced'))
+    fields = read_fields()
+    for name in fields:
+        if name not in (*SEARCHES, *PAGING):
+            raise query_error(f'Unrecognized search field="{name}". '
+                              f'These are: {", ".join((*SEARCHES, *PAGING))}.')
+    found = [dataset for dataset in LISTED
+             if all(SEARCHES[name](store, dataset, value)
+                    for name, value in fields.items() if name not in PAGING)]
+    return reply(store, format, list_table(page_of(found, fields)))
+
+
+PAGING = ('page', 'itemsPerPage')
+
+
+def read_fields():
+    """name=value&name=value; (ANY) is what a form sends for what nobody filled in."""
+    pairs = [part.partition('=')[::2] for part in read_parts(request.query_string)]
+    return {name: value for name, value in pairs
+            if value.strip().lower() not in ('', '(any)')}
+
+
+def page_of(datasets, fields):
+    """One page of them. Behind the last one there is nothing."""
+    page, per_page = read_count(fields, 'page', 1), read_count(fields, 'itemsPerPage', 1_000)
+    found = datasets[(page - 1) * per_page:page * per_page]
     if not found:
         raise Refusal(404, 'Resource not found: Your query produced no matching results. '
                            'Check the spelling of the word(s) you searched for.')
-    return reply(store, find_index_format(file, ('index', 'advanced')), list_table(found))
+    return found
 
 
-def matches(dataset, words):
+def read_count(fields, name, usual):
+    text = fields.get(name, str(usual))
+    if not re.fullmatch('[1-9][0-9]{0,8}', text):
+        raise query_error(f'{name}={text} isn\'t a whole number from 1.')
+    return int(text)
+
+
+def matches(store, dataset, words):
     """All words must be there, whatever their case; -word must not; "a phrase" holds together."""
-    text = ' '.join([*(f'{name}={value}' for name, value in dataset.attributes().items()), f'datasetID={dataset.id}',
-                     *(' '.join(map(str, (variable.name, variable.units, *variable.attributes.values())))
-                       for variable in (*dataset.axes, *dataset.variables))]).lower()
+    attributes = [f'{name}={value}' for name, value in dataset.attributes().items()]
+    variables = [' '.join(map(str, (v.name, v.units, *v.attributes.values())))
+                 for v in (*dataset.axes, *dataset.variables)]
+    text = ' '.join([*attributes, f'datasetID={dataset.id}', *variables]).lower()
     for minus, phrase, word in re.findall(r'(-?)(?:"([^"]*)"?|([^\s"]+))', words.lower()):
         if ((phrase or word) in text) == bool(minus):
             return False
     return True
 
 
+def has_attribute(name, store, dataset, value):
+    """The dataset itself or one of its variables. A form writes Mocean club as mocean_club."""
+    owners = [{'protocol': dataset.protocol, **dataset.attributes()}]
+    for variable in (*dataset.axes, *dataset.variables):
+        owners.append({'variableName': variable.name, **variable.attributes})
+    return plain(value) in [plain(owner[name]) for owner in owners if name in owner]
+
+
+def plain(value):
+    return re.sub(r'\W', '_', str(value).lower())
+
+
+def reaches(end, store, dataset, value):
+    """minTime: something was measured at that time or later; maxTime: then or earlier."""
+    kind, values = read_value(TRACKS, TIME, value, store.clock())
+    ranges = known_ranges(store, dataset)
+    if kind != '?' or values == [None]:
+        raise not_a_time(value)
+    if 'time' not in ranges:
+        return False
+    first, last = ranges['time']
+    return last >= values[0] if end == 'minTime' else first <= values[0]
+
+
+def never(store, dataset, value):
+    """What no dataset here has: a longitude, a latitude."""
+    return False
+
+
+SEARCHES = {                        # field: does a dataset fulfil it?
+    'searchFor': matches,
+    **{name: partial(has_attribute, name) for name in (
+        'protocol', 'cdm_data_type', 'institution', 'ioos_category', 'keywords', 'long_name',
+        'standard_name', 'variableName')},
+    **{name: partial(reaches, name) for name in ('minTime', 'maxTime')},
+    **{name: never for name in ('minLon', 'maxLon', 'minLat', 'maxLat')},
+}
+
+
 def list_table(datasets):
     """What search and the indexes tell: one row a dataset."""
     here = server_address()
     names = ('griddap', 'tabledap', 'Title', 'Summary', 'Info', 'Institution', 'Dataset ID')
-    rows = [[f'{here}/erddap/{dataset.protocol}/{dataset.id}' if dataset.protocol == protocol else ''
-             for protocol in ('griddap', 'tabledap')]
-            + [dataset.title, dataset.summary, f'{here}/erddap/info/{dataset.id}/index.html', INSTITUTION, dataset.id]
-            for dataset in datasets]
-    return Table([Variable(name, 'text', '') for name in names], [rows], has_units=False)
+    rows = []
+    for dataset in datasets:
+        address = f'{here}/erddap/{dataset.protocol}/{dataset.id}'
+        rows.append([address if dataset.axes else '', '' if dataset.axes else address,
+                     dataset.title, dataset.summary,
+                     f'{here}/erddap/info/{dataset.id}/index.html', INSTITUTION, dataset.id])
+    return list_of(names, rows)
 
 
 def info_table(dataset):
     """One row for each variable, and one for each attribute."""
-    rows = [('attribute', 'NC_GLOBAL', *info_value(*pair)) for pair in sorted(dataset.attributes().items())]
+    rows = [('attribute', 'NC_GLOBAL', *info_value(*pair))
+            for pair in sorted(dataset.attributes().items())]
     for axis in dataset.axes:
         rows.append(('dimension', axis.name, '', 'double',
-                     f'nValues={len(MIDDLES[axis.name])}, evenlySpaced=true, averageSpacing={float(SECTOR_KM)}'))
+                     f'nValues={len(MIDDLES[axis.name])}, evenlySpaced=true, '
+                     f'averageSpacing={float(SECTOR_KM)}'))
         rows += info_attributes(axis)
     for variable in dataset.variables:
         kind = 'String' if variable.kind == 'text' else 'double'
-        rows.append(('variable', variable.name, ', '.join(axis.name for axis in dataset.axes), kind, ''))
+        axes = ', '.join(axis.name for axis in dataset.axes)
+        rows.append(('variable', variable.name, axes, kind, ''))
         rows += info_attributes(variable)
     names = ('Row Type', 'Variable Name', 'Attribute Name', 'Data Type', 'Value')
-    return Table([Variable(name, 'text', '') for name in names], [rows], has_units=False)
+    return list_of(names, rows)
 
 
 def info_attributes(variable):
-    attributes = {**variable.attributes, **({'units': variable.units} if variable.units else {})}
-    return [('attribute', variable.name, *info_value(*pair)) for pair in sorted(attributes.items())]
+    return [('attribute', variable.name, *info_value(*pair))
+            for pair in variable.all_attributes().items()]
 
 
 def info_value(name, value):
-    return (name, 'String', value) if isinstance(value, str) else (name, 'double', ', '.join(map(str, value)))
+    return (name, 'String', value) if isinstance(value, str) else (name, 'double', numbers(value))
 
 
 def split_file(file):
@@ -1100,6 +2389,9 @@ def find_dataset(id, protocol=None):
 
 
 def find_format(kind):
+    if kind == 'geoJson':
+        raise query_error('fileType=.geoJson needs longitude and latitude; these datasets have '
+                          'x and y in km, on a torus.')
     if kind not in FORMATS:
         raise query_error(f'fileType=.{kind} isn\'t supported by this dataset.')
     return FORMATS[kind]
@@ -1112,9 +2404,10 @@ def find_index_format(file, names=('index',)):
     return find_format(kind)
 
 
-def redirect_to_html(protocol, id):
+def redirect(path):
+    """To the address that was meant; the question goes along."""
     question = '?' + request.query_string if request.query_string else ''
-    return HTTPResponse(b'', 302, {'Location': f'/erddap/{protocol}/{id}.html{question}'})
+    return HTTPResponse(b'', 302, {'Location': f'{server_address()}/erddap/{path}{question}'})
 
 
 def server_address():
@@ -1127,37 +2420,77 @@ def server_address():
 
 
 def reply(store, format, table):
-    """The whole answer is made before the first byte leaves: an error can still be told, and a slow reader
-    holds up nobody, for uWSGI hands him the finished file on the side (--offload-threads)."""
-    media_type, write = format
-    with ExitStack() as stack:
-        spool = stack.enter_context(tempfile.SpooledTemporaryFile(MEMORY_BYTES, dir=store.path.parent))
-        for text in write(table):
-            put(spool, text.encode('utf-8'), store.path.parent)
-        size = spool.tell()
-        spool.seek(0)
-        if size > MEMORY_BYTES:
-            stack.pop_all()                     # the server program closes the file when it has sent it
-        return send(f'{media_type}; charset=utf-8', spool if size > MEMORY_BYTES else spool.read(), size)
+    """A table, dressed."""
+    spool = Spool(format.write(table), store.path.parent)
+    return send(format.media_type, spool.body(), spool.size)
 
 
-def put(spool, text, folder):
-    """Write to the spool, as long as the disk has room for more than that."""
-    try:
-        spool.write(text)
-        full = spool.tell() > MEMORY_BYTES and shutil.disk_usage(folder).free < FREE_BYTES
-    except OSError:
-        full = True
-    if full:
-        raise Refusal(503, 'Service Unavailable: The disk of the server is nearly full. Ask for less data.')
+class Spool:
+    """A whole answer, made before its first byte leaves: an error can still be told, and a slow
+    reader holds up nobody, for uWSGI hands him the file on the side (--offload-threads)."""
+
+    def __init__(self, pieces, folder):
+        self.lock = threading.Lock()
+        self.file = tempfile.SpooledTemporaryFile(MEMORY_BYTES, dir=folder)     # noqa: SIM115
+        self.size = 0
+        try:
+            for piece in pieces:
+                self.put(piece if isinstance(piece, bytes) else piece.encode('utf-8'), folder)
+        except BaseException:
+            self.file.close()
+            raise
+        self.is_long = self.size > MEMORY_BYTES
+        self.file.seek(0)                   # whoever reads the file by its number finds all of it
+
+    def put(self, piece, folder):
+        """Write, as long as the disk has room for more than that."""
+        self.size += len(piece)
+        try:
+            self.file.write(piece)
+            full = self.size > MEMORY_BYTES and is_disk_full(folder)
+        except OSError:
+            full = True
+        if full:
+            raise disk_full()
+
+    def read(self, begin, size):
+        with self.lock:
+            self.file.seek(begin)
+            return self.file.read(size)
+
+    def body(self):
+        """For one reader."""
+        return Copy(self) if self.is_long else self.read(0, self.size)
+
+    def __del__(self):
+        self.file.close()                   # when the last reader has gone
 
 
-def send(media_type, body, size=None):
+class Copy:
+    """A reader of a spool, with a place of its own in it."""
+
+    def __init__(self, spool):
+        self.spool = spool
+        self.place = 0
+
+    def read(self, size=-1):
+        piece = self.spool.read(self.place, size)
+        self.place += len(piece)
+        return piece
+
+    def fileno(self):
+        """For uWSGI, which counts its own places."""
+        return self.spool.file.fileno()
+
+
+def send(media_type, body, size=None, headers=()):
     """The length goes along, so that a program notices when an answer was cut short."""
-    return HTTPResponse(body, 200, {'Content-Type': media_type, 'Content-Length': str(size or len(body))})
+    length = len(body) if size is None else size
+    return HTTPResponse(body, 200, {
+        'Content-Type': media_type, 'Content-Length': str(length), **dict(headers)})
 
 
-# --- START -----------------------------------------------------------------------------------------------------------
+# --- START ----------------------------------------------------------------------------------------
 
 def wsgi(app):
     """The app as a server calls it: nothing is cached, nothing is guessed, any web page may read it."""

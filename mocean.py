@@ -74,10 +74,10 @@ import wsgiref.simple_server
 from dataclasses import MISSING, dataclass, fields
 from typing import NamedTuple
 
-import bottle
-
 if sys.version_info < (3, 10):          # noqa: UP036 (whoever has an older one shall read it)
     sys.exit(f'Mocean needs Python 3.10 or newer; this is Python {sys.version.split()[0]}')
+
+import bottle
 
 # =================================================================================================
 # PART 1  THE OCEAN
@@ -116,7 +116,7 @@ HOMES, HOME_SECTORS = 3, 2              # home waters: so many sectors round so 
 
 COURSE_S, FINISH_S = 600, 600           # a course is the newest so long; a race may take so long
 MARKS, MARK_CELLS, MARK_GAP_CELLS = 12, 3, 20   # of a course; near enough to pass; between two
-COURSE_POINTS, MOST_COURSE_POINTS = 200, 220    # for sailing as well as the server; at most
+COURSE_POINTS, MOST_COURSE_POINTS = 500, 550    # for sailing as well as the server; at most
 COURSES_KEPT, LAURELS_KEPT = 144, 9     # tables of times; a boat's courses that count
 
 MOST_BOATS, MOST_SEEN = 20_000, 8       # boats on the planet; other boats in one `look`
@@ -953,15 +953,18 @@ def read_whole(low, high=999_999_999):
     return read
 
 
+LATEST = 999_999_999_999                          # seconds since 1970: long after everything
+
+
 def read_seconds(text):
     """A kind: a time in seconds since 1970."""
-    found = re.fullmatch(r'\s*[0-9]{1,12}(\.[0-9]{0,9})?\s*', text)
-    if not found:
+    found = re.fullmatch(r'\s*[0-9]{1,12}(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?\s*', text)
+    if not found or float(found[0]) > LATEST:
         raise Fault('it is a number, 0 or more')
     return float(found[0])
 
 
-read_seconds.schema = {'type': 'number', 'minimum': 0}
+read_seconds.schema = {'type': 'number', 'minimum': 0, 'maximum': LATEST}
 
 
 def read_cell(text):
@@ -985,7 +988,7 @@ def read_name(text):
     return name
 
 
-read_name.schema = {'type': 'string', 'minLength': 1}
+read_name.schema = {'type': 'string', 'pattern': '^[0-9A-Za-z]{1,20}$'}
 
 
 def read_text(longest):
@@ -996,7 +999,7 @@ def read_text(longest):
             meant = line[:longest].strip()
             raise Fault(f'it is a text of 1 to {longest} characters', meant or None)
         return line
-    read.schema = {'type': 'string', 'minLength': 1}
+    read.schema = {'type': 'string', 'minLength': 1, 'maxLength': longest, 'pattern': '[!-~]'}
     return read
 
 
@@ -1030,6 +1033,18 @@ def read_id(text):
     plain = text.strip(QUOTES)
     answered = re.fullmatch(rf'([0-9A-Za-z]{{{ID_LENGTH}}}),.*', plain, re.DOTALL)
     return (answered[1] if answered else plain).lower()
+
+
+def read_any_id(text):
+    """A kind: an id, for pages that are there without one, too."""
+    try:
+        return read_id(text)
+    except Fault:
+        return ''
+
+
+read_any_id.schema = {'type': 'string'}
+read_id.schema = {'type': 'string', 'pattern': f'^[{ID_LETTERS}]{{{ID_LENGTH}}}$'}
 
 
 def read_call(route, pairs, form):
@@ -1137,7 +1152,7 @@ def unreadable(parameter, text, faults, fix):
 def no_id(texts):
     """The Refusal for a call without an id. A name that came along is kept."""
     name = tidy_name(texts.get('name', '')) or 'ada'
-    return Refusal(f'id is missing: {NO_ID}', WRONG, 'join', {'name': name})
+    return Refusal(f'id is missing: {NO_ID}', WRONG, 'join', {'id': None, 'name': name})
 
 
 ID = Parameter('id', 'the secret id that join gave you', read_id, '')
@@ -2072,13 +2087,21 @@ def rule_quest(turn):
 
 
 def rule_course(turn, course):
-    now = int(turn.now // COURSE_S)
-    if course is not None and course > now:
-        raise Refusal(f'course was {course}; the newest one is {now}', fix={'course': str(now)})
-    number = now if course is None else course
+    number = begun_course(turn, course)
     marks = course_of(turn.ocean, number).marks
     return {'course': number, 'ends_in_s': round(max((number + 1) * COURSE_S - turn.now, 0), 2),
             'marks': [{'mark': mark, 'x': x, 'y': y} for mark, (x, y) in enumerate(marks)]}
+
+
+def begun_course(turn, number):
+    """The number of a course that has begun; that of the newest one if none is asked for."""
+    newest = int(turn.now // COURSE_S)
+    if number is None:
+        return newest
+    if number > newest:
+        raise Refusal(f'course was {number}; the newest one is {newest}', UNKNOWN,
+                      fix={'course': str(newest)})
+    return number
 
 
 def rule_race(turn, anew):
@@ -2190,8 +2213,7 @@ def win_laurels(turn, number, points):
 
 
 def rule_regatta(turn, course):
-    number = int(turn.now // COURSE_S) if course is None else course
-    return tell_laps(turn.ocean, number)
+    return tell_laps(turn.ocean, begun_course(turn, course))
 
 
 def rule_season(turn):
@@ -2458,11 +2480,10 @@ def change_of(ocean, patch, spare=None, faults=None):
     left out, and said: what `spare`, another ocean, has there takes its place."""
     change, faults = {}, faults if faults is not None else []
     for table in TABLES:
-        rows = patch.get(table, {})
+        rows, records = patch.get(table, {}), {}
         if not isinstance(rows, dict):
             faults.append(f'{table} is no table')
-            rows = {}
-        records = change[table] = {}
+            rows, records = {}, dict(getattr(spare, table)) if spare else {}
         for key, values in rows.items():
             if fits_table(table, key):
                 old = getattr(ocean, table).get(key)
@@ -2471,12 +2492,13 @@ def change_of(ocean, patch, spare=None, faults=None):
             else:
                 faults.append(f'{table} {shown(key)} is no key')
         if table in NUMBERED:                   # an editor may have sorted them as words
-            change[table] = dict(sorted(records.items(), key=lambda row: int(row[0])))
+            records = dict(sorted(records.items(), key=lambda row: int(row[0])))
+        change[table] = records
     return {table: records for table, records in change.items() if records}
 
 
 def fits_table(table, key):
-    """True for a key as the table has it: a number, a sector's column,row, a treasure's name, ..."""
+    """True for a key as the table has it: a number, a sector's column,row, a treasure's name"""
     if table in NUMBERED:
         return re.fullmatch('[0-9]{1,15}', key)
     if table in ('sectors', 'depths'):
@@ -2484,7 +2506,7 @@ def fits_table(table, key):
         return found and int(found[1]) < COLUMNS and int(found[2]) < ROWS
     if table == 'laps':
         return re.fullmatch('[0-9]{1,15} .+', key)
-    return table != 'finds' or key in TREASURES
+    return key in {'finds': TREASURES, 'planet': ('mocean',)}.get(table, (key,))
 
 
 def record_of(table, key, old, values, spare, faults):
@@ -2708,7 +2730,7 @@ class Journal:
         ocean.number, ocean.last, ocean.now = line['number'], last, now
 
     def cut_back(self):
-        """Half a line may stand at the end: if it cannot be cut off, the next line makes it void."""
+        """Half a line may stand at the end: if it cannot be cut off, the next one makes it void."""
         if self.file is not None:
             lead, self.lead = self.lead, HALF_A_LINE
             with contextlib.suppress(OSError):
@@ -2874,7 +2896,7 @@ class Clock:
 
 class Diary:
     """The game's log, made for reading: not more than so many lines a second, in all and about one
-    boat. It says how many it left out."""
+    boat (or nobody: calls without an id). It says how many it left out."""
 
     def __init__(self, ticks):
         self.ticks = ticks        # seconds that pass, counted from anywhere
@@ -2886,8 +2908,7 @@ class Diary:
         with self.lock:
             self.turn_page()
             self.lines[who] += 1
-            of_one = self.lines[who] if who else 0
-            if self.lines.total() > LOG_LINES_PER_S or of_one > LOG_LINES_OF_ONE_PER_S:
+            if self.lines.total() > LOG_LINES_PER_S or self.lines[who] > LOG_LINES_OF_ONE_PER_S:
                 self.left_out += 1
                 return
         log(text)
@@ -2936,6 +2957,8 @@ class Sea:
             self.journal = Journal(self.folder)
             try:
                 self.ocean = self.journal.load()
+                if not self.collects:
+                    self.ocean.soundings.clear()         # no data service lies beside this file
                 self.set_clock(self.ocean.now or 0.0)
                 begin_run(self)
             except BaseException:
@@ -3308,10 +3331,12 @@ def renew(sea, ocean):
         os.close(old)
     sea.journal.put_state(document_of(ocean))
     sea.journal.lines, sea.ocean = 0, ocean
-    sea.journal.doubtful = True               # its copy, and an empty journal, within a second
     sea.calls.clear()
     sea.moved.clear()
     sea.set_clock(ocean.now)
+    sea.journal.doubtful = True
+    with contextlib.suppress(OSError):        # the copy, too; where that fails, within a second
+        save(sea)
     return aside
 
 
@@ -3793,7 +3818,7 @@ class Route:
 
 NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
 OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
-MY_ID = Parameter('id', 'your id: it is filled in for you', read_id, '', required=False, default='')
+MY_ID = Parameter('id', 'your id: it is filled in for you', read_any_id, '', required=False, default='')
 ANEW = Parameter('anew', 'yes: begin anew, though you have passed marks already',
                  read_word('yes'), 'yes', required=False)
 SURE = Parameter('sure', 'yes, if you mean it', read_word('yes'), 'yes', required=False)
@@ -3994,12 +4019,6 @@ def help_html(routes, base, id, also):
 
 def openapi(routes, base):
     """The interface as OpenAPI 3.1 describes it."""
-    error = {'description': 'a sentence that teaches, and a call that works', 'content': {
-        'text/plain': {'schema': {'type': 'string'}},
-        'application/json': {'schema': {
-            'type': 'object', 'required': ['error', 'try', 'status'], 'properties': {
-                'error': {'type': 'string'}, 'try': {'type': 'string'},
-                'status': {'type': 'integer'}}}}}}
     paths = {}
     for route in routes.values():
         paths[f'/{route.name}'] = {'get': {
@@ -4008,10 +4027,26 @@ def openapi(routes, base):
                             'description': parameter.meaning, 'schema': schema_of(parameter)}
                            for parameter in route.parameters],
             'responses': {'200': {'description': route.reply, 'content': media(route)},
-                          'default': error}}}
+                          **{str(status): error_of(words) for status, words in ERRORS.items()}}}}
     return {'openapi': '3.1.0', 'info': {'title': 'Mocean', 'version': VERSION,
                                          'description': WORLD},
             'servers': [{'url': base}], 'paths': paths}
+
+
+ERRORS = {WRONG: 'a parameter is missing, or cannot be read', UNKNOWN: 'nobody and nothing like that',
+          NOT_GET: 'not by GET', CONFLICT: 'the game does not allow that now',
+          EARLY: 'too early: wait_s and Retry-After say how long to wait',
+          BUG: 'a bug: the server has logged it', AWAY: 'not now: the sea is frozen, the disk full'}
+
+
+def error_of(words):
+    """Every error has one form: a sentence that teaches, and a call that works."""
+    facts = {'error': 'string', 'try': 'string', 'status': 'integer', 'wait_s': 'number'}
+    return {'description': words, 'content': {
+        'text/plain': {'schema': {'type': 'string', 'pattern': '\ntry: http'}},
+        'application/json': {'schema': {
+            'type': 'object', 'required': ['error', 'try', 'status'],
+            'properties': {name: {'type': kind_} for name, kind_ in facts.items()}}}}}
 
 
 def schema_of(parameter):
@@ -4020,12 +4055,20 @@ def schema_of(parameter):
 
 
 def media(route):
+    """What a route answers: its kinds, and what is in them."""
     kinds = {'HTML': ['text/html'], 'Python': ['text/plain'],
              'text': ['text/plain', 'text/html']}.get(route.reply,
                                                       ['text/plain', 'application/json'])
+    schemas = {kind: {'type': 'string'} for kind in kinds}
+    record = {'type': 'object', 'properties': {name: {} for name in route.columns}}
+    if route.many:
+        record = {'type': 'object', 'properties': {
+            route.many: {'type': 'array', 'items': record}}}
+    if 'application/json' in kinds:
+        schemas['application/json'] = record
     if route.json:
-        kinds = ['application/json']
-    return {kind: {'schema': {'type': 'object' if 'json' in kind else 'string'}} for kind in kinds}
+        schemas = {'application/json': {'type': 'object'}}
+    return {kind: {'schema': schema} for kind, schema in schemas.items()}
 
 
 # --- WIRE ----------------------------------------------------------------------------------------

@@ -232,21 +232,23 @@ def woken(folder, program='mocean', **options):
         say.close()
 
 
-def crowd(folder, players, **changes):
-    """A state folder with so many boats in the ocean, all on the go: their ids, in order."""
+def crowd(folder, players, scattered=False, **changes):
+    """A state folder with so many boats, where they would have joined, or all over the ocean: their ids, in order."""
     import mocean
     with woken(folder) as say:
         sea = say.app.sea
         sea.open()
-        letters, boats = mocean.ID_LETTERS, {}
+        letters, ids, dice = mocean.ID_LETTERS, [], random.Random(1)
         for number in range(players):
             id = 'crew' + ''.join(letters[number // len(letters) ** power % len(letters)] for power in range(4))
-            x, y = number * 7 % mocean.WIDTH_CELLS, number * 11 % mocean.HEIGHT_CELLS
-            boat = {'x': x, 'y': y, 'from_x': x, 'from_y': y, **changes}
-            boats[f'boat{number}'] = mocean.Boat(name=f'boat{number}', id=id, **boat)
-        mocean.merge(sea.ocean, {'boats': boats})
+            x, y = mocean.berth(sea.ocean.floor, number)
+            if scattered:
+                x, y = dice.randrange(mocean.WIDTH_CELLS), dice.randrange(mocean.HEIGHT_CELLS)
+            boat = {'x': x, 'y': y, 'from_x': x, 'from_y': y, 'talk': -60, **changes}
+            mocean.merge(sea.ocean, {'boats': {f'boat{number}': mocean.Boat(name=f'boat{number}', id=id, **boat)}})
+            ids.append(id)
         mocean.save(sea)
-    return [boat.id for boat in boats.values()]
+    return ids
 
 
 STATE_FILES = ('mocean.json', 'mocean.journal', 'mocean.turned.journal', 'mocean.last.json', 'mocean.last.journal')

@@ -43,6 +43,6 @@ hand, sea = Hand(), game.app.sea
 sea.clock = game.Clock(hand)
 if sea.ocean:
     sea.set_clock(sea.ocean.now or 0)
-game.wait = lambda *call: hand.wind(call[-1])             # seconds
+sea.sleep = hand.wind
 SECONDS = game.Parameter('seconds', 'how long somebody waits', game.read_seconds, '1')
 game.add_route(game.app, game.Route('wind', rule_wind, 'let time pass', 'wound', (SECONDS,)))

@@ -31,6 +31,7 @@ class Game:
         self.say = Inside('mocean', folder, clock=lambda: self.seconds, dice=random.Random(self.seed),
                           calendar=lambda: NOON + self.seconds)
         self.sea = self.say.app.sea
+        self.sea.sleep = self.wait
         self.sea.open()
 
     @property
@@ -108,6 +109,7 @@ class Player:
     def put(self, **fields):
         """The boat as the test needs it: elsewhere (a new voyage begins there), with treasures, ..."""
         begins = {f'from_{axis}': fields[axis] for axis in 'xy' if axis in fields}
+        begins |= {f'seams_{axis}': 0 for axis in 'xy' if axis in fields}
         self.game.happen(boats={self.key: {**begins, **fields}})
 
     def numbers(self, path):
@@ -138,6 +140,51 @@ def row(player, heading, cells, at_once=7):
         assert reply.status == 200, reply
 
 
+def way_to(player, x, y):
+    """The heading to row now, and for how many cells: diagonally as far as that helps."""
+    dx = int(mocean.gap(player.boat.x, x, WIDTH))
+    dy = int(mocean.gap(player.boat.y, y, HEIGHT))
+    way = (dx > 0) - (dx < 0), (dy > 0) - (dy < 0)
+    heading = next((name for name, step in mocean.HEADINGS.items() if step == way), '')
+    return heading, min(abs(dx) or abs(dy), abs(dy) or abs(dx))
+
+
+def row_to(player, x, y, expect=False, at_once=7):
+    """Row to a place as fast as the hull allows. The last answer, or the one that told of the end of a race."""
+    last = {}
+    while (player.boat.x, player.boat.y) != (x, y):
+        heading, cells = way_to(player, x, y)
+        steps = min(cells, at_once)
+        dx, dy = mocean.HEADINGS[heading]
+        end = off((player.boat.x, player.boat.y), dx * steps, dy * steps)
+        told = '&expect={},{}'.format(*end) if expect else ''
+        reply = player.json(f'/move?heading={heading}&steps={steps}{told}')
+        if 'wait_s' in reply:
+            player.game.wait(reply['wait_s'])
+        else:
+            assert 'error' not in reply, reply
+            assert reply.get('expected', True) is True
+            last = last if 'race' in last else reply
+    return last
+
+
+def begin_race(player, number=None):
+    """Bring the player to the start, and begin: the marks of the course."""
+    now = int(player.game.now // mocean.COURSE_S)
+    marks = mocean.course_of(player.game.ocean, now if number is None else number).marks
+    player.put(x=marks[0][0], y=marks[0][1], z=0, speed=0)
+    assert player('/race').status == 200
+    return marks
+
+
+def sail_course(player, order=None, expect=False):
+    """A whole race, the marks in this order (else the server's own): the last answer."""
+    marks = begin_race(player)
+    for mark in [*(order or mocean.reference_tour(marks)[0])[1:], 0]:
+        reply = row_to(player, *marks[mark], expect)
+    return reply
+
+
 def fetch(player, treasure):
     """Bring the player to the treasure, and get it."""
     x, y, z = player.game.hill(treasure)
@@ -149,7 +196,6 @@ def fetch(player, treasure):
 def game(tmp_path, monkeypatch):
     monkeypatch.setattr(mocean, 'keep_tending', lambda sea: None)
     game = Game(tmp_path / 'ocean')
-    monkeypatch.setattr(mocean, 'wait', lambda traffic, seconds: game.wait(seconds))
     yield game
     game.say.close()
 

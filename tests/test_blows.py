@@ -1,4 +1,5 @@
 """Every blow to the disk, at every point of a game: nothing answered is lost, and nothing is half done."""
+import contextlib
 import json
 
 import pytest
@@ -101,8 +102,9 @@ def test_nor_does_a_crash_in_the_start_after_that_with_the_state_file_damaged_ag
 @pytest.mark.parametrize('fault', ['EIO', 'ENOSPC', *PARTS])
 def test_what_the_disk_refuses_at_any_point_is_said_and_the_game_goes_on(game, tmp_path, fault):
     """Nothing is half done: whoever got a 503 has changed nothing (see Script.call), and all the rest is there."""
-    lines = [at for at, point in enumerate(game.points) if point == 'write mocean.journal']
-    for at in lines[:-1] if fault in PARTS else range(len(game.points)):
+    may_fail = 'write mocean.journal' if fault in PARTS else ('write', 'open') if fault == 'ENOSPC' else ''
+    points = [at for at, point in enumerate(game.points) if point.startswith(may_fail)]
+    for at in points[:-1]:
         disk = Disk(tmp_path / f'{at}', fault, at)
         disk.folder.mkdir()
         script = Script(disk)
@@ -110,3 +112,28 @@ def test_what_the_disk_refuses_at_any_point_is_said_and_the_game_goes_on(game, t
             script.play()
         assert len(disk.points) > at and not script.sea.journal.doubtful, game.points[at]
         assert document(started(disk.folder)) == disk.answered, game.points[at]
+
+
+def test_a_new_ocean_takes_the_place_of_the_old_one_whole_or_not_at_all(tmp_path):
+    for at in range(100):
+        disk = Disk(tmp_path / f'{at}', 'EIO')
+        disk.folder.mkdir()
+        script = Script(disk)
+        with in_place(disk):
+            script.start()
+            script.join('ada')
+            began, fresh = len(disk.points), mocean.Ocean()
+            mocean.merge(fresh, mocean.new_planet(5, script.calendar()))
+            fresh.now, disk.at = 0.0, began + at
+            with script.sea.tending, script.sea.lock, contextlib.suppress(OSError):
+                mocean.renew(script.sea, fresh)
+            ended = len(disk.points)
+            script.settle()
+            script.join('eve')
+            script.tend()
+            script.kill()
+        assert document(started(disk.folder)) == disk.answered, disk.points[began + at:ended]
+        if began + at >= ended:
+            assert at > 10 and list(script.sea.ocean.boats) == ['eve']
+            return
+    raise AssertionError('it has no end')

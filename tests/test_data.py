@@ -1,8 +1,10 @@
 """The data service, asked in its own language: each conversation inside this process and through real uWSGI."""
 import csv
 import json
+import math
 import re
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -55,7 +57,7 @@ def test_a_csv_has_a_line_of_names_and_a_line_of_units(say):
     assert reply == ('player,time,x,y,z\n,UTC,km,km,m\nada,2026-01-01T12:00:00Z,57.0,104.0,0.0\n'
                      'ada,2026-01-01T12:00:01Z,58.0,104.0,0.0\nada,2026-01-01T12:00:02Z,59.0,104.0,5.0\n')
     assert reply.status == 200
-    assert reply.headers['Content-Type'] == 'text/csv; charset=utf-8'
+    assert reply.headers['Content-Type'] == 'text/csv;charset=UTF-8'
     assert int(reply.headers['Content-Length']) == len(reply.encode())
 
 
@@ -70,7 +72,7 @@ def test_a_csv0_has_no_header(say):
 
 def test_json_has_names_types_units_and_rows(say):
     reply = say('/erddap/tabledap/tracks.json?player,time,x&x>=599')
-    assert reply.headers['Content-Type'] == 'application/json; charset=utf-8'
+    assert reply.headers['Content-Type'] == 'application/json;charset=UTF-8'
     assert reply.json() == {'table': {
         'columnNames': ['player', 'time', 'x'], 'columnTypes': ['String', 'String', 'double'],
         'columnUnits': [None, 'UTC', 'km'], 'rows': [['Zoë', '2026-01-01T12:00:01Z', 599.0]]}}
@@ -82,7 +84,7 @@ def test_html_escapes_what_somebody_wrote(say, rows):
         reply = say(f'/erddap/tabledap/tracks.{kind}?player&x=1')
         assert '<td>&lt;b&gt;&amp;&quot;</td>' in reply
         assert '<b>' not in reply
-        assert reply.headers['Content-Type'] == 'text/html; charset=utf-8'
+        assert reply.headers['Content-Type'] == 'text/html;charset=UTF-8'
 
 
 def test_html_shows_the_first_thousand_rows(say, rows):
@@ -99,8 +101,63 @@ def test_names_with_commas_and_quotes_survive_the_csv(say):
 
 def test_without_a_file_type_one_is_sent_to_the_page(say):
     reply = say('/erddap/tabledap/tracks?player&x>5')
-    assert (reply.status, reply.headers['Location']) == (302, '/erddap/tabledap/tracks.html?player&x>5')
-    assert say('/erddap/griddap/bathymetry').headers['Location'] == '/erddap/griddap/bathymetry.html'
+    assert reply.status == 302
+    assert re.fullmatch(r'http://[^/]+/erddap/tabledap/tracks\.html\?player&x>5', reply.headers['Location'])
+    assert say('/erddap/griddap/bathymetry').headers['Location'].endswith('/erddap/griddap/bathymetry.html')
+
+
+SHORT = [           # an address cut short by hand, where it leads
+    ('tabledap', 'tabledap/index.html'), ('tabledap/', 'tabledap/index.html'), ('griddap', 'griddap/index.html'),
+    ('info', 'info/index.html'), ('info/', 'info/index.html'), ('search', 'search/index.html'),
+    ('search?searchFor=boats', 'search/index.html?searchFor=boats'), ('info/tracks', 'info/tracks/index.html'),
+    ('info/bathymetry/', 'info/bathymetry/index.html'), ('tabledap/allDatasets', 'tabledap/allDatasets.html'),
+]
+
+
+def test_an_address_cut_short_leads_to_its_list(say):
+    for short, whole in SHORT:
+        reply = say('/erddap/' + short)
+        assert reply.status == 302, short
+        assert re.sub('^http://[^/]+/erddap/', '', reply.headers['Location']) == whole
+        assert say('/erddap/' + whole).status == 200, whole
+
+
+HEADERS = [         # what is asked for, and its header to the byte: R's rerddap compares it
+    ('tabledap/tracks.csv', 'text/csv;charset=UTF-8'),
+    ('tabledap/tracks.csvp', 'text/csv;charset=UTF-8'),
+    ('tabledap/tracks.csv0', 'text/csv;charset=UTF-8'),
+    ('tabledap/tracks.tsv', 'text/tab-separated-values;charset=UTF-8'),
+    ('tabledap/tracks.json', 'application/json;charset=UTF-8'),
+    ('tabledap/index.json', 'application/json;charset=UTF-8'),
+    ('info/tracks/index.json', 'application/json;charset=UTF-8'),
+    ('search/index.json?searchFor=boats', 'application/json;charset=UTF-8'),
+    ('tabledap/tracks.jsonlKVP', 'application/x-jsonlines;charset=UTF-8'),
+    ('tabledap/tracks.htmlTable', 'text/html;charset=UTF-8'),
+    ('index.html', 'text/html;charset=UTF-8'),
+    ('tabledap/tracks.dds', 'text/plain;charset=UTF-8'),
+    ('tabledap/tracks.das', 'text/plain;charset=UTF-8'),
+    ('griddap/bathymetry.dds', 'text/plain;charset=UTF-8'),
+    ('griddap/bathymetry.das', 'text/plain;charset=UTF-8'),
+    ('griddap/bathymetry.dods', 'application/octet-stream'),
+    ('griddap/bathymetry.nc', 'application/x-netcdf'),
+    ('tabledap/tracks.nc', 'application/x-netcdf'),
+    ('griddap/bathymetry.ncml', 'application/xml;charset=UTF-8'),
+    ('version', 'text/plain;charset=UTF-8'),
+    ('tabledap/nothing.csv', 'text/plain;charset=UTF-8'),
+]
+
+
+def test_the_headers_are_erddaps_to_the_byte(server):
+    for path, header in HEADERS:
+        reply = server.say('/erddap/' + path, method='HEAD')
+        assert reply.headers['Content-Type'] == header, path
+        saved = path.split('.')[-1] in ('csv', 'csvp', 'csv0', 'tsv', 'nc') and reply.status == 200
+        assert (reply.headers.get('Content-Disposition') is not None) == saved, path
+
+
+def test_the_version_is_one_that_a_program_can_read(say):
+    assert say('/erddap/version') == 'ERDDAP_version=2.23\n'
+    assert say('/erddap/version_string') == 'ERDDAP_version_string=2.23_mocean\n'
 
 
 def test_head_is_a_get_without_a_body(say):
@@ -202,13 +259,18 @@ TIMES = [           # as one writes it, seconds since 1970 (None: refused); now 
     ('0001-01-01T00:00:00+23:59', -62135596800 - 86_340), ('9999-12-31T23:59:59-23:59', 253402300799 + 86_340),
     ('2024-02-29', 1709164800), ('2026-02-29', None), ('1900-02-29', None), ('2000-02-29', 951782400),
     ('2026-13-01', None), ('2026-00-01', None), ('2026-01-00', None), ('2026-04-31', None),
-    ('2026-01-01T24:00', None), ('2026-01-01T12:60', None), ('2016-12-31T23:59:60Z', None),
+    ('2026-01-01T12:60', None), ('2026-01-01T25:00', None), ('2016-12-31T23:59:60Z', None),
+    # midnight, and a zone of whole hours
+    ('2026-01-01T24:00:00Z', NOON + 43_200), ('2026-01-01T24:00', NOON + 43_200), ('2026-01-01T24:01', None),
+    ('2026-01-01T13:00:00+01', NOON), ('2026-01-01T12-00', NOON),
     # now, and before
     ('now', NOON), ('now-7days', NOON - 604_800), ('now-1day', NOON - 86_400), ('now-2hours', NOON - 7_200),
     ('now-10minutes', NOON - 600), ('now-1second', NOON - 1), ('now-90', NOON - 90), ('now+1hour', NOON + 3_600),
     ('now 1hour', NOON + 3_600), ('now-1.5hours', NOON - 5_400),
-    ('now-1month', None), ('now-days', None), ('now1day', None), ('now-', None), ('nowdays', None),
-    ('now--1day', None), ('NOW', None),
+    ('now-1month', NOON - 31 * 86_400), ('now-2months', NOON - 61 * 86_400), ('now-1year', NOON - 365 * 86_400),
+    ('now-18months', 1719835200), ('now+2months', NOON + 59 * 86_400), ('now-1.5months', None),
+    ('now-9999years', None), ('now-99999999999months', None),
+    ('now-days', None), ('now1day', None), ('now-', None), ('nowdays', None), ('now--1day', None), ('NOW', None),
     # no time at all
     ('', None), ('yesterday', None), ('2026-1-1', None), ('01.01.2026', None), ('NaN', [None]), ('inf', None),
     ('1_000', None), ('٣', None),
@@ -249,6 +311,125 @@ def test_order_by_max_keeps_the_last_of_each(say):
         '12.5,bob\n29.0,ada\n30.0,ada\n50.0,Zoë\n')
 
 
+FUNCTIONS = [       # a question with a function, and what it finds, as .csv0 without the seconds of the hour
+    ('tracks?player,time,x&orderByMin("player,time")&z=0', [
+        'Ann,"Q" 12:01:01 5', 'Zoë 12:00:01 599', 'ada 12:00:00 57']),
+    ('tracks?player,time&orderByMinMax("player,time")&x<300', [
+        'Ann,"Q" 12:01:01', 'Ann,"Q" 12:01:01', 'Zoë 12:00:02', 'Zoë 12:00:02', 'ada 12:00:00', 'ada 12:00:02']),
+    ('tracks?time,x&orderByMinMax("x")', ['12:00:02 0', '12:00:01 599']),
+    ('tracks?player,time&orderByLimit("player,1")', [
+        'Ann,"Q" 12:01:01', 'Zoë 12:00:01', 'ada 12:00:00', 'bob 12:01:00']),
+    ('tracks?player,x&orderByLimit("2")', ['ada 57', 'ada 58']),
+    ('tracks?player,x&orderByLimit("player, 2")&player=~"(ada|bob)"', ['ada 57', 'ada 58', 'bob 300', 'bob 300']),
+    ('tracks?player,x,z&orderByCount("player")', ['Ann,"Q" 1 1', 'Zoë 2 2', 'ada 3 3', 'bob 2 2']),
+    ('tracks?time,x&orderByCount("time/1minute")', ['12:00:00 5', '12:01:00 3']),
+    ('tracks?player,x&orderByMean("player")', ['Ann,"Q" 5', 'Zoë 299.5', 'ada 58', 'bob 300']),
+    ('tracks?player,time,x&orderByMean("time/1minute")&player=~"(ada|Zoë)"', [' 12:00:00 154.6']),
+    ('tracks?player,time,x&orderByMean("player,time/2seconds")&player="ada"', [
+        'ada 12:00:00 57.5', 'ada 12:00:02 59']),
+    ('tracks?time,x&orderByMean("x/100")&y=0', ['12:00:02 0', '12:01:01 300', '12:00:01 500']),
+    ('tracks?x&orderByMean("x/10:7")&player="ada"', ['57']),
+    ('tracks?player,time&orderByClosest("player,time/1minute")', [
+        'Ann,"Q" 12:01:01', 'Zoë 12:00:01', 'ada 12:00:00', 'bob 12:01:00']),
+    ('tracks?player,time&orderByClosest("player,time,1 minute")&player="bob"', ['bob 12:01:00']),
+    ('tracks?x&orderByClosest("x/100")&player="ada"', ['59']),
+    ('tracks?player,x&orderBy("x/100,player")&y=0', ['Zoë 0', 'bob 300', 'Zoë 599']),
+    ('tracks?player&orderBy("player")&distinct()&z=0', ['Ann,"Q"', 'Zoë', 'ada']),
+    ('tracks?player,x&units("UDUNITS")&x=5', ['Ann,"Q" 5']),
+]
+
+
+def test_a_function_orders_picks_and_counts(say):
+    for question, found in FUNCTIONS:
+        lines = say(f'/erddap/tabledap/{question.replace("?", ".csv0?")}').splitlines()
+        rows = [' '.join(row) for row in csv.reader(lines)]
+        assert [re.sub(r'2026-01-01T|(?<=:\d\d)Z|\.0\b', '', row) for row in rows] == found, question
+
+
+def test_what_was_counted_says_so(say):
+    assert say('/erddap/tabledap/tracks.csvp?player,time,x&orderByCount("player")').splitlines()[0] == (
+        'player,time (count),x (count)')
+    assert say('/erddap/tabledap/tracks.json?time&orderByCount("time/1day")').json()['table'] == {
+        'columnNames': ['time'], 'columnTypes': ['String'], 'columnUnits': ['UTC'], 'rows': [['2026-01-01T00:00:00Z']]}
+
+
+PATTERNS = [        # of names, and the boats that have one of them
+    ('a.*', ['ada']), ('.*b', ['bob']), ('b.b', ['bob']), ('(a.*|Z.*)', ['Zoë', 'ada']),
+    ('.*', ['Ann,"Q"', 'Zoë', 'ada', 'bob']),
+    ('Ann.*', ['Ann,"Q"']), ('.*[a]', None), ('ad', []), ('A.*a', []), ('..', []), ('(ada|bob)', ['ada', 'bob']),
+    ('*', None), ('a%2B', None), ('', []),
+]
+
+
+def test_a_pattern_stands_for_names(say):
+    for pattern, names in PATTERNS:
+        reply = say(f'/erddap/tabledap/tracks.csv0?player&distinct()&player=~"{pattern}"')
+        if names is None:
+            assert reply.status == 400, pattern
+        else:
+            assert [row[0] for row in csv.reader(reply.splitlines()) if reply.status == 200] == names, pattern
+
+
+def test_a_number_that_is_missing_is_not_five(say, rows):
+    """In SQL, nothing is unequal to what is missing; in ERDDAP, NaN is."""
+    rows.keep([('eve', NOON, None, 1.0, 0.0)])
+    assert say('/erddap/tabledap/tracks.csv0?player,x&x!=5&player="eve"') == 'eve,NaN\n'
+    assert say('/erddap/tabledap/tracks.csv0?player,x&x=NaN') == 'eve,NaN\n'
+    assert say('/erddap/tabledap/tracks.json?x&player="eve"').json()['table']['rows'] == [[None]]
+    assert 'eve' not in say('/erddap/tabledap/tracks.csv0?player&x<500')
+    assert say('/erddap/tabledap/tracks.csv0?player&time!=""&x=NaN') == 'eve\n'
+
+
+def test_the_formats_of_one_row_a_line(say):
+    question = '?player,time,x&player="Zoë"&x>0'
+    assert say(f'/erddap/tabledap/tracks.tsv{question}') == (
+        'player\ttime\tx\n\tUTC\tkm\nZoë\t2026-01-01T12:00:01Z\t599.0\n')
+    assert say(f'/erddap/tabledap/tracks.tsvp{question}').startswith('player\ttime (UTC)\tx (km)\n')
+    assert say(f'/erddap/tabledap/tracks.tsv0{question}') == 'Zoë\t2026-01-01T12:00:01Z\t599.0\n'
+    assert say(f'/erddap/tabledap/tracks.jsonlCSV{question}') == '["Zoë", "2026-01-01T12:00:01Z", 599.0]\n'
+    assert say(f'/erddap/tabledap/tracks.jsonlKVP{question}').json() == {
+        'player': 'Zoë', 'time': '2026-01-01T12:00:01Z', 'x': 599.0}
+    assert say('/erddap/griddap/bathymetry.jsonlKVP?depth[0][0]').json() == {'y': 5.0, 'x': 5.0, 'depth': None}
+
+
+def test_json_comes_as_a_call_where_a_page_wants_that(say):
+    reply = say('/erddap/tabledap/tracks.json?x&x=57&.jsonp=show.it')
+    assert reply.startswith('show.it({\n"table"')
+    assert reply.endswith('}\n)')
+    assert say('/erddap/griddap/bathymetry.json?depth[0][0]&.jsonp=f').startswith('f({')
+    assert say('/erddap/tabledap/tracks.csv0?x&x=57&.jsonp=f') == '57.0\n'
+
+
+ALL = [             # a question about the datasets, and the answer
+    ('datasetID', ['tracks', 'soundings', 'bathymetry']),
+    ('datasetID&dataStructure="grid"', ['bathymetry']),
+    ('datasetID&minTime<2026-01-01T12:00:01Z&maxTime>=2026-01-01T12:01:01Z', ['tracks']),
+    ('datasetID&title=~"Sound.*"', ['soundings']),
+    ('datasetID,maxTime&datasetID=~"(tracks|bathymetry)"&orderBy("datasetID")', [
+        'bathymetry,2026-01-01T12:01:00Z', 'tracks,2026-01-01T12:01:01Z']),
+    ('cdm_data_type,class&distinct()', ['Grid,MoceanGrid', 'Other,MoceanTable']),
+]
+
+
+def test_the_datasets_are_a_dataset(say):
+    for question, found in ALL:
+        assert say(f'/erddap/tabledap/allDatasets.csv0?{question}').splitlines() == found, question
+
+
+def test_the_datasets_tell_their_addresses(say):
+    row, = say('/erddap/tabledap/allDatasets.jsonlKVP?&datasetID="tracks"').splitlines()
+    for name in ('tabledap', 'infoUrl'):
+        path = json.loads(row)[name].split('/erddap/')[1]
+        assert say(f'/erddap/{path}').status in (200, 302)
+    assert say('/erddap/info/allDatasets/index.csv').status == 200
+    assert 'allDatasets' not in say('/erddap/info/index.csv')
+
+
+def pattern_error(part):
+    return query_error('Here =~ takes a list of values, in which .* stands for any letters, '
+                       f'as in player=~"(ada|bo.*)". Bad constraint: {part}')
+
+
 REFUSED = [         # path after /erddap/, what the learner reads
     ('tabledap/tracks.csv?zz', query_error('Unrecognized variable="zz".')),
     ('tabledap/tracks.csv?x,', query_error('Unrecognized variable="".')),
@@ -282,12 +463,14 @@ REFUSED = [         # path after /erddap/, what the learner reads
         "time=yesterday isn't a time. Times are like 2026-01-31T12:00:00Z or now-7days.")),
     ('tabledap/tracks.csv?x&time>now-7fortnights', query_error(
         "time=now-7fortnights isn't understood. Times are like now-7days or max(time)-10minutes; "
-        'the units are seconds, minutes, hours, days.')),
+        'the units are seconds, minutes, hours, days, months, years (the last two: from now only).')),
     ('tabledap/tracks.csv?x&x>max(player)', query_error('Unrecognized variable="player".')),
-    ('tabledap/tracks.csv?x&player=~"(a+)+$"', query_error(
-        'Here =~ takes a list of values only, as in player=~"(ada|bob)". Bad constraint: player=~"(a+)+$"')),
-    ('tabledap/tracks.csv?x&player=~"a.*"', query_error(
-        'Here =~ takes a list of values only, as in player=~"(ada|bob)". Bad constraint: player=~"a.*"')),
+    ('tabledap/tracks.csv?x&player=~"(a+)+$"', pattern_error('player=~"(a+)+$"')),
+    ('tabledap/tracks.csv?x&player=~".*a.*b.*c"', pattern_error('player=~".*a.*b.*c"')),
+    ('tabledap/tracks.csv?x&player=~"a[bc]"', pattern_error('player=~"a[bc]"')),
+    ('tabledap/tracks.csv?x&time>max(time)-1month', query_error(
+        "time=max(time)-1month isn't understood. Times are like now-7days or max(time)-10minutes; "
+        'the units are seconds, minutes, hours, days, months, years (the last two: from now only).')),
     ('tabledap/tracks.csv?x' + '&x>1' * 501, query_error(
         'More than 500 constraints and values are too many for one query.')),
     ('tabledap/tracks.csv?x&player=~"(' + 'a|' * 500 + 'a)"', query_error(
@@ -298,9 +481,27 @@ REFUSED = [         # path after /erddap/, what the learner reads
         "orderBy variable=player isn't in the list of results variables.")),
     ('tabledap/tracks.csv?time&orderBy("")', query_error("orderBy variable= isn't in the list of results variables.")),
     ('tabledap/tracks.csv?x&addVariables("x")', query_error(
-        "addVariables() isn't a function here. These are: distinct, orderBy, orderByMax, orderByMin.")),
+        "addVariables() isn't a function here. These are: distinct, units, orderBy, orderByClosest, orderByCount, "
+        'orderByLimit, orderByMax, orderByMean, orderByMin, orderByMinMax.')),
+    ('tabledap/tracks.csv?x&orderBy("x")&orderByMax("x")', query_error(
+        'One orderBy is enough: there are orderBy() and orderByMax().')),
+    ('tabledap/tracks.csv?x&orderByLimit("x")', query_error(
+        'orderByLimit ends with how many rows, as in orderByLimit("player,10"). It was: x')),
+    ('tabledap/tracks.csv?x&orderByClosest("x")', query_error(
+        'orderByClosest needs an interval, as in orderByClosest("player,time/10minutes").')),
+    ('tabledap/tracks.csv?x&orderBy("x/10minutes")', query_error(
+        "orderBy x/10minutes isn't understood. Intervals are like time/10minutes or depth/10.")),
+    ('tabledap/tracks.csv?player&orderBy("player/10")', query_error(
+        "orderBy player/10 isn't understood. Intervals are like time/10minutes or depth/10.")),
+    ('tabledap/tracks.csv?x&orderBy("x/0")', query_error(
+        "orderBy x/0 isn't understood. Intervals are like time/10minutes or depth/10.")),
+    ('tabledap/tracks.csv?x&units("imperial")', query_error(
+        'units("imperial") isn\'t understood. It takes "UDUNITS" or "UCUM".')),
+    ('tabledap/tracks.geoJson', query_error(
+        'fileType=.geoJson needs longitude and latitude; these datasets have x and y in km, on a torus.')),
+    ('tabledap/tracks.json?x&.jsonp=alert(1)', query_error(".jsonp=alert(1) isn't the name of a function.")),
     ('tabledap/tracks.zz', query_error("fileType=.zz isn't supported by this dataset.")),
-    ('tabledap/tracks.nc', query_error("fileType=.nc isn't supported by this dataset.")),
+    ('tabledap/tracks.ncml', query_error("fileType=.ncml isn't supported by this dataset.")),
     ('tabledap/tracks.csv.csv', query_error("fileType=.csv.csv isn't supported by this dataset.")),
     ('tabledap/Tracks.csv', error(404, 'Not Found: Currently unknown datasetID=Tracks')),
     ('tabledap/bathymetry.csv', error(404, 'Not Found: Currently unknown datasetID=bathymetry')),
@@ -312,11 +513,27 @@ REFUSED = [         # path after /erddap/, what the learner reads
     ('tabledap/tracks.csv/more', nothing_at('/erddap/tabledap/tracks.csv/more')),
     ('info/zz.csv', nothing_at('/erddap/info/zz.csv')),
     ('griddap/bathymetry.csv?zz', query_error('Unrecognized variable="zz".')),
-    ('griddap/bathymetry.csv?depth,depth', query_error('Unrecognized variable="depth,depth".')),
+    ('griddap/bathymetry.csv?depth,depth', query_error(
+        'variable=depth is listed twice in the results variables list.')),
+    ('griddap/bathymetry.csv?y,depth', query_error(
+        'A table of depth has its axes already: ask for depth alone, or for axes alone.')),
+    ('griddap/bathymetry.csv?y[0][0]', query_error(
+        'y needs 1 pair of brackets or none: y[(lo):1:(hi)]. It was: y[0][0]')),
     ('griddap/bathymetry.csv?depth[(5):(15)]', query_error(
-        'depth needs two pairs of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: depth[(5):(15)]')),
+        'depth needs 2 pairs of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: depth[(5):(15)]')),
     ('griddap/bathymetry.csv?depth[0][0]junk', query_error(
-        'depth needs two pairs of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: depth[0][0]junk')),
+        'depth needs 2 pairs of brackets or none: depth[(lo):1:(hi)][(lo):1:(hi)]. It was: depth[0][0]junk')),
+    ('griddap/bathymetry.csv?y[last-40]', query_error(
+        'For axis y, Constraint="[last-40]": "last-40" isn\'t on the axis: from (5.0) to (395.0) km, '
+        'or from 0 to 39 counted in sectors.')),
+    ('search/advanced.csv?page=2&itemsPerPage=3', error(
+        404, 'Resource not found: Your query produced no matching results. '
+             'Check the spelling of the word(s) you searched for.')),
+    ('search/advanced.csv?page=0', query_error("page=0 isn't a whole number from 1.")),
+    ('search/advanced.csv?colour=blue', query_error(
+        'Unrecognized search field="colour". These are: searchFor, protocol, cdm_data_type, institution, '
+        'ioos_category, keywords, long_name, standard_name, variableName, minTime, maxTime, minLon, maxLon, '
+        'minLat, maxLat, page, itemsPerPage.')),
     ('griddap/bathymetry.csv?depth[(0):(401)][]', query_error(
         'For axis y, Constraint="[(0):(401)]": "(401)" isn\'t on the axis: from (5.0) to (395.0) km, '
         'or from 0 to 39 counted in sectors.')),
@@ -341,7 +558,7 @@ def test_every_refusal_says_what_is_wrong_in_the_same_form(say, way):
         reply = say(f'/erddap/{place}{mark}{ways(query)[way]}')
         assert reply == words, path
         assert reply.status == int(words.split('code=')[1].split(';')[0]), path
-        assert reply.headers['Content-Type'] == 'text/plain; charset=UTF-8', path
+        assert reply.headers['Content-Type'] == 'text/plain;charset=UTF-8', path
 
 
 def test_other_methods_and_other_places_are_refused_in_the_same_form(say):
@@ -472,6 +689,112 @@ def test_places_are_asked_for_in_km_or_counted(say):
     assert grid(say, '') == grid(say, 'depth[][]') == grid(say, 'depth')
 
 
+LASTS = [           # a way to say the end of the axis of x, and the places it means
+    ('last', [595]), ('(last)', [595]), ('last-2:last', [575, 585, 595]), ('(last-10):(last)', [585, 595]),
+    ('last-4:2:last', [555, 575, 595]), ('(last-19.9):1:last-1', [575, 585]), ('57:last - 1', [575, 585]),
+    ('last-59:30:last', [5, 305]), ('last-0', [595]),
+    ('last-60', None), ('(last-600)', None), ('last-', None), ('last-1.5', None), ('last+1', None), ('first', None),
+]
+
+
+def test_the_end_of_an_axis_is_counted_from_the_last(say):
+    for text, places in LASTS:
+        if places is None:
+            reply = say(f'/erddap/griddap/bathymetry.json?depth[0][{text}]')
+            assert reply.startswith('Error {\n    code=400;'), text
+        else:
+            assert [row[1] for row in grid(say, f'depth[0][{text}]')] == places, text
+            assert [row[0] for row in grid(say, f'x[{text}]')] == places, text
+
+
+def test_the_axes_are_variables_of_the_grid(say):
+    assert say('/erddap/griddap/bathymetry.csvp?y').splitlines()[:3] == ['y (km)', '5.0', '15.0']
+    assert say('/erddap/griddap/bathymetry.csv?y[0:1],x[(0):30:(600)]') == 'y,x\nkm,km\n5.0,5.0\n15.0,305.0\n'
+    table = list(csv.reader(say('/erddap/griddap/bathymetry.csv0?y%2Cx').splitlines()))
+    assert len(table) == 60
+    assert table[39:41] == [['395.0', '395.0'], ['NaN', '405.0']]
+
+
+# ---- DAP: to the byte, as netCDF's own library reads it
+
+TRACKS_DDS = '''\
+Dataset {
+  Sequence {
+    String player;
+    Float64 time;
+    Float64 x;
+    Float64 y;
+    Float64 z;
+  } s;
+} s;
+'''
+GRID_DDS = '''\
+Dataset {
+  Float64 y[y = 40];
+  Float64 x[x = 60];
+  GRID {
+    ARRAY:
+      Float64 depth[y = 40][x = 60];
+    MAPS:
+      Float64 y[y = 40];
+      Float64 x[x = 60];
+  } depth;
+} bathymetry;
+'''
+PART_DDS = '''\
+Dataset {
+  Structure {
+    Float64 depth[y = 2][x = 3];
+  } depth;
+  Float64 x[x = 60];
+} bathymetry;
+'''
+SOUNDINGS_DAS = '''\
+Attributes {
+  s {
+    player {
+      String long_name "Player";
+    }
+    time {
+      Float64 actual_range 1767268800.0, 1767268860.0;
+'''
+
+
+def test_the_dds_tells_what_there_is(say):
+    assert say('/erddap/tabledap/tracks.dds') == say('/erddap/tabledap/tracks.dds?s') == TRACKS_DDS
+    assert say('/erddap/tabledap/tracks.dds?time,x&time>now-7days') == (
+        'Dataset {\n  Sequence {\n    Float64 time;\n    Float64 x;\n  } s;\n} s;\n')
+    assert say('/erddap/griddap/bathymetry.dds') == GRID_DDS
+    assert say('/erddap/griddap/bathymetry.dds?depth.depth[0:1][0:2],x') == PART_DDS
+    assert say('/erddap/tabledap/tracks.dds?zz') == query_error('Unrecognized variable="zz".')
+
+
+def test_the_das_tells_what_it_means(say):
+    assert say('/erddap/tabledap/soundings.das').startswith(SOUNDINGS_DAS)
+    das = say('/erddap/griddap/bathymetry.das')
+    assert '    Float64 _FillValue NaN;\n    Float64 actual_range 12.5, 50.0;\n' in das
+    assert das.count('{') == das.count('}') == 5
+
+
+def test_the_dods_is_a_dds_and_then_the_numbers(server):
+    asked = b'GET /erddap/griddap/bathymetry.dods?x[0:1],depth.depth[10][4:5] HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    head, body = server.raw(asked).split(b'\r\n\r\n', 1)
+    assert b'Content-Description: dods_data' in head
+    dds, numbers = body.split(b'\nData:\n')
+    assert dds.decode().startswith('Dataset {\n  Float64 x[x = 2];\n  Structure {\n    Float64 depth[y = 1][x = 2];')
+    assert struct.unpack('>ii2dii', numbers[:32]) == (2, 2, 5.0, 15.0, 2, 2)
+    depths = struct.unpack('>2d', numbers[32:])
+    assert math.isnan(depths[0])
+    assert depths[1] == 29.5
+
+
+def test_the_dods_of_a_table_is_a_row_after_the_other(server):
+    asked = b'GET /erddap/tabledap/tracks.dods?s.player,s.x&player=%22bob%22 HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    body = server.raw(asked).split(b'\nData:\n')[1]
+    row = b'\x5a\0\0\0' + struct.pack('>i', 3) + b'bob\0' + struct.pack('>d', 300.0)
+    assert body == row + row + b'\xa5\0\0\0'
+
+
 def test_an_empty_sector_is_nan_in_csv(say):
     assert say('/erddap/griddap/bathymetry.csv?depth[(105)][(45):(55)]') == (
         'y,x,depth\nkm,km,m\n105.0,45.0,NaN\n105.0,55.0,29.5\n')
@@ -506,6 +829,44 @@ def test_search_wants_all_words_and_none_that_has_a_minus(say):
             assert {row[-1] for row in reply.json()['table']['rows']} == found, words
 
 
+FIELDS = [          # the fields of an advanced search, and what it finds
+    ('searchFor=boats&protocol=(ANY)&minTime=', ['tracks']),
+    ('variableName=player', ['tracks', 'soundings']), ('variableName=z', ['tracks']), ('variableName=zz', []),
+    ('protocol=griddap', ['bathymetry']), ('protocol=wms', []), ('protocol=tabledap&searchFor=floor', ['soundings']),
+    ('cdm_data_type=grid', ['bathymetry']), ('institution=mocean_club', ['tracks', 'soundings', 'bathymetry']),
+    ('institution=noaa', []), ('standard_name=depth', ['tracks']), ('long_name=Player', ['tracks', 'soundings']),
+    ('keywords=sea', []), ('ioos_category=location', []), ('minLon=-10', []), ('maxLat=50', []),
+    ('minTime=2026-01-01T12:01:00Z', ['tracks', 'soundings', 'bathymetry']),
+    ('minTime=2026-01-01T12:01:01Z', ['tracks']),
+    ('maxTime=2026-01-01', []), ('minTime=2030-01-01', []), ('minTime=1767268861', ['tracks']),
+    ('page=1&itemsPerPage=2', ['tracks', 'soundings']), ('page=2&itemsPerPage=2', ['bathymetry']),
+    ('page=7&itemsPerPage=1', []),
+]
+
+
+def test_a_field_of_a_search_is_obeyed(say):
+    for fields, found in FIELDS:
+        reply = say('/erddap/search/advanced.csv?' + fields)
+        assert reply.status == (200 if found else 404), fields
+        if found:
+            assert [row['Dataset ID'] for row in csv.DictReader(reply.splitlines())] == found, fields
+
+
+def test_every_list_has_pages(say):
+    second = {'info': ['soundings'], 'search': ['soundings'], 'tabledap': ['soundings'], 'griddap': []}
+    for path, found in second.items():
+        reply = say(f'/erddap/{path}/index.csv?page=2&itemsPerPage=1')
+        assert [row['Dataset ID'] for row in csv.DictReader(reply.splitlines()) if reply.status == 200] == found
+    for kind in ('tsv', 'json', 'html'):
+        assert say(f'/erddap/info/tracks/index.{kind}').status == 200
+
+
+def test_a_space_in_an_address_is_refused(server):
+    """Half of a question would be answered: uWSGI ends an address at the first space."""
+    body = server.raw(b'GET /erddap/tabledap/tracks.csv0?player&x=57 &y=0 HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    assert body.endswith(query_error('There is a space in the address; write %20 instead.').encode())
+
+
 def test_the_info_table_has_every_variable_and_its_units(say):
     for dataset in data.DATASETS.values():
         rows = list(csv.DictReader(say(f'/erddap/info/{dataset.id}/index.csv').splitlines()))
@@ -524,24 +885,30 @@ attribute,NC_GLOBAL,cdm_data_type,String,Other
 attribute,NC_GLOBAL,institution,String,Mocean club
 attribute,NC_GLOBAL,summary,String,"Each depth of the sea floor that somebody of the club measured with a ping, \
 as measured."
+attribute,NC_GLOBAL,time_coverage_end,String,2026-01-01T12:01:00Z
+attribute,NC_GLOBAL,time_coverage_start,String,2026-01-01T12:00:00Z
 attribute,NC_GLOBAL,title,String,Soundings of the sea floor
 variable,player,,String,
 attribute,player,long_name,String,Player
 variable,time,,double,
+attribute,time,actual_range,double,"1767268800.0, 1767268860.0"
 attribute,time,axis,String,T
 attribute,time,long_name,String,Time
 attribute,time,standard_name,String,time
 attribute,time,time_origin,String,01-JAN-1970 00:00:00
 attribute,time,units,String,seconds since 1970-01-01T00:00:00Z
 variable,x,,double,
+attribute,x,actual_range,double,"57.0, 599.5"
 attribute,x,axis,String,X
 attribute,x,long_name,String,Distance to the east
 attribute,x,units,String,km
 variable,y,,double,
+attribute,y,actual_range,double,"0.0, 399.0"
 attribute,y,axis,String,Y
 attribute,y,long_name,String,Distance to the north
 attribute,y,units,String,km
 variable,depth,,double,
+attribute,depth,actual_range,double,"12.5, 50.0"
 attribute,depth,long_name,String,Depth of the sea floor
 attribute,depth,positive,String,down
 attribute,depth,standard_name,String,sea_floor_depth_below_sea_surface
@@ -551,7 +918,7 @@ attribute,depth,units,String,m
 
 def test_the_ncml_names_dimensions_and_their_ranges(say):
     reply = say('/erddap/griddap/bathymetry.ncml')
-    assert reply.headers['Content-Type'] == 'application/xml'
+    assert reply.headers['Content-Type'] == 'application/xml;charset=UTF-8'
     space = '{https://www.unidata.ucar.edu/namespaces/netcdf/ncml-2.2}'
     root = xml.etree.ElementTree.fromstring(reply)
     assert root.tag == space + 'netcdf'
@@ -560,7 +927,7 @@ def test_the_ncml_names_dimensions_and_their_ranges(say):
     variables = {each.get('name'): each for each in root.findall(space + 'variable')}
     assert {name: each.get('shape') for name, each in variables.items()} == {'y': 'y', 'x': 'x', 'depth': 'y x'}
     ranges = {name: each.find(f'{space}attribute[@name="actual_range"]') for name, each in variables.items()}
-    assert (ranges['y'].get('value'), ranges['x'].get('value'), ranges['depth']) == ('5.0 395.0', '5.0 595.0', None)
+    assert [each.get('value') for each in ranges.values()] == ['5.0 395.0', '5.0 595.0', '12.5 50.0']
 
 
 def test_an_address_in_an_answer_is_the_one_the_asker_used(server):

@@ -1,8 +1,11 @@
 """Whatever is asked: the server's filter and one's own, written again in plain Python, find the same rows."""
 import csv
+import json
 import operator
+import random
 import urllib.parse
 
+import pandas
 import pytest
 from conftest import iso
 from hypothesis import given, settings
@@ -106,3 +109,114 @@ def test_nonsense_is_refused_in_words(web, text):
             assert reply.status_int in (200, 400, 404), (query, reply.body)
             if reply.status_int != 200:
                 assert reply.body.startswith(b'Error {\n    code=')
+
+
+# ---- a thousand questions, and pandas' own answers
+
+FLOATS = [(player, time, x if i % 11 else None, y, z) for i, (player, time, x, y, z) in enumerate(ROWS)]      # some NaN
+FRAME = pandas.DataFrame(FLOATS, columns=list(COLUMNS))
+INTERVALS = {'time': (10, '/10seconds'), 'x': (100, '/100'), 'y': (50, '/50'), 'z': (10, '/10')}
+
+
+@pytest.fixture(scope='module')
+def sea(tmp_path_factory):
+    store = data.Store(tmp_path_factory.mktemp('frame'), clock=lambda: NOON)
+    store.keep(FLOATS)
+    yield TestApp(data.make_app(store=store))
+    store.close()
+
+
+def some_condition(dice):
+    """One constraint as text, and the rows of the frame that fulfil it."""
+    name, head = dice.choice(list(COLUMNS)), dice.choice(list(OPERATORS))
+    value = dice.choice(FRAME[name].dropna().tolist())
+    written = quoted(value) if name == 'player' else dice.choice([iso, str])(value) if name == 'time' else repr(value)
+    return f'{name}{head}{written}', OPERATORS[head](FRAME[name], value)
+
+
+def plain(frame, names, dice):
+    return '', frame
+
+
+def distinct(frame, names, dice):
+    return '&distinct()', frame[names].drop_duplicates().sort_values(names, na_position='first')
+
+
+def ordered(frame, names, dice):
+    by = dice.sample(names, dice.randint(1, len(names)))
+    return f'&orderBy("{",".join(by)}")', frame.sort_values(by, kind='stable', na_position='first')
+
+
+def limited(frame, names, dice):
+    by, limit = dice.sample(names, 1), dice.randint(1, 5)
+    first = frame.groupby(by, dropna=False, sort=False).head(limit)
+    return f'&orderByLimit("{by[0]},{limit}")', first.sort_values(by, kind='stable', na_position='first')
+
+
+def ends(frame, names, dice):
+    """orderByMax and orderByMin: of equals, the last and the first."""
+    *by, last = dice.sample(names, min(2, len(names)))
+    end, take = dice.choice([('Max', 'tail'), ('Min', 'head')])
+    known = frame.dropna(subset=[last, *by]).sort_values(last, kind='stable')
+    chosen = getattr(known.groupby(by), take)(1).sort_values(by) if by else getattr(known, take)(1)
+    return f'&orderBy{end}("{",".join([*by, last])}")', chosen
+
+
+def gathered(frame, names, dice):
+    """orderByCount and orderByMean, over intervals."""
+    name = dice.choice([name for name in names if name in INTERVALS] or names)
+    size, text = INTERVALS.get(name, (0, ''))
+    keys = frame[name] // size * size if size else frame[name]
+    what = dice.choice(['Count', 'Mean'])
+    groups = frame.groupby(keys, dropna=False)
+    columns = {}
+    for other in names:
+        if other == name:
+            columns[other] = groups[other].first().index
+        elif what == 'Count':
+            columns[other] = groups[other].count().to_numpy()
+        elif other == 'player':
+            columns[other] = [each.iloc[0] if each.nunique() == 1 else '' for _, each in groups[other]]
+        else:
+            means = groups[other].mean()
+            columns[other] = means.to_numpy()
+    table = pandas.DataFrame(columns).sort_values(name, na_position='first')
+    return f'&orderBy{what}("{name}{text}")', table
+
+
+def values_of(line, names, counted):
+    """A line of JSON, times as seconds: as the frame has them."""
+    row = json.loads(line)
+    return [pandas.Timestamp(value).timestamp() if name == 'time' and isinstance(value, str) else value
+            for name, value in zip(names, row, strict=True)]
+
+
+def same(one, other):
+    if other is None or other != other:
+        return one is None
+    return one == other if isinstance(other, str) else one == pytest.approx(other, abs=0.51 if other > 1e9 else 1e-6)
+
+
+def test_a_thousand_questions_are_answered_as_pandas_answers_them(sea):
+    dice = random.Random(17)
+    found_some = 0
+    for _ in range(1000):
+        names = dice.sample(list(COLUMNS), dice.randint(1, 5))
+        conditions = [some_condition(dice) for _ in range(dice.randint(0, 3))]
+        frame = FRAME
+        for _, fits in conditions:
+            frame = frame[fits.reindex(frame.index)]
+        function, frame = dice.choice([plain, distinct, ordered, limited, ends, gathered])(frame, names, dice)
+        query = ','.join(names) + ''.join(f'&{text}' for text, _ in conditions) + function
+        reply = sea.get('/erddap/tabledap/tracks.jsonlCSV?' + urllib.parse.quote(query), expect_errors=True)
+        wanted = frame[names].to_numpy().tolist()
+        if not wanted:
+            assert reply.status_int == 404, query
+            continue
+        found_some += 1
+        assert reply.status_int == 200, (query, reply.text)
+        rows = [values_of(line, names, function) for line in reply.text.splitlines()]
+        assert len(rows) == len(wanted), query
+        for row, expected in zip(rows, wanted, strict=True):
+            assert all(map(same, row, expected)), (query, row, expected)
+    assert found_some > 500

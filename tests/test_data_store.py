@@ -1,8 +1,11 @@
 """The file that the measurements are kept in: what kill -9, a full disk, damage and time do to it."""
 import contextlib
+import dataclasses
+import importlib
 import os
 import pathlib
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -257,7 +260,7 @@ def test_a_new_ocean_gets_a_new_file_and_the_old_one_stays(store, tmp_path):
 
 def test_rows_that_no_table_can_take_do_not_come_again(store, tmp_path):
     with pytest.raises(sqlite3.IntegrityError):
-        store.keep([track(1), ('ada', 2, None, 0.0, 0.0)])
+        store.keep([track(1), ('ada', None, 2.0, 0.0, 0.0)])
     store.keep([track(3)])
     assert [row[1] for row in rows(tmp_path)] == [3]
 
@@ -279,16 +282,20 @@ def test_a_year_is_pruned_a_piece_at_a_time(tmp_path, monkeypatch):
     store.close()
 
 
+def days():
+    return data.whole_setting('MOCEAN_DATA_DAYS', data.KEEP_DAYS, 'days')
+
+
 def test_the_days_to_keep_come_from_the_environment(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('MOCEAN_DATA_DAYS', '7')
-    assert data.days_to_keep() == 7
+    assert days() == 7
     now = 1_800_000_000
     with contextlib.closing(data.Store(tmp_path, clock=lambda: now)) as store:
         store.keep([track(now - 8 * DAY), track(now - 6 * DAY)])
         assert [row[1] for row in rows(tmp_path)] == [now - 6 * DAY]
     for wrong in ('', '0', '-1', 'a year', '7.5', '٣'):
         monkeypatch.setenv('MOCEAN_DATA_DAYS', wrong)
-        assert data.days_to_keep() == 365
+        assert days() == 365
         assert 'no number of days' in capsys.readouterr().err
 
 
@@ -331,7 +338,8 @@ def test_no_answer_is_spooled_to_a_disk_that_is_nearly_full(tmp_path, monkeypatc
     say = talk(app)
     assert len(say('/erddap/tabledap/tracks.csv')) > data.MEMORY_BYTES
     monkeypatch.setattr(data, 'FREE_BYTES', 10**18)
-    assert say('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=503;')
+    for other in ('tracks.csv?&x>0', 'tracks.json', 'tracks.nc', 'tracks.dods'):        # not made before
+        assert say('/erddap/tabledap/' + other).startswith('Error {\n    code=503;')
     assert say('/erddap/tabledap/tracks.csv?&time<100').status == 200
     assert {file.name for file in tmp_path.iterdir()} <= {'data.sqlite', 'data.sqlite-wal', 'data.sqlite-shm'}
     app.store.close()
@@ -354,34 +362,79 @@ def test_a_long_answer_waits_for_its_turn_and_a_quick_one_does_not(
     app.store.keep([track(second) for second in range(60_000)], [track(second) for second in range(60_000)])
     say = talk(app)
     for _ in range(data.LONG_AT_A_TIME):
-        app.store.making.acquire()
+        app.store.turns.making.acquire()
     monkeypatch.setattr(data, 'MOST_SECONDS', 0.3)
     assert say('/erddap/' + question).startswith(UNAVAILABLE + 'Many others')
     monkeypatch.setattr(data, 'QUICK_SECONDS', 60.0)
     assert say('/erddap/tabledap/tracks.csv?&time<1000').status == 200
-    assert app.store.waiting_room._value == data.LONG_AT_A_TIME + data.LONG_WAITING      # nobody left a place taken
+    assert app.store.turns.chairs._value == data.LONG_WAITING       # nobody left a chair taken
     app.store.close()
 
 
-def test_a_few_wait_for_their_turn_and_the_threads_of_the_game_stay_free(tmp_path, every_answer_is_long):
+def test_a_class_waits_for_its_turn_and_the_threads_of_the_game_stay_free(tmp_path, every_answer_is_long):
+    """Each asks something else, so that nobody can share an answer."""
     app = data.make_app(store=data.Store(tmp_path, dawn))
     app.store.keep([track(second) for second in range(20_000)])
+    turns = app.store.turns
     for _ in range(data.LONG_AT_A_TIME):
-        app.store.waiting_room.acquire()
-        app.store.making.acquire()
+        turns.making.acquire()
     answers = []
-    waiting = [threading.Thread(target=lambda: answers.append(talk(app)('/erddap/tabledap/tracks.csv').status))
-               for _ in range(data.LONG_WAITING)]
+
+    def ask(i):
+        answers.append(talk(app)(f'/erddap/tabledap/tracks.csv?&x<{100 + i}').status)
+    waiting = [threading.Thread(target=ask, args=(i,)) for i in range(data.LONG_WAITING)]
     for thread in waiting:
         thread.start()
-    poll(lambda: not app.store.waiting_room.acquire(blocking=False) or app.store.waiting_room.release())
-    assert talk(app)('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=503;')       # one too many
+    poll(lambda: not turns.chairs.acquire(blocking=False) or turns.chairs.release())
+    refused = talk(app)('/erddap/tabledap/tracks.csv')                  # one too many
+    assert refused.startswith('Error {\n    code=503;')
+    assert refused.headers['Retry-After'] == str(data.RETRY_SECONDS)
     assert answers == []
-    app.store.waiting_room.release(data.LONG_AT_A_TIME)
-    app.store.making.release(data.LONG_AT_A_TIME)
+    turns.making.release(data.LONG_AT_A_TIME)
     for thread in waiting:
         thread.join()
     assert answers == [200] * data.LONG_WAITING
+    app.store.close()
+
+
+def test_who_asks_the_same_at_the_same_time_shares_one_answer(tmp_path, monkeypatch, every_answer_is_long):
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    app.store.keep([track(second) for second in range(20_000)])
+    made, answers, whole = [], [], data.pieces_of
+
+    def pieces_of(*question):
+        made.append(question)
+        return whole(*question)
+    monkeypatch.setattr(data, 'pieces_of', pieces_of)
+
+    def ask():
+        answers.append(talk(app)('/erddap/tabledap/tracks.csv0'))
+    asking = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    assert len(answers) == 20
+    assert len(set(answers)) == 1
+    assert answers[0].count('\n') == 20_000
+    assert len(made) == 1
+    app.store.keep([track(20_000)])
+    assert talk(app)('/erddap/tabledap/tracks.csv0').count('\n') == 20_000          # for some seconds
+    assert talk(app)('/erddap/tabledap/tracks.csv0?time').count('\n') == 20_001     # another question
+    monkeypatch.setattr(data, 'SHARED_SECONDS', -60.0)
+    app.store.turns.shared.clear()
+    app.store.keep([track(20_001)])
+    assert talk(app)('/erddap/tabledap/tracks.csv0').count('\n') == 20_002
+    app.store.close()
+
+
+def test_a_quick_answer_is_never_old(tmp_path):
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    say = talk(app)
+    for second in range(20):
+        app.store.keep([track(second)])
+        assert say('/erddap/tabledap/tracks.csv0').count('\n') == second + 1
+    assert len(app.store.turns.shared) <= 1             # what nobody needs any more is cleared
     app.store.close()
 
 
@@ -389,7 +442,9 @@ def test_an_answer_that_takes_too_long_is_refused(tmp_path, monkeypatch):
     app = data.make_app(store=data.Store(tmp_path, dawn))
     app.store.keep([track(second) for second in range(60_000)])
     monkeypatch.setattr(data, 'MOST_SECONDS', 0.0)
-    assert talk(app)('/erddap/tabledap/tracks.csv').startswith('Error {\n    code=413;\n    message="Payload Too Large')
+    reply = talk(app)('/erddap/tabledap/tracks.csv')
+    assert reply.startswith('Error {\n    code=503;\n    message="Service Unavailable: This answer took longer')
+    assert reply.headers['Retry-After']
     app.store.close()
 
 
@@ -430,3 +485,234 @@ def test_the_title_page_is_the_table_of_contents():
     title = text.split('"""')[1]
     named = [word for word in title.split() if word in banners]
     assert banners == ['SETTINGS', *named, 'START']
+
+
+# ---- columns that change between versions
+
+SPEED = data.Variable('speed', 'number', 'km s-1', {'long_name': 'Speed of the boat'})
+
+
+def with_columns(monkeypatch, dataset):
+    """The next version of the program: one dataset has other columns. All that is made of it is made anew."""
+    kept = tuple(dataset if each.id == dataset.id else each for each in data.KEPT)
+    monkeypatch.setattr(data, dataset.id.upper(), dataset)
+    monkeypatch.setattr(data, 'KEPT', kept)
+    monkeypatch.setitem(data.DATASETS, dataset.id, dataset)
+
+
+@pytest.fixture
+def old_file(tmp_path):
+    """Two rows, written by today's version."""
+    with contextlib.closing(data.Store(tmp_path, dawn)) as store:
+        store.keep([track(1), track(2)])
+    return tmp_path / 'data.sqlite'
+
+
+@pytest.fixture
+def faster(monkeypatch):
+    with_columns(monkeypatch, dataclasses.replace(data.TRACKS, variables=(*data.TRACKS.variables, SPEED)))
+
+
+def test_a_new_column_comes_to_an_old_file(old_file, faster, tmp_path, capsys):
+    with contextlib.closing(data.Store(tmp_path, dawn)) as store:
+        store.keep([(*track(3), 7.5), track(4)])            # the game may not hand it over yet
+    assert [row[5:] for row in rows(tmp_path)] == [(None,), (None,), (7.5,), (None,)]
+    assert 'tracks has a new column, speed' in capsys.readouterr().err
+    assert not list(tmp_path.glob('data.sqlite.*'))         # nothing was set aside
+    say = talk(data.make_app(tmp_path))
+    assert say('/erddap/tabledap/tracks.csv0?time,speed&speed!=NaN') == '1970-01-01T00:00:03Z,7.5\n'
+    assert say('/erddap/tabledap/tracks.csv0?speed&time<2') == 'NaN\n'
+
+
+COLUMN_QUESTIONS = [        # where a new column must show, and what is seen there
+    ('tabledap/tracks.csvp', 'z (m),speed (km s-1)\n'), ('tabledap/tracks.dds', '    Float64 speed;\n'),
+    ('tabledap/tracks.das', 'String long_name "Speed of the boat"'),
+    ('info/tracks/index.csv', 'variable,speed,,double,\n'),
+    ('tabledap/tracks.json?time,speed', '"columnUnits": ["UTC", "km s-1"]'), ('tabledap/tracks.html', '<th>speed</th>'),
+    ('tabledap/tracks.csv0?speed&distinct()', 'NaN\n'), ('tabledap/tracks.csv0?player,time&speed=NaN', 'ada,'),
+    ('tabledap/tracks.csv0?time,x&orderByMax("time")', '1970-01-01T00:00:02Z,1.0\n'),
+]
+
+
+def test_a_column_is_added_in_one_place(old_file, faster, tmp_path):
+    """A Variable at the end of a Dataset: everything else follows, also for whoever only reads an old file."""
+    say = talk(data.make_app(tmp_path))
+    for path, seen in COLUMN_QUESTIONS:
+        assert seen in say('/erddap/' + path), path
+
+
+def test_a_whole_new_table_is_empty_for_who_only_reads(old_file, tmp_path, monkeypatch):
+    with sqlite3.connect(old_file) as db:
+        db.execute('DROP TABLE soundings')
+    db.close()
+    say = talk(data.make_app(tmp_path))
+    assert say('/erddap/tabledap/soundings.csv').status == 404
+    assert say('/erddap/griddap/bathymetry.csv0?depth[0][0]') == '5.0,5.0,NaN\n'
+    assert say('/erddap/tabledap/tracks.csv0?time').count('\n') == 2
+
+
+MISFITS = [         # the table as the file has it, why it is set aside ('' if it is not)
+    ('x REAL, y REAL, z REAL, crew TEXT', ''), ("x REAL, y REAL, z REAL, crew TEXT NOT NULL DEFAULT 'one'", ''),
+    ('x REAL, y REAL', ''), ('x REAL NOT NULL, y REAL NOT NULL, z REAL NOT NULL', ''),
+    ('x REAL, y REAL, z REAL, crew TEXT NOT NULL', 'tracks.crew is not known here'),
+    ('x TEXT, y REAL, z REAL', 'tracks.x is TEXT, not REAL'),
+]
+
+
+@pytest.mark.parametrize(('columns', 'why'), MISFITS)
+def test_a_file_that_takes_no_more_rows_is_set_aside(tmp_path, capsys, columns, why):
+    with sqlite3.connect(tmp_path / 'data.sqlite') as db:
+        db.execute(f'CREATE TABLE tracks (player TEXT NOT NULL, time INTEGER NOT NULL, {columns})')
+    db.close()
+    with contextlib.closing(data.Store(tmp_path, dawn)) as store:
+        store.keep([track(3)])
+        assert len(rows(tmp_path)) == 1
+        assert talk(data.make_app(store=store))('/erddap/tabledap/tracks.csv0?time,z') == '1970-01-01T00:00:03Z,0.0\n'
+    assert len(list(tmp_path.glob('data.sqlite.other-columns-*Z'))) == bool(why)
+    assert ('data.sqlite is of another version: ' + why in capsys.readouterr().err) == bool(why)
+
+
+def test_a_row_that_is_too_long_says_which_columns_there_are(store):
+    with pytest.raises(ValueError, match='tracks was handed 6 values.*has the columns player, time, x, y, z'):
+        store.keep([(*track(1), 7.5)])
+
+
+def test_the_game_hands_over_a_value_for_each_column(tmp_path):
+    """When this fails, data.py has a column that mocean.py knows nothing of: it is NaN until the game tells it."""
+    from conftest import Inside
+    game = Inside('mocean', tmp_path)
+    id = game.say('/join?name=ada').split(',')[0]
+    game.say(f'/move?id={id}&heading=north')
+    game.say(f'/ping?id={id}')
+    tracks, soundings, _ = importlib.import_module('mocean').measured(game.app.sea)
+    game.close()
+    assert tracks
+    assert soundings
+    for dataset, handed in zip(data.KEPT, (tracks, soundings), strict=True):
+        names = [variable.name for variable in dataset.variables]
+        for row in handed:
+            missing = names[len(row):]
+            assert not missing, f'mocean.py hands over no {missing} for {dataset.id}'
+            assert len(row) == len(names), f'mocean.py hands over more than {names} for {dataset.id}'
+
+
+# ---- what is kept has limits
+
+def kept(folder, table='tracks'):
+    return [row[1] for row in rows(folder, table)]
+
+
+def test_the_oldest_rows_go_when_there_are_too_many(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('MOCEAN_DATA_MB', '1')
+    monkeypatch.setattr(data, 'PRUNE_ROWS', 500)
+    with contextlib.closing(data.Store(tmp_path, dawn)) as store:
+        store.keep([track(second) for second in range(5_000)], [track(second) for second in range(2_500)])
+        for second in range(5_000, 30_000, 250):
+            store.keep([track(second + i) for i in range(250)])
+            assert data.used_bytes(store.db) < 1_100_000
+        assert kept(tmp_path)[-1] == 29_999
+        assert kept(tmp_path)[0] > 5_000
+        assert kept(tmp_path, 'soundings') == []            # they were older than what is kept of the tracks
+    assert capsys.readouterr().err.count('has reached 1 MB (MOCEAN_DATA_MB): the oldest rows go') == 1
+    assert (tmp_path / 'data.sqlite').stat().st_size < 1_500_000
+
+
+CLOCKS = [          # days that the clock is ahead, days to keep: nothing may go
+    (730, 365), (3_650, 365), (200, 365), (140, 365), (730, 30), (60, 30), (365, 7), (40, 7),
+]
+
+
+@pytest.mark.parametrize(('ahead', 'keep'), CLOCKS)
+def test_a_wrong_clock_prunes_nothing(tmp_path, monkeypatch, capsys, ahead, keep):
+    """A club that meets each week, for a year; then the clock is wrong, for one afternoon and after a restart."""
+    monkeypatch.setenv('MOCEAN_DATA_DAYS', str(keep))
+    now = 1_800_000_000
+    with contextlib.closing(data.Store(tmp_path, lambda: now)) as store:
+        store.keep([track(now - day * DAY) for day in range(0, min(keep, 364), 7)])
+        before = len(rows(tmp_path))
+        now += ahead * DAY
+        for _ in range(3):
+            now += 2 * data.PRUNE_EVERY_SECONDS
+            store.keep([track(now)])
+    with contextlib.closing(data.Store(tmp_path, lambda: now)) as store:
+        store.keep([track(now)])
+    assert len(rows(tmp_path)) == before + 4
+    assert 'is the clock right? Old rows stay' in capsys.readouterr().err
+
+
+def test_a_club_that_meets_each_week_is_pruned_after_a_year(tmp_path):
+    now = 1_800_000_000
+    with contextlib.closing(data.Store(tmp_path, lambda: now)) as store:
+        for _ in range(70):
+            now += 7 * DAY
+            store.keep([track(now)])
+    assert kept(tmp_path)[0] >= now - 365 * DAY
+    assert len(kept(tmp_path)) in (52, 53)
+
+
+def test_what_sqlite_sorts_on_the_disk_counts_too(tmp_path, monkeypatch, every_answer_is_long):
+    """Neither a spool nor SQLite's own files for sorting may take the last of the disk."""
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    app.store.keep([track(second) for second in range(60_000)])
+    asked, room = [], shutil.disk_usage(tmp_path)
+
+    def usage(folder):
+        asked.append(str(folder))
+        return room._replace(free=0 if folder == '/' else 10**12)
+    monkeypatch.setattr(data.shutil, 'disk_usage', usage)
+    monkeypatch.setenv('SQLITE_TMPDIR', '/')
+    reply = talk(app)('/erddap/tabledap/tracks.csv0?x&distinct()&time>=0')
+    assert reply.startswith('Error {\n    code=503;\n    message="Service Unavailable: The disk')
+    assert {'/', str(tmp_path)} == set(asked)
+    app.store.close()
+
+
+# ---- what is summed up once and then kept up to date
+
+def depth_at(app, row=0, column=0):
+    return talk(app)(f'/erddap/griddap/bathymetry.csv0?depth[{row}][{column}]').strip().split(',')[2]
+
+
+def test_the_grid_looks_at_new_soundings_only(tmp_path):
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    looked = []
+    digest = app.store.floor
+    add = digest.add
+    digest.add = lambda known, new: (looked.append(sum(row[2] for row in new)), add(known, new))[1]
+    for second, depth in enumerate((10.0, 20.0, 60.0)):
+        app.store.keep([], [('ada', second, 5.0, 5.0, depth)])
+        depth_at(app)
+    assert looked == [1, 1, 1]
+    assert depth_at(app) == '30.0'
+    assert looked == [1, 1, 1]
+    app.store.close()
+
+
+def test_a_sounding_that_was_pruned_is_no_longer_in_the_grid(tmp_path, monkeypatch):
+    monkeypatch.setenv('MOCEAN_DATA_DAYS', '7')
+    now = 1_800_000_000
+    app = data.make_app(store=data.Store(tmp_path, lambda: now))
+    app.store.keep([], [('ada', now, 5.0, 5.0, 10.0)])
+    assert depth_at(app) == '10.0'
+    now += 8 * DAY
+    app.store.keep([], [('ada', now, 5.0, 5.0, 30.0)])
+    assert depth_at(app) == '30.0'
+    info = talk(app)('/erddap/info/soundings/index.csv')
+    assert f'attribute,time,actual_range,double,"{now}.0, {now}.0"\n' in info
+    app.store.close()
+
+
+def test_another_file_is_another_sea_floor(tmp_path):
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    for depth in (10.0, 20.0, 30.0):
+        app.store.keep([], [('ada', 5, 5.0, 5.0, depth)])
+        assert depth_at(app) == str(depth)
+        if depth < 15:
+            app.store.begin_anew()
+        else:
+            for file in tmp_path.glob('data.sqlite'):
+                file.unlink()
+            app.store.close()
+            for file in tmp_path.glob('data.sqlite*'):
+                file.unlink()
+    app.store.close()

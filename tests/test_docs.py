@@ -3,7 +3,7 @@ import re
 import shutil
 
 import pytest
-from conftest import ROOT, Clock, Server, join, poll, woken
+from conftest import ROOT, Clock, Server, begin_ocean, join, poll, woken
 
 import mocean
 
@@ -194,6 +194,20 @@ def test_the_puzzle_that_the_page_adds_is_on_the_ladder(tmp_path, monkeypatch):
     with woken(tmp_path / 'state', program='steps_of_a_week') as say:
         assert 'How many days has a week?' in say('/week')
         assert 'Seven, and each as long as the others.' in say('/week?message=7')
+
+
+def test_the_first_session_of_the_readme_answers_as_it_says(tmp_path):
+    """All but the first answer, for which the boat is put where the page has it."""
+    session = '\n'.join(blocks('README.md', 'text')).strip().split('\n\n')
+    host = 'http://localhost:8080'
+    id, name, x, y, _ = session[0].split('\n')[1].split(',')
+    boat = mocean.Boat(name, id, int(x), int(y))
+    with woken(begin_ocean(tmp_path / 'state', boats={name: boat})) as say:
+        assert say(f'/join?name={name}&id={id}').split(',') == [id, name, x, y, '0']
+        assert len(session) == 4
+        for exchange in session[1:]:
+            url, answer = exchange.split('\n', 1)
+            assert say(url.removeprefix(host), headers={'Host': 'localhost:8080'}) == answer
 
 
 def test_every_link_of_the_documents_leads_to_a_file():

@@ -566,14 +566,9 @@ def test_names_of_every_script_are_welcome(game, name):
 
 # --- no mix of calls is faster than the hull (H12, DESIGN 6) ---------------------------------------------------------
 
-ROWING = ['/move?heading={heading}&steps={steps}'] * 6
-SAILING = ['/accel?ctrl=w', '/accel?ctrl=a', '/accel?ctrl=d', '/accel?ctrl=s', '/stop']
-OTHERS = ['/look', '/location', '/ping', '/velocity', '/race', '/popchat', '/inventory']
-
-
-def walked(here, there):
-    """Cells between two places that are near each other, in the metric of the boat's price: straight."""
-    return mocean.distance(*here, *there)
+ROWING = [['/move?heading={heading}&steps={steps}']] * 8
+SAILING = [['/accel?ctrl=w'] * 5] * 3 + [['/accel?ctrl=w'], ['/accel?ctrl=a'], ['/accel?ctrl=d'], ['/stop']]
+OTHERS = [['/look'], ['/location'], ['/ping'], ['/race'], ['/popchat']]
 
 
 @pytest.mark.parametrize('seed', range(8))
@@ -582,17 +577,17 @@ def test_no_mix_of_calls_is_faster_than_the_hull(game, ada, seed):
     it is the answer that counts.)"""
     dice = random.Random(seed)
     track = [(game.now, ada.boat.x, ada.boat.y, 0.0)]
-    calls = [*ROWING, *SAILING * dice.choice([1, 4]), *OTHERS]
-    for _ in range(150):
-        game.wait(dice.choice([0, 0, 0.001, 0.05, 0.1, 0.3, 1, 3]))
-        heading = dice.choice(list(mocean.HEADINGS))
-        call = dice.choice(calls).format(heading=heading, steps=dice.choice([1, 1, 2, 5, 7, 10]))
-        assert ada(call).status in (200, 400, 409, 429), call
+    bursts = ROWING + SAILING * dice.choice([1, 2]) + OTHERS * (seed % 2)
+    for burst in dice.choices(bursts, k=200):
+        heading, steps = dice.choice(list(mocean.HEADINGS)), dice.choice([1, 1, 2, 5, 7, 10])
+        for call in burst:
+            assert ada(call.format(heading=heading, steps=steps)).status in (200, 400, 409, 429), call
+        game.wait(dice.choice([0, 0, 0.001, 0.05, 0.1, 0.3, 1, 1]))
         x, y = mocean.place(ada.boat, game.now)
-        _, last_x, last_y, way = track[-1]
-        track.append((game.now, x, y, way + walked((last_x, last_y), (x, y))))
+        _, *last, way = track[-1]
+        track.append((game.now, x, y, way + mocean.distance(*last, x, y)))
     for (began, *_, before), (ended, *_, after) in itertools.combinations(track, 2):
-        assert after - before <= mocean.HULL_CELLS_PER_S * (ended - began + mocean.SAVED_S) + 0.8
+        assert after - before <= mocean.HULL_CELLS_PER_S * (ended - began + mocean.SAVED_S) + 0.01
 
 
 @pytest.mark.parametrize('seed', range(4))

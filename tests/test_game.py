@@ -4,7 +4,6 @@ import random
 import threading
 
 import pytest
-from conftest import ROOT
 from game import NOON, fetch, off, row
 
 import mocean
@@ -59,17 +58,17 @@ def test_only_one_second_of_rest_is_saved(game, ada):
     assert ada('/move?heading=east&steps=10').status == 429
 
 
-def test_a_call_that_waits_lets_the_others_play(game, ada, bob, monkeypatch):
+def test_a_call_that_waits_lets_the_others_play(game, ada, bob):
     """While ada's answer is held back, bob asks and is answered."""
     ada('/move?heading=east&steps=10')
     asking, answers = threading.Thread(target=lambda: answers.append(bob('/name')), daemon=True), []
 
-    def wait(traffic, seconds):
+    def sleep(seconds):
         answers.append(round(seconds, 3))
         asking.start()
         asking.join(5)
         answers.append(asking.is_alive())
-    monkeypatch.setattr(mocean, 'wait', wait)
+    game.sea.sleep = sleep
     answers.append(ada('/move?heading=east').status)
     assert answers == [1 / 10, 'bob', False, 200]
 
@@ -170,6 +169,28 @@ def test_oars_go_from_whole_cell_to_whole_cell(game, ada, first):
     assert there == [round(x) + 1, round(y), 0]
     game.wait(5)
     assert list(ada.place()) == there
+
+
+@pytest.mark.parametrize('call, seconds, speed', [
+    ('/ping', 0.5, 10), ('/accel?ctrl=s', 0.1, 8), ('/accel?ctrl=w', 0.1, 10),
+    ('/sendchat?name=all&message=hi', 0.1, 10)])
+def test_the_time_that_a_call_costs_is_not_sailed(game, ada, call, seconds, speed):
+    ada.put(x=100, y=100, speed=10, course=0, at=game.now)
+    game.wait(2)
+    began = game.now
+    assert ada(call).status == 200
+    assert game.now - began == pytest.approx(seconds)
+    assert ada.place() == pytest.approx((120, 100, 0))
+    game.wait(3)
+    assert ada.place() == pytest.approx((120 + 3 * speed, 100, 0))
+
+
+def test_the_way_to_a_whole_cell_is_paid_like_any_other(game, ada):
+    ada.put(x=100, y=100, speed=2, course=0, at=game.now)
+    game.wait(1.2)                                          # to 102.4
+    began = game.now
+    assert ada.numbers('/move?heading=east') == [103, 100, 0]
+    assert game.now - began == pytest.approx((0.4 + 1) / 10)
 
 
 def test_sails_never_give_a_boat_more_than_its_speed(game, ada):
@@ -1271,34 +1292,15 @@ def test_sea_time_stands_still_while_the_server_is_away(game, ada, again):
     game.wait(3600)
     game.open(game.folder)
     assert ada.place() == pytest.approx((x, (y + 10) % HEIGHT, 0))
-    game.wait(5)
+    game.wait(20)
     again()
-    assert ada.place() == pytest.approx((x, (y + 20) % HEIGHT, 0))
+    assert ada.place() == pytest.approx((x, (y + 50) % HEIGHT, 0))
 
 
 def test_a_spent_speed_stays_spent(game, ada, again):
     ada('/move?heading=east&steps=10')
     again()
     assert ada('/move?heading=east&steps=10').status == 429
-
-
-# --- the page that tells the rules -----------------------------------------------------------------------------------
-
-def test_the_page_says_what_the_game_does():
-    page = (ROOT / 'docs' / 'rules.md').read_text(encoding='utf-8')
-    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
-    for line in mocean.WORLD.split('\n')[1:3]:
-        assert line in page and line in readme              # axes and units in the same words as the usage page
-    for treasure in mocean.TREASURES:
-        assert f'| {treasure} |' in page
-    for number, quest in enumerate(mocean.QUESTS, 1):
-        assert f'{number}. {quest.name}: {quest.task}' in ' '.join(page.split())
-    for points, words in ((mocean.SECTOR_POINTS, 'a sector that'), (mocean.SOUNDING_POINTS, 'the first sounding'),
-                          (mocean.NET_POINTS, 'a catch'), (mocean.TREASURE_POINTS, 'a treasure'),
-                          (mocean.WHALE_POINTS, 'your first ride'), (mocean.ROUND_POINTS, 'sailing all the way round')):
-        assert f'| {points} | {words}' in page
-    for name in mocean.SEAMOUNT_NAMES:
-        assert name not in page                             # no spoilers
 
 
 # --- whatever they do ------------------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ import threading
 import bots
 import pytest
 from browser import CHROMIUM, SWITCHES, chromium, open_map
-from conftest import ROOT, Server, join, poll
+from conftest import ROOT, Server, begin_ocean, join, poll
+
+from mocean import Boat
 
 pytestmark = pytest.mark.browser
 MAP = ROOT / 'clients' / 'map.html'
@@ -61,12 +63,10 @@ def wall(browser, sea, complaints):
 
 
 def row(server, id, heading, cells):
-    """So many cells, in calls as long as the server allows; it makes us wait, we never sleep."""
-    while cells:
-        steps = min(cells, 2)
-        reply = server(f'/move?id={id}&heading={heading}&steps={steps}')
+    """So many cells, one a call, ten a second: the server makes us wait, we never sleep."""
+    for _ in range(cells):
+        reply = server(f'/move?id={id}&heading={heading}')
         assert reply.status == 200, reply
-        cells -= steps
     return [int(value) for value in reply.split(',')]
 
 
@@ -137,7 +137,7 @@ def test_a_newcomer_gets_from_the_wall_to_a_moving_boat(empty_sea, wall, tmp_pat
     before, after = re.search(change, (ROOT / 'clients' / 'README.md').read_text(encoding='utf-8')).groups()
     assert before in starter
     ran(tmp_path, starter.replace(before, after))
-    arrives(page, 'nia', x, (int(y) + 40) % 400)
+    arrives(page, 'nia', x, (int(y) + 10) % 400)
 
 
 def test_a_boat_moves_on_the_map_and_glides_between_two_answers(wall, sea):
@@ -159,12 +159,16 @@ def test_a_boat_moves_on_the_map_and_glides_between_two_answers(wall, sea):
     assert page.evaluate('[...mocean.ocean.charter].filter(name => name === "grace").length') >= 5
 
 
-def test_a_boat_that_crosses_a_seam_does_not_streak_across_the_map(empty_sea, wall):
-    """Row to the nearer edge, then up to a row of the chart where nothing is yet, then across the seam."""
-    id, _, x, y, _ = empty_sea('/join?name=noor').split(',')
-    way, cells, there = ('east', 590 - int(x), 30) if int(x) > 300 else ('west', int(x) - 10, 570)
-    row(empty_sea, id, way, cells)
-    y = row(empty_sea, id, 'north', 90)[1]
+@pytest.mark.parametrize('way, x, there', [('east', 590, 20), ('west', 9, 579)])
+def test_a_boat_that_crosses_a_seam_does_not_streak_across_the_map(empty_sea, wall, way, x, there):
+    """On a row of the chart where no name, no mark and no treasure is."""
+    id, y = 'k7p2m3qx', 100
+    empty_sea.stop()
+    for file in empty_sea.folder.glob('mocean*'):
+        file.unlink()
+    begin_ocean(empty_sea.folder, seed=12, boats={'noor': Boat('noor', id, x, y)})
+    empty_sea.start()
+    assert all(abs(mark[1] - y) > 30 for mark in empty_sea('/chart').json()['course']['marks'])
     page = wall(server=empty_sea)
     until(page, "mocean.places.has('noor')")
     page.evaluate('''y => {
@@ -183,7 +187,7 @@ def test_a_boat_that_crosses_a_seam_does_not_streak_across_the_map(empty_sea, wa
         requestAnimationFrame(look);
     }''', y)
     before = seen(page, 'noor')
-    assert row(empty_sea, id, way, 40)[0] == there
+    assert row(empty_sea, id, way, 30)[0] == there
     until(page, 'x => Math.abs(mocean.places.get("noor").x - x) > 400', before['x'])
     until(page, 'x => Math.abs(mocean.places.get("noor").x - mocean.chart.place(x, 0).x) < 1', there)
     watch = page.evaluate('watch')
@@ -351,6 +355,35 @@ def test_a_treasure_and_a_whale_appear_as_soon_as_somebody_has_found_them(empty_
     until(page, 'name => mocean.plates().some(plate => plate.text === name)', found['name'])
     page.get_by_text('1 treasure', exact=True).wait_for()
     page.get_by_text(f'jules found the {found["name"]}').wait_for()
+
+
+def drawn(page, x, y):
+    """The colour a little to the west of a cell, within a mark: #rrggbb."""
+    return page.evaluate('''([x, y]) => new Promise(done => requestAnimationFrame(() => {
+        const canvas = document.querySelector('#chart'), ratio = canvas.width / canvas.clientWidth;
+        const spot = mocean.chart.place(x, y), box = [(spot.x - 4) * ratio, spot.y * ratio, 1, 1].map(Math.round);
+        const pixel = [...canvas.getContext('2d').getImageData(...box).data.slice(0, 3)];
+        done(`#${pixel.map(part => part.toString(16).padStart(2, '0')).join('')}`);
+    }))''', [x, y])
+
+
+def test_the_course_of_now_is_on_the_wall_with_its_marks_and_best_times(fast_sea, wall):
+    page = wall(server=fast_sea)
+    course = page.get_by_role('region', name='The regatta')
+    start, *others = fast_sea('/chart').json()['course']['marks']
+    course.get_by_text(f'Mark 0, the start, is at {start[0]},{start[1]}').wait_for()
+    page.get_by_role('heading', name=re.compile(r'^Course 0 · \d:\d\d left$')).wait_for()
+    accent = page.evaluate('colours.accent')
+    assert drawn(page, *start) == accent                        # mark 0 is filled with the colour of the theme
+    assert all(drawn(page, *mark) != accent for mark in others)
+    subprocess.run([sys.executable, ROOT / 'tests' / 'fast_client.py', ROOT / 'clients' / 'regatta_2.py', fast_sea.url],
+                   check=True, capture_output=True, timeout=60)
+    time = fast_sea('/regatta?course=0&format=json').json()['times'][0]
+    course.get_by_text('1 ada').wait_for()
+    course.get_by_text(f'{time["seconds"]:.2f} s').wait_for()
+    course.get_by_text(f'{time["points"]} points').wait_for()
+    quests = page.get_by_role('row', name='ada').get_by_text(f'★{len(fast_sea("/chart").json()["boats"][0]["badges"])}')
+    quests.wait_for()
 
 
 def test_a_new_game_clears_the_wall(empty_sea, wall, complaints):

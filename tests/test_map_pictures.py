@@ -33,7 +33,7 @@ def keep(shot, path):
 @pytest.mark.browser
 def test_a_class_of_twelve_on_the_wall(tmp_path):
     folder = IMAGES if MINUTES else tmp_path
-    server, stop, complaints = Server('mocean', tmp_path).start(), threading.Event(), []
+    server, stop, complaints, class_of_bots = Server('mocean', tmp_path).start(), threading.Event(), [], []
     try:
         class_of_bots = bots.set_out(server, stop)
         with chromium() as browser:
@@ -52,4 +52,6 @@ def test_a_class_of_twelve_on_the_wall(tmp_path):
         assert complaints == []
     finally:
         stop.set()
+        for bot in class_of_bots:
+            bot.join(10)
         server.kill()

@@ -398,9 +398,9 @@ def test_who_rows_the_servers_own_tour_gets_the_points_for_it(number, most):
     reference_s = reference_seconds(cells)
     race = race_round(marks, order, most, price=mocean.EXPECT_PRICE)
     assert 0 < reference_s - race.seconds < 0.5              # home is where mark 0 is within reach
-    assert 200 <= course_points(reference_s, race.seconds) <= 204
+    assert 500 <= course_points(reference_s, race.seconds) <= 510
     plain = race_round(marks, order, most)
-    assert 127 <= course_points(reference_s, plain.seconds) <= 131
+    assert 318 <= course_points(reference_s, plain.seconds) <= 328
     assert race_round(marks, tuple(reversed(order)), most).left == ()
 
 
@@ -432,7 +432,7 @@ class Rower:
         return said
 
 
-@pytest.mark.parametrize('foresees, least, most', [(True, 200, 204), (False, 127, 131)])
+@pytest.mark.parametrize('foresees, least, most', [(True, 500, 510), (False, 318, 328)])
 def test_who_rows_the_servers_own_tour_in_the_game_gets_these_points(tmp_path, foresees, least, most):
     clock = Clock()
     with woken(tmp_path, clock=clock) as say:
@@ -459,7 +459,7 @@ def test_who_rows_the_servers_own_tour_in_the_game_gets_these_points(tmp_path, f
 # --- points ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('seconds, earned', [
-    (100, 200), (125, 128), (200, 50), (50, 220), (95.35, 220), (96, 217), (600, 6), (10_000, 0)])
+    (100, 500), (125, 320), (200, 125), (50, 550), (95.35, 550), (96, 543), (600, 14), (10_000, 0)])
 def test_points_fall_with_the_square_of_the_time(seconds, earned):
     assert course_points(100, seconds) == earned
 
@@ -467,7 +467,7 @@ def test_points_fall_with_the_square_of_the_time(seconds, earned):
 @given(st.floats(50, 200), st.floats(10, 600), st.floats(10, 600))
 def test_a_better_time_never_earns_less(reference_s, one, other):
     better, worse = sorted([one, other])
-    assert 220 >= course_points(reference_s, better) >= course_points(reference_s, worse) >= 0
+    assert 550 >= course_points(reference_s, better) >= course_points(reference_s, worse) >= 0
 
 
 def boat_after(courses):
@@ -478,7 +478,7 @@ def boat_after(courses):
     return turn.boat
 
 
-@given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 220)), max_size=40))
+@given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 550)), max_size=40))
 def test_a_boats_best_nine_courses_count_each_with_its_best_time(courses):
     best = {number: max(points for other, points in courses if other == number) for number, _ in courses}
     boat = boat_after(courses)
@@ -494,5 +494,5 @@ def test_a_better_time_pays_the_difference_and_a_worse_one_nothing():
 def test_the_numbers_of_the_regatta():
     assert (mocean.COURSE_S, mocean.FINISH_S) == (600, 600)
     assert (MARKS, mocean.MARK_GAP_CELLS, MARK_CELLS) == (12, 20, 3)
-    assert (mocean.COURSE_POINTS, mocean.MOST_COURSE_POINTS, mocean.LAURELS_KEPT) == (200, 220, 9)
+    assert (mocean.COURSE_POINTS, mocean.MOST_COURSE_POINTS, mocean.LAURELS_KEPT) == (500, 550, 9)
     assert (mocean.EXPECT_PRICE, mocean.HULL_CELLS_PER_S) == (0.8, 10)

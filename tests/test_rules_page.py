@@ -1,4 +1,5 @@
 """docs/rules.md: each sentence with a number in it, written from the game's own constants."""
+import math
 import re
 
 import pytest
@@ -131,6 +132,31 @@ def test_there_is_no_number_in_the_rules_that_no_test_knows():
         text = text.replace(sentence, '')
     text = re.sub(r'\| \d+ \| [^|]*\|', '', text.partition('A club session')[0])     # minutes of the session
     assert re.findall(r'.{0,40}(?<![\w/])\d[\d.]*.{0,20}', text) == []
+
+
+def test_axes_and_units_are_told_in_the_same_words_everywhere():
+    page, readme = [(ROOT / name).read_text(encoding='utf-8') for name in ('docs/rules.md', 'README.md')]
+    for line in game.WORLD.split('\n')[1:3]:
+        assert line in page and line in readme                  # as on the usage page
+
+
+def test_the_page_spoils_nothing():
+    assert [name for name in (*game.SEAMOUNT_NAMES, *game.WHALE_NAMES) if name in rules_page()] == []
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_the_first_treasure_is_less_than_a_minute_away(seed):
+    """Look, row, dive and get, typed one call every five seconds."""
+    assert 'one call every five seconds has it in less than a minute' in rules_page()
+    floor = game.Seafloor(seed)
+    for number in range(game.HOMES * game.BERTHS):
+        x, y = game.berth(floor, number)
+        name, there_x, there_y, z = floor.treasures[number % game.HOMES]
+        assert game.TREASURES[name].evergreen and game.distance(x, y, there_x, there_y) <= game.SIGHT_CELLS
+        less, more = sorted([abs(game.gap(x, there_x, game.WIDTH_CELLS)), abs(game.gap(y, there_y, game.HEIGHT_CELLS))])
+        moves = math.ceil(less / int(MOST / DIAGONAL)) + math.ceil((more - less) / MOST)
+        dives = max(0, math.ceil((z - game.REACH_M) / game.DIVE_M))
+        assert 5 * (1 + moves + dives + 1) < 60
 
 
 def quest_lines():

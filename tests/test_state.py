@@ -554,6 +554,22 @@ def test_where_no_state_can_be_read_a_new_game_begins_and_the_old_files_are_kept
     assert len(list(folder.glob('mocean*json-2*'))) == 2
 
 
+def test_a_state_file_whose_keys_an_editor_has_sorted_is_the_same_game(tmp_path):
+    with woken(tmp_path / 'live') as say:
+        id = join(say)
+        for number in range(12):
+            join(say, f'bob{number}')
+            assert say(f'/sendchat?id={say("/join?name=eve" + str(number)).split(",")[0]}&name=all&message=m{number}')
+        before = say('/news')
+    state = say.folder / 'mocean.json'
+    state.write_text(json.dumps(json.loads(state.read_bytes()), sort_keys=True, indent=4), encoding='utf-8')
+    with woken(say.folder) as say:
+        assert say('/news') == before
+        assert [say(f'/popchat?id={id}').split(',')[1] for _ in range(12)] == [f'm{number}' for number in range(12)]
+        join(say, 'zoe')
+        assert say('/news').lines[-1].startswith('26,') and len(say('/news').lines) == 26
+
+
 # --- a folder of the version before, which had no sea time ----------------------------------------------------------
 
 LANDED = {'ada': 'fjduej4e', 'Bob': 'y2ma6jjr', 'Eve': 'szqgjx3d'}
@@ -627,6 +643,78 @@ def test_and_so_it_is_after_the_next_start(landed, tmp_path):
     with woken(as_killed(landed, tmp_path / 'killed'), clock=Clock()) as say:
         assert [say(path) for path in ('/who', '/news', f'/inventory?id={LANDED["ada"]}')] == before
         assert say(f'/popchat?id={LANDED["ada"]}') == 'Bob,ahoy'
+
+
+# --- what waits ----------------------------------------------------------------------------------------------------
+
+WHALE_SONG = '🐳' * mocean.LETTER_LENGTH
+
+
+def test_a_message_to_a_crowd_is_one_short_line_and_letters_stay_within_memory(tmp_path):
+    """2,000 boats whose letter boxes are full of the longest letters, and messages to all."""
+    clock = Clock()
+    with woken(tmp_path / 'live', clock=clock) as say:
+        id, sea = join(say), say.app.sea
+        full = mocean.Mail(((0.0, 'ada', WHALE_SONG),) * mocean.LETTERS_KEPT)
+        boats = {f'bob{number}': sea.ocean.boats['ada'].but(name=f'bob{number}', id=f'{number:08}')
+                 for number in range(2000)}
+        with sea.lock:
+            mocean.merge(sea.ocean, {'boats': boats, 'mail': dict.fromkeys(boats, full)})
+        mocean.save(sea)
+        before = (say.folder / 'mocean.journal').stat().st_size
+        for _ in range(20):
+            clock.now += 6
+            assert say(f'/sendchat?id={id}&name=all&message={WHALE_SONG}') == 'sent to 2000 players'
+        assert (say.folder / 'mocean.journal').stat().st_size - before < 20 * 1500
+        killed = as_killed(say, tmp_path / 'killed')
+    program = ('import resource, sys, mocean; sea = mocean.Sea(sys.argv[1]); sea.open(); sea.close(); '
+               'print(len(sea.ocean.mail), len(sea.ocean.board), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)')
+    told = subprocess.run([sys.executable, '-c', program, killed], cwd=ROOT, capture_output=True, text=True, check=True)
+    letters, board, peak_kb = map(int, told.stdout.split())
+    assert (letters, board) == (2000, 20)
+    assert peak_kb < 512 * 1024 / 2               # half of the unit's MemoryMax
+
+
+def test_soundings_wait_in_the_files_until_the_data_service_has_them(by_clock, tmp_path):
+    """Killed at once, saved, started without a data service that works: they are there, each of them once."""
+    say, sea = by_clock, by_clock.sea
+    sea.riders.clear()                            # data.py cannot be loaded
+    sea.collects = True
+    id = join(say)
+    depths = []
+    for number in range(4):
+        say.clock.now += 1
+        depths.append(float(say(f'/ping?id={id}')))
+        if number == 1:
+            mocean.save(sea)
+        killed = mocean.Journal(as_killed(say, tmp_path / f'{number}'))
+        ocean = killed.load()
+        killed.close()
+        assert [row[-1] for row in ocean.soundings] == depths
+        assert [row[1] for row in ocean.soundings] == ['ada'] * len(depths)
+    tracks, soundings, number = mocean.measured(sea)
+    assert ([row[-1] for row in soundings], number) == (depths, sea.ocean.number)
+    say.clock.now += 1
+    say(f'/ping?id={id}')
+    mocean.handed_over(sea, number)
+    assert len(sea.ocean.soundings) == 1          # the one that came meanwhile
+
+
+def test_where_data_py_has_a_mistake_soundings_wait_for_it(tmp_path, capsys):
+    for name in ('mocean.py', 'data.py'):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / 'data.py').write_text('def (', encoding='utf-8')
+    program = ('import mocean; sea = mocean.app.sea; sea.open(); '
+               'facts = mocean.play(sea, mocean.read_call(mocean.BY_NAME["join"], [("name", "ada")], "text")); '
+               'mocean.play(sea, mocean.read_call(mocean.BY_NAME["ping"], [("id", facts["id"])], "text")); '
+               'mocean.os._exit(0)')
+    for number in (1, 2):
+        told = subprocess.run([sys.executable, '-c', program.replace('ada', f'ada{number}')], cwd=tmp_path,
+                              env={**os.environ, 'STATE_DIRECTORY': str(tmp_path)}, capture_output=True, text=True)
+        assert 'data.py cannot ride along' in told.stderr and not told.returncode, told.stderr
+    journal = mocean.Journal(tmp_path)
+    assert [row[1] for row in journal.load().soundings] == ['ada1', 'ada2']
+    journal.close()
 
 
 # --- a full disk ---------------------------------------------------------------------------------------------------
@@ -805,6 +893,65 @@ def test_no_file_left_to_open_is_no_harm_either(tmp_path):
         killed = as_killed(say, tmp_path / 'killed')
     with woken(killed) as say:
         assert place_of(say, id) == moved
+
+
+@pytest.fixture
+def stubborn(by_clock, monkeypatch):
+    """A disk that takes no sync as long as .ill is true."""
+    def datasync(file):
+        if by_clock.ill:
+            raise OSError(5, 'Input/output error')
+        os.fdatasync(file)
+    by_clock.ill = True
+    monkeypatch.setattr(mocean, 'datasync', datasync)
+    return by_clock
+
+
+def test_a_sync_that_failed_is_tried_again_and_a_fresh_state_file_is_written(stubborn, capsys):
+    """What a disk has refused once it may never write; only a fresh file is sure."""
+    join(stubborn)
+    state = stubborn.folder / 'mocean.json'
+    assert b'"ada"' not in state.read_bytes()
+    mocean.tend(stubborn.sea)
+    assert 'the disk refuses: [Errno 5] Input/output error; the game goes on, and this is tried again' in \
+        capsys.readouterr().err
+    assert b'"ada"' in state.read_bytes()
+    join(stubborn, 'bob')
+    stubborn.ill = False
+    assert 'fdatasync' in calls_of(lambda: mocean.tend(stubborn.sea))
+    assert stubborn.sea.journal.synced and not stubborn.sea.journal.doubtful
+
+
+def test_a_rider_that_raises_keeps_nothing_from_being_written(by_clock, capsys):
+    tended = []
+
+    def fails():
+        raise ValueError('a bug of mine')
+    by_clock.sea.riders[:0] = [mocean.Rider(tend=fails), mocean.Rider(tend=lambda: tended.append(1))]
+    join(by_clock)
+    by_clock.clock.now += 60
+    assert written(by_clock) and tended == [1]
+    assert 'ValueError: a bug of mine' in capsys.readouterr().err
+
+
+def test_a_riders_route_that_changes_something_is_refused_by_a_full_disk(by_clock):
+    """It takes n= and costs time, too, for nothing else than `changes=True` says so."""
+    say = by_clock
+
+    def rule_paint(turn):
+        turn.steer(charted=turn.boat.charted + 1)
+        return {'painted': turn.boat.charted}
+    paint = mocean.Route('paint', rule_paint, 'paint the boat', 'painted', (mocean.ID,), changes=True)
+    mocean.add_route(say.app, paint)
+    id = join(say)
+    assert [say(f'/paint?id={id}&n=1') for _ in range(2)] == ['2', '2']
+    with largest_file(os.getpid(), (say.folder / 'mocean.journal').stat().st_size + 50):
+        before = document(say.sea.ocean)
+        reply = say(f'/paint?id={id}')
+        assert (reply.status, reply.startswith(SENTENCE)) == (503, True)
+        assert document(say.sea.ocean) == before
+    say.clock.now += 1
+    assert say(f'/paint?id={id}') == '3'
 
 
 def test_the_end_of_a_run_waits_for_the_files_without_holding_the_game(tmp_path):
