@@ -41,7 +41,7 @@ TRIES, TRY_S = 10, 6             # wrong keys: so many at once, then one in so m
 COOKIE_S = 12 * 3600             # a day at school
 ANSWERS_KEPT = 300               # of orders with n=, so that a reload repeats nothing
 STUCK_ERRORS, STUCK_S = 3, 180   # the same error so often, or silence so long, is red
-FLOOD_S = 2                      # all the calls that are remembered, within so many seconds
+FLOOD_S = 1                      # all the calls that are remembered, within so many seconds
 STUCK_CALLS = 5                  # an error is over when it is not among so many last calls
 TWO_PROGRAMS = 2                 # so many collisions among the last calls are two programs
 SEEN_S = 180                     # so long a trouble that the teacher has seen is not red
@@ -1251,7 +1251,7 @@ ul, ol { margin: .2em 0; padding-left: 1.4em; } .newest { list-style: none; padd
 @media (max-width: 800px) { body { margin: .4em; font-size: 16px; } .sides { display: block; }
   thead { display: none; } tbody th, tbody td { border: 0; } tr { display: flex; flex-wrap: wrap;
   align-items: center; border-bottom: 2px solid var(--line); } tbody th { flex: 1 1 40%; }
-  td:empty { display: none; } td:nth-child(2), td:nth-child(3), td.do { flex: 1 1 100%; }
+  td:empty { display: none; } td:nth-child(2), td:nth-child(3), td.do { flex: 1 1 100%; order: 1; }
   td:nth-child(5), td:nth-child(6) { display: none; } .podium { columns: 2; }
   button, input, summary { min-height: 44px; } summary { line-height: 34px; } .message, .names { width: 100%; }
   .orders form { display: block; } #top strong { font-size: 1.3em; } }

@@ -23,10 +23,9 @@ class Class:
             self.ids[piece.split('</h2>')[0]] = piece.split('class="id">')[1].split('<')[0]
         self.threads = [threading.Thread(target=self.work, args=(name, number)) for number, name in enumerate(NAMES)]
         self.threads += [threading.Thread(target=self.repeat, args=(path, pause)) for path, pause in (
-            (f'/move?id={self.ids["Typo"]}&heading=nroth', 0.5), (f'/move?id={self.ids["Flood"]}&heading=n&steps=10', 0),
-            (f'/move?id={self.ids["Flood"]}&heading=n&steps=10', 0), (f'/move?id={self.ids["Flood"]}&heading=n', 0),
-            (f'/move?id={self.ids["Twin"]}&heading=n&steps=9', 0.2), (f'/move?id={self.ids["Twin"]}&heading=s&steps=9', 0.2),
-            (f'/move?id={self.ids["Twin"]}&heading=s&steps=9', 0.3))]
+            (f'/move?id={self.ids["Typo"]}&heading=nroth', 0.5),
+            *3 * [(f'/move?id={self.ids["Flood"]}&heading=n&steps=10', 0)],
+            *2 * [(f'/move?id={self.ids["Twin"]}&heading=s&steps=9', 0.4)])]
         for thread in self.threads:
             thread.start()
 

@@ -1,17 +1,30 @@
-"""The captain's deck in a real browser: a class of thirty with its troubles, clicks, cards, and who may not click."""
+"""The captain's deck in a real browser: a class of thirty with its troubles, clicks, cards, and who may not click.
+
+    MOCEAN_PICTURES=1 pytest tests/test_captain_deck.py
+
+paints the pictures of docs/teaching.md anew. Without it they go into a folder that is thrown away.
+"""
 import functools
 import http.server
+import os
+import random
 import re
+import socket
 import threading
 import time
+import wsgiref.simple_server
 
 import pytest
 from browser import IMAGES, chromium, need
-from classroom import RUDE, Class, order_of
-from conftest import ROOT, Server, poll
+from classroom import NAMES, RUDE, Class, order_of
+from conftest import ROOT, Clock, Server, free_port, poll
+from test_map_pictures import keep
+
+import mocean
 
 pytestmark = pytest.mark.browser
 KEY = 'correct-horse-battery'
+PICTURES = bool(os.environ.get('MOCEAN_PICTURES'))
 DESK, PHONE = {'width': 1366, 'height': 768}, {'width': 390, 'height': 844}
 SOON_S = 10                # so soon after being red a player is at the top
 
@@ -56,7 +69,7 @@ def red(page):
     return [text.removeprefix('! ').split(' ')[0] for text in page.locator('tr.red th').all_inner_texts()]
 
 
-def test_each_trouble_of_a_class_of_thirty_is_at_the_top_and_dealt_with_in_two_clicks(browser, sea, order, request):
+def test_each_trouble_of_a_class_is_at_the_top_and_dealt_with_in_two_clicks(browser, sea, order, request, tmp_path):
     complaints = []
     page, phone = open_deck(browser, sea, complaints), open_deck(browser, sea, complaints, PHONE, is_mobile=True,
                                                                  has_touch=True, device_scale_factor=2)
@@ -75,19 +88,19 @@ def test_each_trouble_of_a_class_of_thirty_is_at_the_top_and_dealt_with_in_two_c
     assert phone.evaluate('document.body.scrollWidth') <= PHONE['width']
     sizes = phone.locator('button').evaluate_all('all => all.map(button => button.getBoundingClientRect().height)')
     assert all(size >= 44 for size in sizes if size), sizes                # 0: it is behind `more`
-    if pictures(request):
-        poll(lambda: len(red(phone)) >= 3, SOON_S)
-        page.screenshot(path=IMAGES / 'deck.png')
-        phone.screenshot(path=IMAGES / 'deck_phone.png')
+    folder = IMAGES if PICTURES else tmp_path
+    poll(lambda: len(red(phone)) >= 3, SOON_S)
+    keep(page.screenshot(), folder / 'deck.png')
+    keep(phone.screenshot(), folder / 'deck_phone.png')
 
-    page.locator('.newest li').filter(has_text=RUDE).locator('button[value=rename]').click()      # one click
+    page.locator('.newest li').filter(has_text=RUDE).locator('button[value=rename]').click()    # one click
     assert RUDE not in sea.say('/who') and 'sailor2' in sea.say('/who')
     line(page, 'Typo').locator('button[value=seen]').click()                                       # one click
     assert 'Typo' not in red(page)
     line(page, 'Flood').locator('summary').click()                                                 # two clicks
     line(page, 'Flood').locator('button[value=kick]').click()
     assert 'Flood' not in sea.say('/who')
-    line(page, 'Twin').locator('button[value=recover]').click()                                    # one click, and a card
+    line(page, 'Twin').locator('button[value=recover]').click()                                # one click, and a card
     assert page.url.endswith('?order=cards&names=Twin')
     assert page.locator('.card').count() == 1 and children.ids['Twin'] not in page.content()
     page.goto(f'{sea.url}/captain')
@@ -95,12 +108,8 @@ def test_each_trouble_of_a_class_of_thirty_is_at_the_top_and_dealt_with_in_two_c
     new = page.locator('.id').inner_text()
     assert sea.say(f'/name?id={new}') == 'Omar' and sea.say(f'/name?id={lost}').status == 404
     page.goto(f'{sea.url}/captain')
-    poll(lambda: 'Nina' not in red(page) and line(page, 'Nina').count())                           # behind a proxy: well
+    poll(lambda: 'Nina' not in red(page) and line(page, 'Nina').count())    # behind a proxy: well
     assert not children.wrong and complaints == []
-
-
-def pictures(request):
-    return request.config.getoption('--pictures', default=False)
 
 
 def test_the_deck_stands_still_under_a_hand_that_is_about_to_type(browser, sea, order):
@@ -218,7 +227,8 @@ def test_no_order_comes_from_a_page_of_this_server_that_runs_a_students_program(
     attack = ATTACK.format(deck=f'{sea.url}/captain', n=n).replace('document.title =', 'window.said =').replace(
         'f.target', 'parent.postMessage(window.said, "*"); f.target')
     room = page.context.new_page()
-    room.route('**/map', lambda route: route.fulfill(body='<!doctype html><title>room</title>', content_type='text/html'))
+    room.route('**/map', lambda route: route.fulfill(
+        body='<!doctype html><title>room</title>', content_type='text/html'))
     room.goto(f'{sea.url}/map')
     room.evaluate("""attack => {
       addEventListener('message', event => document.title = event.data);
@@ -269,3 +279,117 @@ def test_the_library_that_draws_codes_is_served_with_its_licence(sea):
     assert reply.headers['Content-Type'].startswith('text/javascript')
     assert reply == (ROOT / 'clients' / 'qrcode.js').read_text() and 'MIT license' in reply
     assert 'Kazuhiko Arase' in (ROOT / 'clients' / 'qrcode.LICENSE').read_text()
+
+
+# --- a lesson -----------------------------------------------------------------------------------------
+
+class Lesson:
+    """A game inside this process, on a clock that the test winds on, and served to real browsers."""
+
+    def __init__(self, folder):
+        self.clock = Clock()
+        app = mocean.make_app(folder, clock=self.clock)
+        self.sea = app.sea
+        self.port = free_port()
+        self.httpd = wsgiref.simple_server.make_server('127.0.0.1', self.port, mocean.wsgi(app), Threads, Silent)
+        threading.Thread(target=self.httpd.serve_forever, daemon=True).start()
+        self.url = f'http://127.0.0.1:{self.port}'
+        self.say('/health')
+
+    say = Server.say
+
+    def minutes(self, number, play=lambda: None):
+        """So many minutes pass, and the class plays in each of them."""
+        for _ in range(number):
+            for _ in range(2):
+                self.clock.now += 30
+                play()
+            poll(lambda: self.sea.tending.acquire(blocking=False))
+            self.sea.tending.release()
+            mocean.tend(self.sea)
+
+    def close(self):
+        self.httpd.shutdown()
+        self.httpd.server_close()
+        self.sea.close()
+
+
+class Threads(mocean.ThreadedServer):
+    address_family = socket.AF_INET
+
+    def __init__(self, address, handler):
+        wsgiref.simple_server.WSGIServer.__init__(self, address, handler)
+
+
+class Silent(wsgiref.simple_server.WSGIRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def lesson(tmp_path, monkeypatch):
+    monkeypatch.setenv('MOCEAN_CAPTAIN', KEY)
+    lesson = Lesson(tmp_path)
+    yield lesson
+    lesson.close()
+
+
+def test_a_lesson_of_45_minutes_is_led_from_the_deck_alone(browser, lesson, tmp_path):
+    """Enlist, first moves, freeze, a round of ten minutes, podium, season table: every order is a click."""
+    folder, complaints, dice = IMAGES if PICTURES else tmp_path, [], random.Random(3)
+    page = open_deck(browser, lesson, complaints)
+
+    def picture(name, **options):
+        page.mouse.move(0, 0)
+        keep(page.screenshot(**options), folder / f'{name}.png')
+
+    def row(ids, some=1.0):
+        """Each child who is awake rows and sounds; two have their troubles."""
+        for number, (name, id) in enumerate(ids.items()):
+            if dice.random() < some and name != 'Emil':
+                heading = 'nroth' if name == 'Mei' else 'nesw'[number % 4]
+                lesson.say(f'/move?id={id}&heading={heading}&steps={2 + number % 3}')      # a second for both
+                lesson.say(f'/ping?id={id}')
+
+    assert 'Nobody is aboard yet' in page.content()                         # minute 0: the cards
+    page.fill('input.names', ', '.join(NAMES[:24]))
+    page.click('button[value=enlist]')
+    ids = dict(zip(page.locator('.card h2').all_inner_texts(), page.locator('.id').all_inner_texts(), strict=True))
+    assert len(ids) == 24
+    picture('cards')
+    page.goto(f'{lesson.url}/captain')
+    lesson.minutes(10, lambda: row(ids, 0.7))                               # minute 10: first moves, and who is stuck
+    poll(lambda: {'Mei', 'Emil'} <= set(red(page)))
+    picture('deck_first_moves')
+    line(page, 'Mei').locator('button[value=seen]').click()
+    line(page, 'Emil').locator('button[value=seen]').click()
+    lesson.minutes(5, lambda: row(ids))
+    page.click('button[value=freeze]')                                      # minute 15: eyes on the teacher
+    assert 'The sea is frozen' in page.locator('#top').inner_text()
+    score = lesson.say('/score')
+    lesson.minutes(4, lambda: row(ids))
+    assert lesson.say('/score') == score and set(red(page)) <= {'Mei', 'Emil'}
+    page.click('button[value=thaw]')
+    lesson.minutes(5, lambda: row(ids))
+    page.fill('input.minutes', '10')                                        # minute 24: a round
+    page.click('button[value=round]')
+    assert 'Round 1 waits: 10 minutes' in page.locator('#top').inner_text()
+    lesson.minutes(3)
+    page.click('button[value=start]')
+    lesson.minutes(5, lambda: row(ids, 0.8))
+    poll(lambda: page.locator('#left').inner_text().startswith(('5:', '4:5')))
+    picture('deck_round')
+    lesson.minutes(5, lambda: row(ids, 0.8))                                # minute 37: podium and season
+    poll(lambda: 'Round 1 is over' in page.locator('#top').inner_text())
+    poll(lambda: page.locator('.season li').count() == 10)
+    assert page.locator('.podium li').count() >= 10
+    picture('deck_podium')
+    best = page.locator('.podium li').first.inner_text().split(' ')[0]
+    assert lesson.say('/season').split(',')[1] == best
+    page.click('button[value=save]')
+    page.click('button[value=thaw]')
+    lesson.minutes(8, lambda: row(ids))                                     # minute 45: the bell
+    page.goto(f'{lesson.url}/captain?order=saved')
+    assert page.locator('tr').count() == 2                                  # before the round, and saved
+    picture('deck_saved')
+    assert complaints == []
