@@ -463,19 +463,21 @@ class Store:
             self.set_aside('old-ocean')
 
     def rename(self, is_meant, new=''):
-        """The rows of a player get a new name. Without one the player is forgotten: the ways are gone, and
-        soundings are somebody's."""
+        """The rows of a player get a new name. Without one the player is forgotten: the tracks are
+        gone, and soundings are somebody's."""
         with self.lock:
             self.write()
             db = self.open()
             with db:
                 for id in self.unwritten:
-                    players = [player for player, in db.execute(f'SELECT DISTINCT player FROM {id}') if is_meant(player)]
-                    for player in players:
+                    known = db.execute(f'SELECT DISTINCT player FROM {id}').fetchall()
+                    for player in [player for player, in known if is_meant(player)]:
                         if new or id == SOUNDINGS.id:
-                            db.execute(f'UPDATE {id} SET player = ? WHERE player = ?', [new or 'somebody', player])
+                            db.execute(f'UPDATE {id} SET player = ? WHERE player = ?',
+                                       [new or 'somebody', player])
                         else:
                             db.execute(f'DELETE FROM {id} WHERE player = ?', [player])
+                next_version(db)
             db.execute('PRAGMA wal_checkpoint(TRUNCATE)')
 
     def save(self, folder):
@@ -485,7 +487,7 @@ class Store:
             self.open().backup(copy)
 
     def renew(self, aside, folder=None):
-        """Another ocean: the file goes to one folder, and that of another folder, if there is one, comes back."""
+        """Another ocean: the file goes to one folder, and that of another, if it has one, comes."""
         with self.lock:
             with contextlib.suppress(sqlite3.Error, OSError):
                 self.write()
