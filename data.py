@@ -685,10 +685,12 @@ class Turns:
         try:
             if not self.wait_for(shared.lock, MOST_SECONDS):
                 raise busy()
-            with closing_lock(shared.lock):
+            try:
                 if shared.is_stale(arrived):
                     shared.answer_anew(make)
                 return shared.give()
+            finally:
+                shared.lock.release()
         finally:
             with self.lock:
                 shared.askers -= 1
@@ -701,15 +703,6 @@ class Turns:
             shared = self.shared.setdefault(question, Shared())
             shared.askers += 1
             return shared
-
-
-@contextmanager
-def closing_lock(lock):
-    """A lock that is held already, until the end of the block."""
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 class Shared:

@@ -13,7 +13,7 @@ import sys
 import threading
 
 import pytest
-from conftest import ROOT, mounted, poll
+from conftest import ROOT, Server, mounted, poll
 
 import data
 
@@ -426,6 +426,26 @@ def test_who_asks_the_same_at_the_same_time_shares_one_answer(tmp_path, monkeypa
     app.store.keep([track(20_001)])
     assert talk(app)('/erddap/tabledap/tracks.csv0').count('\n') == 20_002
     app.store.close()
+
+
+def test_a_shared_answer_reaches_each_reader_whole(tmp_path):
+    """Through real uWSGI, which hands out one file to all of them, each from its own place."""
+    with contextlib.closing(data.Store(tmp_path, dawn)) as store:
+        store.keep([(f'boat{n % 30}', 1_000_000_000 + n, n / 7, 2.0, 0.0) for n in range(90_000)])
+    server = Server('data', tmp_path).start()
+    answers = []
+
+    def ask():
+        answers.append(server.say('/erddap/tabledap/tracks.json'))
+    asking = [threading.Thread(target=ask) for _ in range(10)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    server.stop()
+    assert len(set(answers)) == 1
+    assert answers[0].count('Z",') == 90_000
+    assert answers[0].endswith(']\n}\n}\n')
 
 
 def test_a_quick_answer_is_never_old(tmp_path):
