@@ -230,6 +230,9 @@ def list_of(names, rows):
 
 SQL_TYPES = {'text': 'TEXT', 'time': 'INTEGER', 'number': 'REAL'}
 NEVER_EMPTY = {'text': ' NOT NULL', 'time': ' NOT NULL', 'number': ''}      # a number may be NaN
+# A column that came later is empty in the rows before it:
+LATER = {'text': " NOT NULL DEFAULT ''", 'time': '', 'number': ''}
+NOTHING = {'text': "''", 'time': 'NULL', 'number': 'NULL'}
 
 
 def schema(dataset):
@@ -250,12 +253,12 @@ def insert(dataset):
 
 def fit(dataset, row):
     """A row with a value for each column: those that nobody handed over are missing (NaN)."""
-    missing = len(dataset.variables) - len(row)
-    if missing < 0:
+    if len(row) > len(dataset.variables):
         names = ', '.join(v.name for v in dataset.variables)
         raise ValueError(f'{dataset.id} was handed {len(row)} values, {row!r}, '
                          f'and has the columns {names}')
-    return (*row, *[None] * missing)
+    missing = dataset.variables[len(row):]
+    return (*row, *('' if variable.kind == 'text' else None for variable in missing))
 
 
 def columns_of(db, dataset):
@@ -443,8 +446,8 @@ class Store:
         self.db.executescript('BEGIN;' + ''.join(map(schema, KEPT)) + 'COMMIT;')
         for dataset in KEPT:
             for new in missing_columns(self.db, dataset):
-                self.db.execute(
-                    f'ALTER TABLE {dataset.id} ADD COLUMN {new.name} {SQL_TYPES[new.kind]}')
+                self.db.execute(f'ALTER TABLE {dataset.id} ADD COLUMN '
+                                f'{new.name} {SQL_TYPES[new.kind]}{LATER[new.kind]}')
                 log(f'{self.path.name}: {dataset.id} has a new column, {new.name}; '
                     'it is empty in the rows written so far')
 
@@ -538,7 +541,7 @@ def complete_for_reading(db, dataset):
     if len(missing) == len(dataset.variables):
         db.execute(f'CREATE TEMP TABLE {dataset.id} ({", ".join(v.name for v in missing)})')
     elif missing:
-        columns = ', '.join(f'NULL AS {v.name}' for v in missing)
+        columns = ', '.join(f'{NOTHING[v.kind]} AS {v.name}' for v in missing)
         db.execute(f'CREATE TEMP VIEW {dataset.id} AS '
                    f'SELECT rowid, *, {columns} FROM main.{dataset.id}')
 

@@ -159,14 +159,15 @@ def test_a_broken_file_is_set_aside_with_a_date(tmp_path, damage, capsys):
     app.store.close()
 
 
-def talk(app):
+def talk(app, raw=False):
+    """say(path) for that app; raw: what comes is no text."""
     from conftest import Answer
     from webtest import TestApp
     web = TestApp(app)
 
     def say(path):
         reply = web.get(path, expect_errors=True)
-        return Answer.of(reply.status_int, reply.headers, reply.body)
+        return Answer.of(reply.status_int, reply.headers, b'' if raw else reply.body)
     return say
 
 
@@ -559,6 +560,20 @@ def test_a_column_is_added_in_one_place(old_file, faster, tmp_path):
     say = talk(data.make_app(tmp_path))
     for path, seen in COLUMN_QUESTIONS:
         assert seen in say('/erddap/' + path), path
+
+
+def test_a_new_column_of_texts_is_empty_in_old_rows(old_file, tmp_path, monkeypatch):
+    crew = data.Variable('crew', 'text', '')
+    with_columns(monkeypatch, dataclasses.replace(data.TRACKS, variables=(*data.TRACKS.variables, crew)))
+    for _ in 'only read', 'written, too':
+        app = data.make_app(tmp_path)
+        say = talk(app)
+        assert say('/erddap/tabledap/tracks.csv0?time,crew&time<2') == '1970-01-01T00:00:01Z,\n'
+        assert say('/erddap/tabledap/tracks.json?crew&distinct()').json()['table']['rows'] == [['']]
+        for kind in ('nc', 'dods'):
+            assert talk(app, raw=True)(f'/erddap/tabledap/tracks.{kind}').status == 200
+        with contextlib.closing(app.store):
+            app.store.keep([track(3)])
 
 
 def test_a_whole_new_table_is_empty_for_who_only_reads(old_file, tmp_path, monkeypatch):
