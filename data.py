@@ -830,7 +830,8 @@ def known_ranges(store, dataset):
     if not dataset.axes or not ranges:
         return ranges
     depths = known_floor(store).values()
-    return {'time': ranges['time'], DEPTH.name: (min(depths), max(depths))}
+    ends = {DEPTH.name: (min(depths), max(depths))} if depths else {}
+    return {'time': ranges['time'], **ends}
 
 
 def described(store, dataset):
