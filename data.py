@@ -325,6 +325,10 @@ class Store:
         self.next_prune = 0.0
         self.unwritten = {dataset.id: deque(maxlen=WAITING_ROWS) for dataset in KEPT}
         self.turns = Turns()
+        self.begin_digests()
+
+    def begin_digests(self):
+        """What all rows come to is summed up anew when somebody asks."""
         self.floor = Digest(SOUNDINGS, FLOOR_SQL, add_sectors)
         self.ranges = {dataset.id: ranges_digest(dataset) for dataset in KEPT}
 
@@ -437,7 +441,7 @@ class Store:
         self.db = sqlite3.connect(self.path, timeout=LOCK_SECONDS, check_same_thread=False)
         self.db.execute('PRAGMA journal_mode = WAL')
         self.db.execute('PRAGMA synchronous = NORMAL')
-        self.db.execute('PRAGMA secure_delete = ON')      # what is forgotten is not left in the file
+        self.db.execute('PRAGMA secure_delete = ON')    # what is forgotten is not left there
 
     def lay_tables(self):
         """The tables as this version has them; a table of an older version gets its new columns."""
@@ -465,20 +469,21 @@ class Store:
             self.set_aside('old-ocean')
 
     def rename(self, is_meant, new=''):
-        """The rows of a player get a new name. Without one the player is forgotten: the ways are gone, and
-        soundings are somebody's."""
+        """The rows of a player get a new name.
+
+        Without one the player is forgotten: the ways are gone, and soundings are somebody's.
+        """
         with self.lock:
             self.write()
             db = self.open()
             with db:
                 for id in self.unwritten:
-                    players = [player for player, in db.execute(f'SELECT DISTINCT player FROM {id}') if is_meant(player)]
-                    for player in players:
-                        if new or id == SOUNDINGS.id:
-                            db.execute(f'UPDATE {id} SET player = ? WHERE player = ?', [new or 'somebody', player])
-                        else:
-                            db.execute(f'DELETE FROM {id} WHERE player = ?', [player])
+                    for player, in db.execute(f'SELECT DISTINCT player FROM {id}').fetchall():
+                        if is_meant(player):
+                            rename_rows(db, id, player, new)
+                next_version(db)
             db.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+            self.turns.forget()
 
     def save(self, folder):
         """A copy of the file, in another folder."""
@@ -487,7 +492,7 @@ class Store:
             self.open().backup(copy)
 
     def renew(self, aside, folder=None):
-        """Another ocean: the file goes to one folder, and that of another folder, if there is one, comes back."""
+        """Another ocean: the file goes to one folder; one of another folder may come back."""
         with self.lock:
             with suppress(sqlite3.Error, OSError):
                 self.write()
@@ -499,6 +504,8 @@ class Store:
                     os.replace(self.path.with_name(name), pathlib.Path(aside) / name)
                 if folder and (pathlib.Path(folder) / name).exists():
                     shutil.copyfile(pathlib.Path(folder) / name, self.path.with_name(name))
+            self.begin_digests()
+            self.turns.forget()
 
     def set_aside(self, why):
         """Give the file, and the two that SQLite keeps beside it, a name with a date."""
@@ -544,6 +551,13 @@ def complete_for_reading(db, dataset):
         columns = ', '.join(f'{NOTHING[v.kind]} AS {v.name}' for v in missing)
         db.execute(f'CREATE TEMP VIEW {dataset.id} AS '
                    f'SELECT rowid, *, {columns} FROM main.{dataset.id}')
+
+
+def rename_rows(db, id, player, new):
+    if new or id == SOUNDINGS.id:
+        db.execute(f'UPDATE {id} SET player = ? WHERE player = ?', [new or 'somebody', player])
+    else:
+        db.execute(f'DELETE FROM {id} WHERE player = ?', [player])
 
 
 def used_bytes(db):
@@ -706,6 +720,11 @@ class Turns:
             shared = self.shared.setdefault(question, Shared())
             shared.askers += 1
             return shared
+
+    def forget(self):
+        """No kept answer is good any more: its rows have changed."""
+        with self.lock:
+            self.shared.clear()
 
 
 class Shared:

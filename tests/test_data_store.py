@@ -737,6 +737,36 @@ def test_a_sounding_that_was_pruned_is_no_longer_in_the_grid(tmp_path, monkeypat
     app.store.close()
 
 
+def test_who_is_forgotten_is_in_no_sum_and_in_no_kept_answer(tmp_path, every_answer_is_long):
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    app.store.keep([track(1, 'ada', 5.0), track(1, 'bob', 50.0)], [('ada', 1, 5.0, 5.0, 10.0)])
+    say = talk(app)
+    question = '/erddap/tabledap/tracks.csv0?player,x'
+    assert say(question) == 'ada,5.0\nbob,50.0\n'
+    assert 'attribute,x,actual_range,double,"5.0, 50.0"' in say('/erddap/info/tracks/index.csv')
+    app.store.rename(lambda player: player == 'ada')
+    assert say(question) == 'bob,50.0\n'
+    assert 'attribute,x,actual_range,double,"50.0, 50.0"' in say('/erddap/info/tracks/index.csv')
+    assert say('/erddap/tabledap/soundings.csv0?player') == 'somebody\n'
+    app.store.close()
+
+
+def test_an_ocean_that_came_back_has_its_own_sea_floor(tmp_path):
+    """A copy of the same file, with as many rows: only the store knows that it is another one."""
+    old, aside = tmp_path / 'old', tmp_path / 'aside'
+    old.mkdir()
+    aside.mkdir()
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    app.store.keep([], [('ada', 1, 5.0, 5.0, 10.0)])
+    app.store.save(old)
+    app.store.keep([], [('ada', 2, 5.0, 5.0, 20.0)])
+    assert depth_at(app) == '15.0'
+    app.store.renew(aside, old)
+    app.store.keep([], [('ada', 2, 5.0, 5.0, 50.0)])
+    assert depth_at(app) == '30.0'
+    app.store.close()
+
+
 def test_another_file_is_another_sea_floor(tmp_path):
     app = data.make_app(store=data.Store(tmp_path, dawn))
     for depth in (10.0, 20.0, 30.0):
