@@ -324,6 +324,7 @@ class Store:
         self.troubles = set()               # what the log has said since all was well
         self.notes = set()                  # what the log has said, and need never say again
         self.next_prune = 0.0
+        self.handed = None                  # (ocean, number): see keep
         self.unwritten = {dataset.id: deque(maxlen=WAITING_ROWS) for dataset in KEPT}
         self.turns = Turns()
         self.begin_digests()
@@ -333,26 +334,42 @@ class Store:
         self.floor = Digest(SOUNDINGS, FLOOR_SQL, add_sectors)
         self.ranges = {dataset.id: ranges_digest(dataset) for dataset in KEPT}
 
-    def keep(self, tracks=(), soundings=()):
-        """Write a second's rows in one transaction.
+    def keep(self, tracks=(), soundings=(), handed=None):
+        """Write a second's rows in one transaction. True if they are on the disk.
 
         tracks: (player, time, x, y, z), soundings: (player, time, x, y, depth): one value for each
-        column of the dataset, in its order.
+        column of the dataset, in its order. handed: (ocean, number): up to which change of this
+        ocean the soundings have come. Where the write fails, the game offers those again.
         """
         with self.lock:
             self.unwritten[TRACKS.id].extend(tracks)
             self.unwritten[SOUNDINGS.id].extend(soundings)
+            self.handed = handed
             try:
                 self.write()
                 self.all_is_well()
+                return True
             except (sqlite3.OperationalError, OSError) as error:
                 self.close()
                 self.failing = True
+                if handed:
+                    self.unwritten[SOUNDINGS.id].clear()
                 say_once(self.troubles, f'cannot write {self.path}: {error}. The game goes on; '
                                         f'up to {WAITING_ROWS:,} rows wait.')
+                return False
             except Exception:               # rows that no table takes must not come every second
                 self.forget()
                 raise
+
+    def handed_number(self, ocean):
+        """Up to which change of this ocean its soundings are here; 0 where nothing is known."""
+        with self.lock:
+            try:
+                row = self.open().execute('SELECT number FROM handed WHERE ocean = ?', [ocean])
+                return (row.fetchone() or [0])[0]
+            except (sqlite3.Error, OSError):
+                self.close()                # the next write says what is wrong
+                return 0
 
     def all_is_well(self):
         """After a write that succeeded: the next trouble is said anew."""
@@ -381,6 +398,8 @@ class Store:
             for dataset in KEPT:
                 rows = [fit(dataset, row) for row in self.unwritten[dataset.id]]
                 db.executemany(insert(dataset), rows)
+            if self.handed:
+                db.execute('INSERT OR REPLACE INTO handed VALUES (?, ?)', self.handed)
             self.prune(db)
         self.forget()
 
@@ -441,14 +460,16 @@ class Store:
     def connect_to_write(self):
         self.db = sqlite3.connect(self.path, timeout=LOCK_SECONDS, check_same_thread=False)
         self.db.execute('PRAGMA journal_mode = WAL')
-        self.db.execute('PRAGMA synchronous = NORMAL')
+        self.db.execute('PRAGMA synchronous = FULL')      # a power cut takes a second's rows
         self.db.execute('PRAGMA secure_delete = ON')    # what is forgotten is not left there
 
     def lay_tables(self):
         """The tables as this version has them; a table of an older version gets its new columns."""
         if not columns_of(self.db, TRACKS):
             next_version(self.db, secrets.randbelow(2**30))     # each file has a number of its own
-        self.db.executescript('BEGIN;' + ''.join(map(schema, KEPT)) + 'COMMIT;')
+        self.db.executescript(
+            'BEGIN;' + ''.join(map(schema, KEPT))
+            + 'CREATE TABLE IF NOT EXISTS handed (ocean REAL PRIMARY KEY, number INTEGER);COMMIT;')
         for dataset in KEPT:
             for new in missing_columns(self.db, dataset):
                 self.db.execute(f'ALTER TABLE {dataset.id} ADD COLUMN '
@@ -488,7 +509,8 @@ class Store:
 
     def save(self, folder):
         """A copy of the file, in another folder."""
-        with self.lock, contextlib.closing(sqlite3.connect(pathlib.Path(folder) / self.path.name)) as copy:
+        path = pathlib.Path(folder) / self.path.name
+        with self.lock, contextlib.closing(sqlite3.connect(path)) as copy:
             self.write()
             self.open().backup(copy)
 
@@ -870,7 +892,8 @@ def described(store, dataset):
 
 
 def iso(seconds):
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
 
 
 # --- QUERY ----------------------------------------------------------------------------------------
@@ -1138,7 +1161,7 @@ def shift_months(text, now, months):
     begin = datetime.datetime.fromtimestamp(now, datetime.timezone.utc)
     years, month = divmod(begin.month - 1 + months, 12)
     for day in range(begin.day, begin.day - 4, -1):
-        with contextlib.suppress(ValueError, OverflowError):           # there is no 30th of February
+        with contextlib.suppress(ValueError, OverflowError):       # there is no 30th of February
             return begin.replace(year=begin.year + years, month=month + 1, day=day).timestamp()
     raise not_a_time(text)
 
@@ -2433,12 +2456,22 @@ def make_app(folder=None, store=None):
 def ride(game, sea):
     """Serve these routes beside those of the ocean, and keep what its players measure."""
     app = make_app(sea.folder)
+    known = []                              # the ocean whose number we have compared
 
     def tend():
+        ocean = sea.ocean.planet['mocean'].began
+        if known != [ocean]:                # after a start, or in another ocean
+            known[:] = [ocean]
+            game.handed_over(sea, min(app.store.handed_number(ocean), sea.ocean.number))
         tracks, soundings, number = game.measured(sea)
-        if tracks or soundings:
-            app.store.keep(tracks, soundings)
-        game.handed_over(sea, number)
+        if not tracks and not soundings:
+            return
+        is_kept = True                      # rows that no table takes are not offered again
+        try:
+            is_kept = app.store.keep(tracks, soundings, (ocean, number))
+        finally:
+            if is_kept:
+                game.handed_over(sea, number)
 
     def rename(name, new=''):
         app.store.rename(lambda player: game.key_of(player) == game.key_of(name), new)
@@ -2802,7 +2835,8 @@ def find_index_format(file, names=('index',)):
 def redirect(path):
     """To the address that was meant; the question goes along."""
     question = '?' + request.query_string if request.query_string else ''
-    return bottle.HTTPResponse(b'', 302, {'Location': f'{base_of(request.environ)}/erddap/{path}{question}'})
+    address = f'{base_of(request.environ)}/erddap/{path}{question}'
+    return bottle.HTTPResponse(b'', 302, {'Location': address})
 
 
 def reply(store, format, table):

@@ -13,7 +13,7 @@ import sys
 import threading
 
 import pytest
-from conftest import ROOT, Server, mounted, poll
+from conftest import ROOT, Server, as_killed, join, mounted, poll, woken
 
 import data
 
@@ -781,3 +781,65 @@ def test_another_file_is_another_sea_floor(tmp_path):
             for file in tmp_path.glob('data.sqlite*'):
                 file.unlink()
     app.store.close()
+
+
+# ---- the game's soundings: none lost, none twice
+
+def pinged(say, times):
+    """A boat that has sounded so often: how many soundings the data service has afterwards."""
+    id = join(say)
+    for _ in range(times):
+        say.app.sea.clock.start -= 1                     # a second passes
+        assert say(f'/ping?id={id}').status == 200
+    return id
+
+
+def kept_soundings(say):
+    reply = say('/erddap/tabledap/soundings.csv0')
+    return reply.count('\n') if reply.status == 200 else 0
+
+
+def test_soundings_that_were_answered_are_kept_after_a_kill(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.import_module('mocean'), 'SYNC_S', 1e6)         # nobody tends the sea
+    with woken(tmp_path / 'live') as say:
+        pinged(say, 3)
+        assert kept_soundings(say) == 0
+        killed = as_killed(say, tmp_path / 'killed')
+    with woken(killed) as say:
+        say('/health')
+        for _ in range(3):
+            importlib.import_module('mocean').tend(say.app.sea)
+            assert kept_soundings(say) == 3
+
+
+def test_a_kill_between_the_two_files_keeps_no_sounding_twice(tmp_path, monkeypatch):
+    mocean = importlib.import_module('mocean')
+    monkeypatch.setattr(mocean, 'SYNC_S', 1e6)
+    with woken(tmp_path / 'live') as say:
+        pinged(say, 3)
+        killed = as_killed(say, tmp_path / 'killed')     # the game has not heard that they are kept
+        mocean.tend(say.app.sea)
+        assert kept_soundings(say) == 3
+        say.app.sea.riders[-1].end()
+        for file in say.folder.glob('data.sqlite*'):
+            shutil.copy(file, killed)
+    with woken(killed) as say:
+        say('/health')
+        mocean.tend(say.app.sea)
+        assert kept_soundings(say) == 3
+
+
+def test_soundings_wait_while_the_file_cannot_be_written(tmp_path, monkeypatch):
+    mocean = importlib.import_module('mocean')
+    monkeypatch.setattr(mocean, 'SYNC_S', 1e6)
+    with woken(tmp_path / 'live') as say:
+        pinged(say, 2)
+        (say.folder / 'data.sqlite').mkdir()             # in the way, for root too
+        for _ in range(2):
+            mocean.tend(say.app.sea)
+        assert len(say.app.sea.ocean.soundings) == 2
+        (say.folder / 'data.sqlite').rmdir()
+        for _ in range(2):
+            mocean.tend(say.app.sea)
+            assert kept_soundings(say) == 2
+        assert not say.app.sea.ocean.soundings
