@@ -3818,7 +3818,8 @@ class Route:
 
 NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
 OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
-MY_ID = Parameter('id', 'your id: it is filled in for you', read_any_id, '', required=False, default='')
+MY_ID = Parameter('id', 'your id: it is filled in for you', read_any_id, '', required=False,
+                  default='')
 ANEW = Parameter('anew', 'yes: begin anew, though you have passed marks already',
                  read_word('yes'), 'yes', required=False)
 SURE = Parameter('sure', 'yes, if you mean it', read_word('yes'), 'yes', required=False)
@@ -4033,7 +4034,8 @@ def openapi(routes, base):
             'servers': [{'url': base}], 'paths': paths}
 
 
-ERRORS = {WRONG: 'a parameter is missing, or cannot be read', UNKNOWN: 'nobody and nothing like that',
+ERRORS = {WRONG: 'a parameter is missing, or cannot be read',
+          UNKNOWN: 'nobody and nothing like that',
           NOT_GET: 'not by GET', CONFLICT: 'the game does not allow that now',
           EARLY: 'too early: wait_s and Retry-After say how long to wait',
           BUG: 'a bug: the server has logged it', AWAY: 'not now: the sea is frozen, the disk full'}
