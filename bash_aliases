@@ -125,9 +125,11 @@ sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))' "$MOCEAN_STAT
 _game_restore() {
     [ -r "${1:-}" ] || { echo "Which copy? mocean_restore FILE, with one of:"
                          ls -d "$MOCEAN_BACKUPS"/* "$MOCEAN_STATE"/{saved,before}-* 2>/dev/null; return 1; }
-    [ -e "$1/mocean.json" ] || tar -tzf "$1" >/dev/null || { echo "$1 is no whole backup. Nothing has changed."; return 1; }
+    [ -e "$1/mocean.json" ] || tar -tzf "$1" >/dev/null || {
+        echo "$1 is no whole backup. Nothing has changed."; return 1; }
     sudo systemctl stop mocean steps
-    if [ -d "$1" ]; then _game_aside && cp -p "$1"/{mocean.*j*,data.sqlite*} "$MOCEAN_STATE" 2>/dev/null  # saved by the deck
+    if [ -d "$1" ]; then                # the captain's deck has saved it, or mocean_newgame has left it
+        _game_aside && cp -p "$1"/{mocean.*j*,data.sqlite*} "$MOCEAN_STATE" 2>/dev/null
     else _game_aside "$MOCEAN_STATE/steps.json" && tar -C "$MOCEAN_STATE" -xzf "$1"; fi
     [ -e "$MOCEAN_STATE/mocean.json" ] || { echo "$1 could not be copied; is the disk full?"; return 1; }
     sudo systemctl start mocean && echo "The ocean of $1 is back, and the game is up."

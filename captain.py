@@ -41,11 +41,12 @@ TRIES, TRY_S = 10, 6             # wrong keys: so many at once, then one in so m
 COOKIE_S = 12 * 3600             # a day at school
 ANSWERS_KEPT = 300               # of orders with n=, so that a reload repeats nothing
 STUCK_ERRORS, STUCK_S = 3, 180   # the same error so often, or silence so long, is red
+FLOOD_S = 1                      # all the calls that are remembered, within so many seconds
 STUCK_CALLS = 5                  # an error is over when it is not among so many last calls
-TWO_PROGRAMS = 3                 # so many collisions among the last calls are two programs
+TWO_PROGRAMS = 2                 # so many collisions among the last calls are two programs
 SEEN_S = 180                     # so long a trouble that the teacher has seen is not red
 ERRORS_S = 300                   # the commonest errors of so many seconds
-ROWS_SHOWN, NEWEST_SHOWN = 100, 4
+ROWS_SHOWN, NEWEST_SHOWN, SEASON_SHOWN = 100, 4, 10
 PLACES = (25, 18, 15, 12, 10, 8, 6, 4, 2, 1)         # points for the season
 CARDS_PER_PAGE, MOST_NAMES = 8, 300
 
@@ -869,14 +870,17 @@ def trouble_of(captain, key, boat):
     """What is wrong with a player, or None."""
     calls = calls_of(captain, key)
     wrong, times = error_of(captain, key, calls)
-    collisions = sum('another program' in call.said for call in calls if call.is_wrong)
+    early = [call for call in calls if call.status == captain.game.EARLY]
+    collisions = sum('another program' in call.said for call in early)
     idle_s = idle_of(captain, key, boat)
+    if len(early) > captain.game.LOG_KEPT / 2 and calls[0].at - calls[-1].at <= FLOOD_S:
+        return Trouble('flood', 'a flood of calls', MEANINGS[1][2])
     if collisions >= TWO_PROGRAMS:
         return Trouble('two', 'two programs, one boat', MEANINGS[0][2])
     if wrong and times >= STUCK_ERRORS:
         name, meaning = meaning_of(wrong.said)
-        if wrong.status == captain.game.EARLY:
-            return Trouble('flood', f'does not wait: {times} calls too early', meaning)
+        if wrong in early:
+            return Trouble('early', f'does not wait: {times} calls too early', meaning)
         return Trouble(f'error {name}', f'the same error {times} times', meaning)
     if idle_s >= STUCK_S:
         return Trouble('idle', f'silent for {idle_s // 60} minutes', '')
@@ -894,7 +898,8 @@ def deck_rows(captain):
     with captain.sea.lock:
         boats = list(captain.sea.ocean.boats.items())
     rows = [deck_row(captain, key, boat) for key, boat in boats]
-    for row in sorted(rows, key=lambda row: -row['joined'])[:NEWEST_SHOWN]:
+    strangers = [row for row in rows if not row['enlisted']]
+    for row in sorted(strangers, key=lambda row: -row['joined'])[:NEWEST_SHOWN]:
         row['new'] = 1
     rows.sort(key=lambda row: (not row['red'], not row['trouble'], -row['times'], -row['idle_s'],
                                row['name']))
@@ -905,13 +910,20 @@ def deck_row(captain, key, boat):
     game, calls = captain.game, calls_of(captain, key)
     wrong, times = error_of(captain, key, calls)
     trouble = trouble_of(captain, key, boat)
-    last = game.told(calls[0].route, dict(game.pairs_of(calls[0].query))) if calls else ''
+    last = told_call(game, calls[0]) if calls else ''
     return {'name': boat.name, 'red': int(bool(trouble and not is_seen(captain, key, trouble))),
             'trouble': trouble.words if trouble else '', 'times': times,
             'idle_s': idle_of(captain, key, boat), 'quest': boat.quest, 'score': boat.score,
-            'last': game.brief(last, 80), 'error': game.brief(wrong.said, 100) if wrong else '',
+            'last': last, 'error': game.brief(wrong.said, 100) if wrong else '',
             'meaning': trouble.meaning if trouble else '', 'muted': int(boat.muted),
             'enlisted': int(boat.enlisted), 'joined': boat.joined, 'new': 0}
+
+
+def told_call(game, call):
+    """A call in few words: without the id, and what is the same in all of them."""
+    texts = dict(game.pairs_of(call.query))
+    return game.brief(game.told(call.route, {name: text for name, text in texts.items()
+                                             if name not in ('format', 'n')}), 60)
 
 
 def common_errors(captain):
@@ -1067,7 +1079,8 @@ class Deck:
     def season(self):
         rows = sorted(self.captain.sea.ocean.season.values(),
                       key=lambda row: (-row['points'], row['name']))
-        lines = ''.join(f'<li>{text_of(row["name"])} <b>{row["points"]}</b></li>' for row in rows)
+        lines = ''.join(f'<li>{text_of(row["name"])} <b>{row["points"]}</b></li>'
+                        for row in rows[:SEASON_SHOWN])
         return f'<h2>Season</h2><ol class="season">{lines}</ol>' if lines else ''
 
     def orders(self):
@@ -1170,7 +1183,8 @@ def card(game, base, boat):
     link = text_of(game.call_of(base, 'join', {'name': boat.name, 'id': boat.id}))
     return (f'<section class="card"><div class="qr" data-link="{link}"></div>'
             f'<h2>{text_of(boat.name)}</h2><p class="id">{boat.id}</p>'
-            f'<p class="link">{link}</p><p>Keep it: the id is the key to your boat.</p></section>')
+            '<p class="how">This is your boat, and its secret id. Open the link, or write the id '
+            f'into your program.</p><p class="link">{link}</p></section>')
 
 
 def public_base(game):
@@ -1207,16 +1221,18 @@ a { color: var(--deep); margin-right: .7em; }
        border-bottom: 2px solid var(--line); }
 #top strong { font-size: 1.7em; margin-right: .5em; vertical-align: middle;
        font-variant-numeric: tabular-nums; }
-#said { margin: .2em 0 0; font-weight: bold; } #said:empty { display: none; }
+#said { margin: .2em 0 0; font-weight: bold; white-space: nowrap; overflow: hidden;
+       text-overflow: ellipsis; } #said:empty { display: none; }
 .podium { columns: 5; margin: .3em 0; font-size: 1.15em; }
 .sides { display: grid; grid-template-columns: 1fr 20em; gap: 1.2em; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .12em .5em; border-bottom: 1px solid var(--line);
          overflow-wrap: anywhere; }
-thead th { font-weight: normal; font-size: .85em; }
+thead th { font-weight: normal; font-size: .85em; white-space: nowrap; }
+thead th:nth-child(2) { width: 32%; }
 tbody th { min-width: 7em; } td.number { white-space: nowrap; text-align: right; }
 code { font-size: .9em; } i { font-size: .9em; }
-tr.red th, tr.red td { background: var(--pale); border-color: var(--red); }
+tr.red { background: var(--pale); } tr.red th, tr.red td { border-color: var(--red); }
 tr.red th, tr.red b { color: var(--red); } tr.seen { opacity: .75; }
 form { display: inline-block; margin: 0 .2em 0 0; }
 button, input, summary { font: inherit; color: inherit; border: 1px solid var(--line);
@@ -1235,19 +1251,20 @@ ul, ol { margin: .2em 0; padding-left: 1.4em; } .newest { list-style: none; padd
 @media (max-width: 800px) { body { margin: .4em; font-size: 16px; } .sides { display: block; }
   thead { display: none; } tbody th, tbody td { border: 0; } tr { display: flex; flex-wrap: wrap;
   align-items: center; border-bottom: 2px solid var(--line); } tbody th { flex: 1 1 40%; }
-  td:empty { display: none; } td:nth-child(2), td:nth-child(3), td.do { flex: 1 1 100%; }
+  td:empty { display: none; } td:nth-child(2), td:nth-child(3), td.do { flex: 1 1 100%; order: 1; }
   td:nth-child(5), td:nth-child(6) { display: none; } .podium { columns: 2; }
-  button, input, summary { min-height: 44px; } .message, .names { width: 100%; }
+  button, input, summary { min-height: 44px; } summary { line-height: 34px; } .message, .names { width: 100%; }
   .orders form { display: block; } #top strong { font-size: 1.3em; } }
 """
 CARDS = """
 .sheet { display: grid; grid-template-columns: 1fr 1fr; max-width: 190mm; break-after: page; }
 .card { border: 1px dashed #888; padding: 4mm; height: 64mm; position: relative; overflow: hidden;
         background: white; color: black; }
-.card h2 { margin: 0; font-size: 18pt; line-height: 1.1; overflow-wrap: anywhere; }
-.card p { margin: 1mm 0; font-size: 8pt; overflow-wrap: anywhere; }
-.card .id { font: bold 28pt/1.1 ui-monospace, monospace; letter-spacing: .04em; margin: 2mm 0; }
-.qr { float: right; width: 30mm; height: 30mm; margin: 0 0 1mm 2mm; } .qr svg { width: 100%; }
+.card h2 { margin: 0; font-size: 17pt; line-height: 1.1; overflow-wrap: anywhere; }
+.card p { margin: 1.5mm 0; font-size: 8.5pt; overflow-wrap: anywhere; }
+.card .id { font: bold 28pt/1.1 ui-monospace, monospace; letter-spacing: .04em; margin: 3mm 0; }
+.qr { position: absolute; right: 3mm; bottom: 3mm; width: 34mm; } .qr svg { display: block; }
+.card p.link, .card p.how { margin-right: 38mm; }
 @page { margin: 10mm; }
 @media print { h1, .screen { display: none; } body { margin: 0; background: white; } }
 """
@@ -1256,7 +1273,7 @@ for (const place of document.querySelectorAll('.qr')) {
   const code = qrcode(0, 'M');
   code.addData(place.dataset.link);
   code.make();
-  place.innerHTML = code.createSvgTag({scalable: true, margin: 2});
+  place.innerHTML = code.createSvgTag({cellSize: 4, margin: 16, scalable: true});
 }
 """
 REFRESH = """
@@ -1270,7 +1287,8 @@ function isBusy(part) {       // nothing moves under a hand that is about to cli
 async function refresh() {
   const reply = await fetch(location.pathname, {headers: {Accept: 'text/html'}});
   if (reply.status === 403) return location.reload();
-  const fresh = new DOMParser().parseFromString(await reply.text(), 'text/html');
+  const text = (await reply.text()).replace(/<style[^]*<\\/style>/, '');
+  const fresh = new DOMParser().parseFromString(text, 'text/html');
   for (const id of parts) {
     const old = document.getElementById(id), now = fresh.getElementById(id);
     if (now && !isBusy(old) && old.innerHTML !== now.innerHTML) old.replaceWith(now);

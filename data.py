@@ -232,6 +232,9 @@ def list_of(names, rows):
 
 SQL_TYPES = {'text': 'TEXT', 'time': 'INTEGER', 'number': 'REAL'}
 NEVER_EMPTY = {'text': ' NOT NULL', 'time': ' NOT NULL', 'number': ''}      # a number may be NaN
+# A column that came later is empty in the rows before it:
+LATER = {'text': " NOT NULL DEFAULT ''", 'time': '', 'number': ''}
+NOTHING = {'text': "''", 'time': 'NULL', 'number': 'NULL'}
 
 
 def schema(dataset):
@@ -252,12 +255,12 @@ def insert(dataset):
 
 def fit(dataset, row):
     """A row with a value for each column: those that nobody handed over are missing (NaN)."""
-    missing = len(dataset.variables) - len(row)
-    if missing < 0:
+    if len(row) > len(dataset.variables):
         names = ', '.join(v.name for v in dataset.variables)
         raise ValueError(f'{dataset.id} was handed {len(row)} values, {row!r}, '
                          f'and has the columns {names}')
-    return (*row, *[None] * missing)
+    missing = dataset.variables[len(row):]
+    return (*row, *('' if variable.kind == 'text' else None for variable in missing))
 
 
 def columns_of(db, dataset):
@@ -323,6 +326,10 @@ class Store:
         self.next_prune = 0.0
         self.unwritten = {dataset.id: deque(maxlen=WAITING_ROWS) for dataset in KEPT}
         self.turns = Turns()
+        self.begin_digests()
+
+    def begin_digests(self):
+        """What all rows come to is summed up anew when somebody asks."""
         self.floor = Digest(SOUNDINGS, FLOOR_SQL, add_sectors)
         self.ranges = {dataset.id: ranges_digest(dataset) for dataset in KEPT}
 
@@ -435,7 +442,7 @@ class Store:
         self.db = sqlite3.connect(self.path, timeout=LOCK_SECONDS, check_same_thread=False)
         self.db.execute('PRAGMA journal_mode = WAL')
         self.db.execute('PRAGMA synchronous = NORMAL')
-        self.db.execute('PRAGMA secure_delete = ON')      # what is forgotten is not left in the file
+        self.db.execute('PRAGMA secure_delete = ON')    # what is forgotten is not left there
 
     def lay_tables(self):
         """The tables as this version has them; a table of an older version gets its new columns."""
@@ -444,8 +451,8 @@ class Store:
         self.db.executescript('BEGIN;' + ''.join(map(schema, KEPT)) + 'COMMIT;')
         for dataset in KEPT:
             for new in missing_columns(self.db, dataset):
-                self.db.execute(
-                    f'ALTER TABLE {dataset.id} ADD COLUMN {new.name} {SQL_TYPES[new.kind]}')
+                self.db.execute(f'ALTER TABLE {dataset.id} ADD COLUMN '
+                                f'{new.name} {SQL_TYPES[new.kind]}{LATER[new.kind]}')
                 note(f'{self.path.name}: {dataset.id} has a new column, {new.name}; '
                     'it is empty in the rows written so far')
 
@@ -463,20 +470,21 @@ class Store:
             self.set_aside('old-ocean')
 
     def rename(self, is_meant, new=''):
-        """The rows of a player get a new name. Without one the player is forgotten: the ways are gone, and
-        soundings are somebody's."""
+        """The rows of a player get a new name.
+
+        Without one the player is forgotten: the ways are gone, and soundings are somebody's.
+        """
         with self.lock:
             self.write()
             db = self.open()
             with db:
                 for id in self.unwritten:
-                    players = [player for player, in db.execute(f'SELECT DISTINCT player FROM {id}') if is_meant(player)]
-                    for player in players:
-                        if new or id == SOUNDINGS.id:
-                            db.execute(f'UPDATE {id} SET player = ? WHERE player = ?', [new or 'somebody', player])
-                        else:
-                            db.execute(f'DELETE FROM {id} WHERE player = ?', [player])
+                    for player, in db.execute(f'SELECT DISTINCT player FROM {id}').fetchall():
+                        if is_meant(player):
+                            rename_rows(db, id, player, new)
+                next_version(db)
             db.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+            self.turns.forget()
 
     def save(self, folder):
         """A copy of the file, in another folder."""
@@ -485,7 +493,7 @@ class Store:
             self.open().backup(copy)
 
     def renew(self, aside, folder=None):
-        """Another ocean: the file goes to one folder, and that of another folder, if there is one, comes back."""
+        """Another ocean: the file goes to one folder; one of another folder may come back."""
         with self.lock:
             with contextlib.suppress(sqlite3.Error, OSError):
                 self.write()
@@ -497,6 +505,8 @@ class Store:
                     os.replace(self.path.with_name(name), pathlib.Path(aside) / name)
                 if folder and (pathlib.Path(folder) / name).exists():
                     shutil.copyfile(pathlib.Path(folder) / name, self.path.with_name(name))
+            self.begin_digests()
+            self.turns.forget()
 
     def set_aside(self, why):
         """Give the file, and the two that SQLite keeps beside it, a name with a date."""
@@ -539,9 +549,16 @@ def complete_for_reading(db, dataset):
     if len(missing) == len(dataset.variables):
         db.execute(f'CREATE TEMP TABLE {dataset.id} ({", ".join(v.name for v in missing)})')
     elif missing:
-        columns = ', '.join(f'NULL AS {v.name}' for v in missing)
+        columns = ', '.join(f'{NOTHING[v.kind]} AS {v.name}' for v in missing)
         db.execute(f'CREATE TEMP VIEW {dataset.id} AS '
                    f'SELECT rowid, *, {columns} FROM main.{dataset.id}')
+
+
+def rename_rows(db, id, player, new):
+    if new or id == SOUNDINGS.id:
+        db.execute(f'UPDATE {id} SET player = ? WHERE player = ?', [new or 'somebody', player])
+    else:
+        db.execute(f'DELETE FROM {id} WHERE player = ?', [player])
 
 
 def used_bytes(db):
@@ -686,10 +703,12 @@ class Turns:
         try:
             if not self.wait_for(shared.lock, MOST_SECONDS):
                 raise busy()
-            with closing_lock(shared.lock):
+            try:
                 if shared.is_stale(arrived):
                     shared.answer_anew(make)
                 return shared.give()
+            finally:
+                shared.lock.release()
         finally:
             with self.lock:
                 shared.askers -= 1
@@ -703,14 +722,10 @@ class Turns:
             shared.askers += 1
             return shared
 
-
-@contextlib.contextmanager
-def closing_lock(lock):
-    """A lock that is held already, until the end of the block."""
-    try:
-        yield
-    finally:
-        lock.release()
+    def forget(self):
+        """No kept answer is good any more: its rows have changed."""
+        with self.lock:
+            self.shared.clear()
 
 
 class Shared:
@@ -835,7 +850,8 @@ def known_ranges(store, dataset):
     if not dataset.axes or not ranges:
         return ranges
     depths = known_floor(store).values()
-    return {'time': ranges['time'], DEPTH.name: (min(depths), max(depths))}
+    ends = {DEPTH.name: (min(depths), max(depths))} if depths else {}
+    return {'time': ranges['time'], **ends}
 
 
 def described(store, dataset):

@@ -1765,19 +1765,27 @@ def rule_ping(turn):
         turn.besides['patch'] = sonar_patch(turn)
     turn.steer(pings=boat.pings + 1)
     reward_sounding(turn, sector_key(boat.x, boat.y))
-    by_sector = {}
-    for x, y, metres in turn.soundings:
-        by_sector.setdefault(sector_key(x, y), []).append(metres)
-    for key, depths in by_sector.items():
-        old = turn.ocean.depths.get(key)
-        total, count, name, first = (old.total, old.count, old.name, old.first) if old else \
-            (0, 0, boat.name, turn.true_time)
-        turn.put('depths', key, total=round(total + sum(depths), 1), count=count + len(depths),
-                 name=name, first=first, at=turn.true_time)
+    chart_soundings(turn)
     if turn.traffic.sounded(boat.x, boat.y):
         turn.meets('Cartographer')
     turn.story = f'{boat.name} sounded {depth} m'
     return {'depth': depth}
+
+
+def chart_soundings(turn):
+    """The chart of depths has what was measured here; and of a sector beside this one, where somebody
+    has been before: a patch must not take the first sounding, and its point, from whoever comes."""
+    here, by_sector = sector_key(turn.boat.x, turn.boat.y), {}
+    for x, y, metres in turn.soundings:
+        by_sector.setdefault(sector_key(x, y), []).append(metres)
+    for key, depths in by_sector.items():
+        old = turn.ocean.depths.get(key)
+        if old:
+            turn.put('depths', key, total=round(old.total + sum(depths), 1),
+                     count=old.count + len(depths), at=turn.true_time)
+        elif key == here:
+            turn.put('depths', key, total=round(sum(depths), 1), count=len(depths),
+                     name=turn.boat.name, first=turn.true_time, at=turn.true_time)
 
 
 def sonar_patch(turn):
@@ -4035,8 +4043,8 @@ def openapi(routes, base):
 
 
 ERRORS = {WRONG: 'a parameter is missing, or cannot be read',
-          UNKNOWN: 'nobody and nothing like that',
-          NOT_GET: 'not by GET', CONFLICT: 'the game does not allow that now',
+          UNKNOWN: 'nobody and nothing like that', NOT_GET: 'not by GET',
+          CONFLICT: 'the game does not allow that now',
           EARLY: 'too early: wait_s and Retry-After say how long to wait',
           BUG: 'a bug: the server has logged it', AWAY: 'not now: the sea is frozen, the disk full'}
 

@@ -18,8 +18,8 @@ def ask(route, **parameters):
 
 def fetch():
     """The server keeps our messages until we ask. Each call brings the oldest one."""
-    while message := ask('popchat', id=my_id).text:
-        print('   ', message.replace(',', ': ', 1))
+    while (reply := ask('popchat', id=my_id)).ok and reply.text:
+        print('   ', reply.text.replace(',', ': ', 1))
 
 
 joined = ask('join', name=NAME, id=ID)

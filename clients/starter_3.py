@@ -17,7 +17,7 @@ def ask(route, **parameters):
     while True:
         reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
         answer = reply.json()
-        if reply.status_code != 429:
+        if 'wait_s' not in answer:           # 429: too early; 503: the captain has frozen the sea
             break
         time.sleep(answer['wait_s'])
     if 'error' in answer:

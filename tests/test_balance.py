@@ -110,6 +110,29 @@ def test_a_diagonal_is_no_short_cut():
     assert diagonal.first_ten() < navigator.first_ten() / 2, diagonal.earned[-1]
 
 
+class Sounder(balance.Bot):
+    """Sounds on its way, with the sonar, which reaches into the sectors beside."""
+
+    def play(self):
+        self.evening.give(self, 'imaging sonar')
+        self.sectors = set()
+        for heading in ('east', 'east', 'northeast', 'north', 'west', 'west', 'south'):
+            yield from self.move(heading, 4)
+            yield from self.do('ping')
+            self.sectors.add(mocean.sector_key(self.x, self.y))
+
+
+def test_a_sonar_takes_no_sounding_from_whoever_comes_after(monkeypatch):
+    """One point a ping at most; so what its patch reaches beside can still be had, and the chart does not have it."""
+    monkeypatch.setitem(balance.PROGRAMS, 'sounder', Sounder)
+    with balance.evening_of(1) as evening:
+        bot = evening.enter('sounder', 'sly')
+        evening.run(1)
+        assert len(bot.sectors) > 1 and set(evening.ocean.depths) == bot.sectors
+        assert bot.earned[-1]['soundings'] == len(bot.sectors)
+        assert sum(bot.earned[-1].values()) == evening.ocean.boats[bot.key].score
+
+
 # --- races and beginners ---------------------------------------------------------------------------------------------
 
 def test_a_better_program_sails_a_better_race():

@@ -7,16 +7,18 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import urllib.parse
 
-import mocean
 import pytest
 from conftest import ROOT, Clock, Server, as_killed, join, place, poll, woken
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import mocean
 
 KEY = 'correct-horse-battery'
 FROZEN = 'the sea is frozen, eyes on the teacher'
@@ -109,8 +111,8 @@ def test_the_key_leaves_the_environment_before_any_rider_is_loaded(tmp_path, mon
 
 
 def test_an_order_without_the_key_is_refused(lesson):
-    for path in ('/captain', '/captain?order=freeze', f'/captain?key={KEY}x&order=freeze', '/captain?key=&order=freeze'):
-        reply = lesson.say(path)
+    for query in ('', '?order=freeze', f'?key={KEY}x&order=freeze', '?key=&order=freeze'):
+        reply = lesson.say(f'/captain{query}')
         assert reply.status == 403 and 'try: http' in reply
     assert not lesson.sea.is_frozen()
 
@@ -344,8 +346,8 @@ def test_a_frozen_sea_makes_nobody_red(lesson):
 
 
 MOVES = ('move?heading=n', 'move?heading=e&steps=7', 'accel?ctrl=w', 'accel?ctrl=a', 'stop?', 'ping?', 'look?',
-         'location?', 'race?', 'sendchat?name=all&message=hello', 'popchat?', 'dive?ctrl=f', 'dive?ctrl=r', 'get?item=whale',
-         'quest?', 'move?heading=nroth')
+         'location?', 'race?', 'sendchat?name=all&message=hello', 'popchat?', 'dive?ctrl=f', 'dive?ctrl=r',
+         'get?item=whale', 'quest?', 'move?heading=nroth')
 EIGHTHS = st.integers(0, 720).map(lambda number: number / 8)                # seconds that a float can hold exactly
 STEP = st.tuples(st.sampled_from(['ada', 'bob']), st.sampled_from(MOVES), EIGHTHS)
 FREEZE = st.tuples(st.integers(0, 11), st.integers(1, 5000))
@@ -353,7 +355,8 @@ FREEZE = st.tuples(st.integers(0, 11), st.integers(1, 5000))
 
 def played(folder, steps, freezes):
     """What there is after a game in which the sea froze before some of the steps."""
-    with a_class(folder, calendar=Clock(), dice=mocean.random.Random(7)) as lesson, pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, \
+            a_class(folder, calendar=Clock(), dice=mocean.random.Random(7)) as lesson:
         patch.setattr(mocean.time, 'sleep', lambda seconds: None)
         patch.setattr(mocean.secrets, 'choice', mocean.random.Random(8).choice)
         ids = {name: join(lesson.say, name) for name in ('ada', 'bob')}
@@ -394,7 +397,8 @@ def test_a_round_is_a_fresh_ocean_with_the_same_boats(lesson):
     assert {boat.name: boat.id for boat in ocean.boats.values()} == ids
     assert {boat.score for boat in ocean.boats.values()} == {0}
     assert lesson.say(f'/move?id={ids["ada"]}&heading=n').status == 503
-    assert lesson.say('/chart').json()['round'] == {'name': 'Final', 'state': 'prepared', 'ends_in_s': 600, 'podium': []}
+    told = lesson.say('/chart').json()['round']
+    assert told == {'name': 'Final', 'state': 'prepared', 'ends_in_s': 600, 'podium': []}
     lesson.wait(300)
     assert lesson.order('start') == 'Final runs for 10 minutes'
     assert lesson.say(f'/move?id={ids["ada"]}&heading=n').status == 200
@@ -511,7 +515,8 @@ def test_nobody_else_can_be_called_the_captain(lesson):
 
 def test_enlist_makes_boats_and_cards(lesson):
     id = join(lesson.say, 'ada')
-    assert lesson.order('enlist', names='Ada, Bob;Ada\nZoë, ,all,Anne-Marie') == 'enlisted: Ada, Bob, Ada2, Zoë, AnneMarie'
+    said = lesson.order('enlist', names='Ada, Bob;Ada\nZoë, ,all,Anne-Marie')
+    assert said == 'enlisted: Ada, Bob, Ada2, Zoë, AnneMarie'
     rows = {row['name']: row for row in lesson.json('roster')['players']}
     assert set(rows) == {'ada', 'Bob', 'Ada2', 'Zoë', 'AnneMarie'} and all(row['enlisted'] for row in rows.values())
     page = lesson.order('cards')
@@ -551,7 +556,8 @@ def busy_ada(lesson):
     say = lesson.say
     for call in (f'move?id={ids["ada"]}&heading=n&n=1', f'ping?id={ids["ada"]}', f'accel?id={ids["ada"]}&ctrl=w',
                  f'sendchat?id={ids["ada"]}&name=all&message=here is ada', f'stop?id={ids["ada"]}',
-                 f'sendchat?id={ids["ada"]}&name=bob&message=hello', f'sendchat?id={ids["bob"]}&name=ada&message=hi ada&n=5',
+                 f'sendchat?id={ids["ada"]}&name=bob&message=hello',
+                 f'sendchat?id={ids["bob"]}&name=ada&message=hi ada&n=5',
                  f'look?id={ids["bob"]}', f'log?id={ids["bob"]}'):
         lesson.clock.now += 10
         assert say('/' + call).status == 200
@@ -559,7 +565,8 @@ def busy_ada(lesson):
     boat = ocean.boats['ada']
     mocean.merge(ocean, {
         'laps': {'0 ada': mocean.Lap('ada', 99.5, 150, 5.0)}, 'races': {'ada': mocean.Race(0, 1.0, (1, 2))},
-        'finds': {'sandwich': mocean.First('ada', 5.0)}, 'boats': {'ada': boat.but(items=('sandwich',), finds=('sandwich',))},
+        'finds': {'sandwich': mocean.First('ada', 5.0)},
+        'boats': {'ada': boat.but(items=('sandwich',), finds=('sandwich',))},
         'blooms': {'1': mocean.Bloom(5, 5, 1e6, 'ada')},
         'whales': {'Fitz': ocean.whales['Fitz'].but(seen='ada', rider='ada')}})
     lesson.wait(1)
@@ -843,8 +850,8 @@ def test_two_programs_with_one_id_are_named(lesson):
     join(lesson.say, 'ada')
     traffic = lesson.sea.calls['ada']
     for number in range(6):
-        words = 'too early by 0.4 s: another program (or window) moves this boat at the same time; wait' if number % 2 else '1,2,3'
-        traffic.calls.append(f'{int(time.time())} {429 if number % 2 else 200} move heading=n {words}')
+        said = '429 move heading=n too early by 0.4 s: another program (or window) moves this boat at the same time'
+        traffic.calls.append(f'{int(time.time())} ' + (said if number % 2 else '200 move heading=n 1,2,3'))
     assert lesson.row('ada')['trouble'] == 'two programs, one boat'
 
 
@@ -943,8 +950,8 @@ def test_orders_hold_while_the_sea_is_flooded(tmp_path):
         for bot in bots:
             bot.start()
         for order in ('freeze', 'thaw', 'save', 'round&minutes=1', 'start', 'announce&message=hi', 'enlist&names=x,y',
-                      'rename&name=x&new=z', 'recover&name=z', 'mute&name=z', 'kick&name=bota', 'forget&name=botb', 'finish',
-                      'thaw', 'newgame'):
+                      'rename&name=x&new=z', 'recover&name=z', 'mute&name=z', 'kick&name=bota', 'forget&name=botb',
+                      'finish', 'thaw', 'newgame'):
             reply = server.say(f'/captain?key={KEY}&order={order}', timeout=20)
             assert reply.status == 200, reply
     finally:
@@ -966,3 +973,57 @@ def test_the_place_of_no_boat_changes_under_a_freeze(lesson):
     lesson.order('thaw')
     lesson.clock.now += 3
     assert place(lesson.say, id) != here
+
+
+# --- the clients ------------------------------------------------------------------------------------
+
+CREW = ['survey_robot'] * 10 + ['regatta_1'] * 5 + ['regatta_2'] * 5 + ['regatta_3'] * 4 + ['look_and_move'] * 3 + \
+    ['starter_3'] * 3
+
+
+def test_freeze_and_thaw_under_thirty_running_clients_crash_none_of_them(tmp_path):
+    """The programs of clients/, as they stand: they wait as long as they are told, and go on."""
+    (tmp_path / 'state').mkdir()
+    server = Server('mocean', tmp_path / 'state', env={'MOCEAN_CAPTAIN': KEY}).start()
+    order = lambda name: server.say(f'/captain?key={KEY}&order={name}', timeout=20)
+    running, said = [], tmp_path / 'said'
+    said.mkdir()
+    try:
+        order('enlist&names=' + ','.join(f'Kid{number}' for number in range(len(CREW))))
+        cards = order('cards')
+        for number, client in enumerate(CREW):
+            id = re.search(rf'<h2>Kid{number}</h2><p class="id">(\w+)<', cards)[1]
+            program = (ROOT / 'clients' / f'{client}.py').read_text(encoding='utf-8')
+            for word, value in (('NAME', f'Kid{number}'), ('ID', id), ('ROUNDS', 200), ('MEASURES', 200)):
+                program = re.sub(rf'^{word} = .*$', f'{word} = {value!r}', program, flags=re.M)
+            program = program.replace('http://localhost:8080', server.url)
+            (said / f'{number}.py').write_text(program, encoding='utf-8')
+            with open(said / f'{number}.txt', 'w') as file:
+                command = [sys.executable, '-u', said / f'{number}.py']
+                running.append(subprocess.Popen(command, stdout=file, stderr=file))
+
+        def boats():
+            chart = server.say('/chart').json()
+            return {boat['name']: (boat['x'], boat['y'], boat['score']) for boat in chart['boats']}
+
+        def moved(since):
+            now = boats()
+            return sum(now[name] != since[name] for name in since)
+        began = boats()
+        poll(lambda: moved(began) >= len(CREW) - 2, 120)
+        for _ in range(3):
+            assert order('freeze').status == 200
+            frozen = boats()
+            poll(lambda: sum('frozen' in row for row in server.log().splitlines()) > len(CREW))      # most have tried
+            assert boats() == frozen
+            assert order('thaw').status == 200
+            poll(lambda frozen=frozen: moved(frozen) >= 20, 60)
+    finally:
+        for client in running:
+            client.terminate()
+        for client in running:
+            client.wait()
+        server.kill()
+    for number, client in enumerate(CREW):
+        words = (said / f'{number}.txt').read_text()
+        assert 'Traceback' not in words, f'{client} said: {words[-600:]}'

@@ -13,7 +13,7 @@ import sys
 import threading
 
 import pytest
-from conftest import ROOT, mounted, poll
+from conftest import ROOT, Server, mounted, poll
 
 import data
 
@@ -159,14 +159,15 @@ def test_a_broken_file_is_set_aside_with_a_date(tmp_path, damage, capsys):
     app.store.close()
 
 
-def talk(app):
+def talk(app, raw=False):
+    """say(path) for that app; raw: what comes is no text."""
     from conftest import Answer
     from webtest import TestApp
     web = TestApp(app)
 
     def say(path):
         reply = web.get(path, expect_errors=True)
-        return Answer.of(reply.status_int, reply.headers, reply.body)
+        return Answer.of(reply.status_int, reply.headers, b'' if raw else reply.body)
     return say
 
 
@@ -428,6 +429,26 @@ def test_who_asks_the_same_at_the_same_time_shares_one_answer(tmp_path, monkeypa
     app.store.close()
 
 
+def test_a_shared_answer_reaches_each_reader_whole(tmp_path):
+    """Through real uWSGI, which hands out one file to all of them, each from its own place."""
+    with contextlib.closing(data.Store(tmp_path, dawn)) as store:
+        store.keep([(f'boat{n % 30}', 1_000_000_000 + n, n / 7, 2.0, 0.0) for n in range(90_000)])
+    server = Server('data', tmp_path).start()
+    answers = []
+
+    def ask():
+        answers.append(server.say('/erddap/tabledap/tracks.json'))
+    asking = [threading.Thread(target=ask) for _ in range(10)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    server.stop()
+    assert len(set(answers)) == 1
+    assert answers[0].count('Z",') == 90_000
+    assert answers[0].endswith(']\n}\n}\n')
+
+
 def test_a_quick_answer_is_never_old(tmp_path):
     app = data.make_app(store=data.Store(tmp_path, dawn))
     say = talk(app)
@@ -539,6 +560,20 @@ def test_a_column_is_added_in_one_place(old_file, faster, tmp_path):
     say = talk(data.make_app(tmp_path))
     for path, seen in COLUMN_QUESTIONS:
         assert seen in say('/erddap/' + path), path
+
+
+def test_a_new_column_of_texts_is_empty_in_old_rows(old_file, tmp_path, monkeypatch):
+    crew = data.Variable('crew', 'text', '')
+    with_columns(monkeypatch, dataclasses.replace(data.TRACKS, variables=(*data.TRACKS.variables, crew)))
+    for _ in 'only read', 'written, too':
+        app = data.make_app(tmp_path)
+        say = talk(app)
+        assert say('/erddap/tabledap/tracks.csv0?time,crew&time<2') == '1970-01-01T00:00:01Z,\n'
+        assert say('/erddap/tabledap/tracks.json?crew&distinct()').json()['table']['rows'] == [['']]
+        for kind in ('nc', 'dods'):
+            assert talk(app, raw=True)(f'/erddap/tabledap/tracks.{kind}').status == 200
+        with contextlib.closing(app.store):
+            app.store.keep([track(3)])
 
 
 def test_a_whole_new_table_is_empty_for_who_only_reads(old_file, tmp_path, monkeypatch):
@@ -699,6 +734,36 @@ def test_a_sounding_that_was_pruned_is_no_longer_in_the_grid(tmp_path, monkeypat
     assert depth_at(app) == '30.0'
     info = talk(app)('/erddap/info/soundings/index.csv')
     assert f'attribute,time,actual_range,double,"{now}.0, {now}.0"\n' in info
+    app.store.close()
+
+
+def test_who_is_forgotten_is_in_no_sum_and_in_no_kept_answer(tmp_path, every_answer_is_long):
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    app.store.keep([track(1, 'ada', 5.0), track(1, 'bob', 50.0)], [('ada', 1, 5.0, 5.0, 10.0)])
+    say = talk(app)
+    question = '/erddap/tabledap/tracks.csv0?player,x'
+    assert say(question) == 'ada,5.0\nbob,50.0\n'
+    assert 'attribute,x,actual_range,double,"5.0, 50.0"' in say('/erddap/info/tracks/index.csv')
+    app.store.rename(lambda player: player == 'ada')
+    assert say(question) == 'bob,50.0\n'
+    assert 'attribute,x,actual_range,double,"50.0, 50.0"' in say('/erddap/info/tracks/index.csv')
+    assert say('/erddap/tabledap/soundings.csv0?player') == 'somebody\n'
+    app.store.close()
+
+
+def test_an_ocean_that_came_back_has_its_own_sea_floor(tmp_path):
+    """A copy of the same file, with as many rows: only the store knows that it is another one."""
+    old, aside = tmp_path / 'old', tmp_path / 'aside'
+    old.mkdir()
+    aside.mkdir()
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    app.store.keep([], [('ada', 1, 5.0, 5.0, 10.0)])
+    app.store.save(old)
+    app.store.keep([], [('ada', 2, 5.0, 5.0, 20.0)])
+    assert depth_at(app) == '15.0'
+    app.store.renew(aside, old)
+    app.store.keep([], [('ada', 2, 5.0, 5.0, 50.0)])
+    assert depth_at(app) == '30.0'
     app.store.close()
 
 

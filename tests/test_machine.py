@@ -62,7 +62,7 @@ class Book:
 
     def __init__(self, boat, now):
         self.score, self.saved_s = boat.score, mocean.SAVED_S
-        self.at = now
+        self.at, self.leap_at = now, boat.leap_at
         self.place = mocean.place(boat, now)
 
 
@@ -74,7 +74,6 @@ class Players(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY))
         self.clock, self.calendar, self.folders = Clock(), Clock(1.7e9), 0
         self.books, self.ids, self.patient = {}, [], True
-        self.wait, mocean.wait = mocean.wait, self.let_time_pass
         self.wake(self.folder / 'first')
 
     def wake(self, folder):
@@ -83,10 +82,11 @@ class Players(RuleBasedStateMachine):
         with quiet():
             self.say = Inside('mocean', folder, clock=self.clock, calendar=self.calendar)
             self.sea = self.say.app.sea
+            self.sea.sleep = self.let_time_pass
             self.sea.closing.set()                                     # no thread of its own
             self.sea.open()
 
-    def let_time_pass(self, traffic, seconds):
+    def let_time_pass(self, seconds):
         """Others may call while an answer waits: then the clock stands where it was."""
         if self.patient:
             self.clock.now += seconds
@@ -95,7 +95,6 @@ class Players(RuleBasedStateMachine):
         try:
             self.replay_equals_live()
         finally:
-            mocean.wait = self.wait
             self.sea.close()
             shutil.rmtree(self.folder)
 
@@ -249,9 +248,9 @@ class Players(RuleBasedStateMachine):
         return reply.status != followed.status or reply.lines[0] != followed.lines[0] or reply.status == 503
 
     def heard(self, path, texts):
-        with quiet():
+        with quiet() as log:
             reply = self.say(path)
-        assert reply.status in (200, 400, 404, 409, 429, 503), f'{path}\n{reply}'
+        assert reply.status in (200, 400, 404, 409, 429, 503), f'{path}\n{reply}\n{log.getvalue()}'
         if reply.status == 200 and path.startswith('/join'):
             facts = reply.json() if reply.startswith('{') else dict(zip(('id', 'name'), reply.split(','), strict=False))
             texts = {**texts, 'id': facts['id']}
@@ -316,13 +315,13 @@ class Players(RuleBasedStateMachine):
                 continue
             assert boat.score >= book.score, boat
             cells = mocean.distance(*book.place, *place)
-            if boat.leap_at == now and boat.speed == 0 and cells > 1:
+            if boat.leap_at != book.leap_at:
                 cells = 0                                              # by crystal or infundibulum
             top = 2 * mocean.WHALE_CELLS_PER_S if boat.fast_until or boat.riding else mocean.HULL_CELLS_PER_S
             way_s = cells / (top / mocean.EXPECT_PRICE)
             book.saved_s = min(book.saved_s + now - book.at - way_s, mocean.SAVED_S)
             assert book.saved_s >= -LATE_S - mocean.GRACE_S, (boat, cells)
-            book.score, book.at, book.place = boat.score, now, place
+            book.score, book.at, book.place, book.leap_at = boat.score, now, place, boat.leap_at
         for key in [key for key in self.books if key not in self.sea.ocean.boats]:
             del self.books[key]
 
