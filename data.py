@@ -488,7 +488,8 @@ class Store:
 
     def save(self, folder):
         """A copy of the file, in another folder."""
-        with self.lock, contextlib.closing(sqlite3.connect(pathlib.Path(folder) / self.path.name)) as copy:
+        there = pathlib.Path(folder) / self.path.name
+        with self.lock, contextlib.closing(sqlite3.connect(there)) as copy:
             self.write()
             self.open().backup(copy)
 
@@ -870,7 +871,8 @@ def described(store, dataset):
 
 
 def iso(seconds):
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
 
 
 # --- QUERY ----------------------------------------------------------------------------------------
@@ -1138,7 +1140,7 @@ def shift_months(text, now, months):
     begin = datetime.datetime.fromtimestamp(now, datetime.timezone.utc)
     years, month = divmod(begin.month - 1 + months, 12)
     for day in range(begin.day, begin.day - 4, -1):
-        with contextlib.suppress(ValueError, OverflowError):           # there is no 30th of February
+        with contextlib.suppress(ValueError, OverflowError):       # there is no 30th of February
             return begin.replace(year=begin.year + years, month=month + 1, day=day).timestamp()
     raise not_a_time(text)
 
@@ -2802,7 +2804,8 @@ def find_index_format(file, names=('index',)):
 def redirect(path):
     """To the address that was meant; the question goes along."""
     question = '?' + request.query_string if request.query_string else ''
-    return bottle.HTTPResponse(b'', 302, {'Location': f'{base_of(request.environ)}/erddap/{path}{question}'})
+    there = f'{base_of(request.environ)}/erddap/{path}{question}'
+    return bottle.HTTPResponse(b'', 302, {'Location': there})
 
 
 def reply(store, format, table):

@@ -1773,8 +1773,9 @@ def rule_ping(turn):
 
 
 def chart_soundings(turn):
-    """The chart of depths has what was measured here; and of a sector beside this one, where somebody
-    has been before: a patch must not take the first sounding, and its point, from whoever comes."""
+    """The chart of depths has what was measured here; and of a sector beside this one, where
+    somebody has been before: a patch must not take the first sounding, and its point, from whoever
+    comes."""
     here, by_sector = sector_key(turn.boat.x, turn.boat.y), {}
     for x, y, metres in turn.soundings:
         by_sector.setdefault(sector_key(x, y), []).append(metres)
