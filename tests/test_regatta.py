@@ -303,7 +303,7 @@ def test_points_are_those_of_the_time_and_the_best_time_counts(game, ada, marks)
     game.wait(20)
     sail_round(ada, marks)
     slow = race(ada).seconds
-    points = round(200 * (reference / slow) ** 2)
+    points = round(mocean.COURSE_POINTS * (reference / slow) ** 2)
     assert ada.score() == points and times(game) == [['1', 'ada', f'{slow:g}', str(points)]]
 
     begin_race(ada)
@@ -325,7 +325,7 @@ def test_the_points_have_a_cap(game, ada, marks):
     game.ocean.courses[0] = game.ocean.courses[0]._replace(seconds=60.0)
     begin_race(ada)
     sail_round(ada, marks)
-    assert ada.score() == mocean.MOST_COURSE_POINTS == 220
+    assert ada.score() == mocean.MOST_COURSE_POINTS == 550
 
 
 def test_the_server_s_own_tour_with_right_expects_is_worth_two_hundred(game, ada):
@@ -358,7 +358,7 @@ def test_a_boat_s_best_nine_courses_count(game, ada):
         begin_race(ada)
         sail_round(ada, marks)
         gained.append(ada.score() - before)
-    points = [round(200 * ((8 + number) / race(ada).seconds) ** 2) for number in range(14)]
+    points = [round(mocean.COURSE_POINTS * ((8 + number) / race(ada).seconds) ** 2) for number in range(14)]
     assert ada.score() == pytest.approx(sum(sorted(points)[-9:]), abs=9)
     assert gained[:9] == pytest.approx(points[:9], abs=1)
     assert gained[9] == pytest.approx(points[9] - points[0], abs=1)
