@@ -45,6 +45,7 @@ FLOOD_S = 1                      # all the calls that are remembered, within so 
 STUCK_CALLS = 5                  # an error is over when it is not among so many last calls
 TWO_PROGRAMS = 2                 # so many collisions among the last calls are two programs
 SEEN_S = 180                     # so long a trouble that the teacher has seen is not red
+SAID_S = 60                      # so long the deck shows what the last order said
 ERRORS_S = 300                   # the commonest errors of so many seconds
 ROWS_SHOWN, NEWEST_SHOWN, SEASON_SHOWN = 100, 4, 10
 PLACES = (25, 18, 15, 12, 10, 8, 6, 4, 2, 1)         # points for the season
@@ -61,7 +62,7 @@ class Captain:
         self.tries, self.tried_at = TRIES, time.monotonic()
         self.lock = threading.Lock()                 # one order at a time
         self.answers = collections.OrderedDict()     # n and order -> what it said
-        self.said = ''                               # what the last order said, for the deck
+        self.said, self.said_at = '', 0.0            # what the last order said, for the deck
         self.seen = {}                               # key -> (trouble, sea time): the teacher knows
         self.woke = None                             # sea time when this process began to look
 
@@ -139,7 +140,7 @@ class Captain:
             if order.changes:
                 self.give(order, values)
         except self.game.Refusal as refusal:
-            self.said = refusal.words
+            self.note(refusal.words)
             return self.exchange({})
         return self.exchange({} if order.changes else texts)
 
@@ -192,7 +193,7 @@ class Captain:
         try:
             order, values = self.read(texts)
         except self.game.Refusal as refusal:
-            self.said = refusal.words
+            self.note(refusal.words)
             return self.go_to({})
         if not order.changes:
             return self.tell(order(self, **values), form)
@@ -210,7 +211,7 @@ class Captain:
         try:
             self.give(order, values, n)
         except self.game.Refusal as refusal:
-            self.said = refusal.words
+            self.note(refusal.words)
             return False
         return True
 
@@ -226,11 +227,16 @@ class Captain:
                 raise self.game.Refusal('the disk of the server is full or broken '
                                         f'({os.strerror(error.errno or 0)}); look what has '
                                         'happened, and try again', self.game.AWAY) from error
-            self.answers[call] = self.said = said
+            self.answers[call] = said
+            self.note(said)
             while len(self.answers) > ANSWERS_KEPT:
                 self.answers.popitem(last=False)
         self.sea.say(f'the captain ordered {order.__name__}: {said}')
         return said
+
+    def note(self, words):
+        """What the deck shows for a while."""
+        self.said, self.said_at = words, time.monotonic()
 
     def tell(self, found, form):
         """Facts as JSON or text; a page as it is."""
@@ -1008,7 +1014,9 @@ class Deck:
             parts.append(f' <strong id="left" data-left="{left}"{ticks}>{left // 60}:{left % 60:02}'
                          '</strong>')
         parts.append(self.state_buttons(planet, round.state if round else ''))
-        parts.append(f'<p id="said" role="status">{text_of(self.captain.said)}</p>')
+        is_news = time.monotonic() - self.captain.said_at < SAID_S
+        said = self.captain.said if is_news else ''
+        parts.append(f'<p id="said" role="status">{text_of(said)}</p>')
         if round and round.state == 'over':
             parts.append(self.podium())
         return ''.join(parts)
@@ -1344,7 +1352,7 @@ def tend(captain):
     with sea.lock, suppress(captain.game.Refusal):      # a full disk: in a second once more
         round = captain.round()
         if round and round.state == 'running' and sea.clock() >= round.until:
-            captain.said = finish(captain)
+            captain.note(finish(captain))
             sea.say(captain.said)
         elif round and round.state == 'ending':         # the power failed just then
             count(captain)

@@ -126,7 +126,7 @@ ASHORE_S, ASHORE_KEPT = 600, 2000       # who quit can come back so long; boats 
 LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
 BOARD_KEPT, TALK_KEPT = 200, 500        # messages to all; of all kinds, for the captain
 NEWS_KEPT, NEWS_OF_ONE_KEPT = 1000, 50
-LOG_KEPT, REPLIES_KEPT, REPLY_S = 20, 20, 60    # `log`; replies stored for `n=`, and how long
+LOG_KEPT, REPLIES_KEPT, REPLY_S = 20, 100, 60   # `log`; replies stored for `n=`, and how long
 SOUNDINGS_KEPT = 100_000                # that wait for the data service
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0    # a fresh state file after so many; sync to disk
 TIME_S = 10                             # so often sea time is written down where nothing happens
@@ -1773,8 +1773,9 @@ def rule_ping(turn):
 
 
 def chart_soundings(turn):
-    """The chart of depths has what was measured here; and of a sector beside this one, where somebody
-    has been before: a patch must not take the first sounding, and its point, from whoever comes."""
+    """The chart of depths has what was measured here; and of a sector beside this one, where
+    somebody has been before: a patch must not take the first sounding, and its point, from whoever
+    comes."""
     here, by_sector = sector_key(turn.boat.x, turn.boat.y), {}
     for x, y, metres in turn.soundings:
         by_sector.setdefault(sector_key(x, y), []).append(metres)

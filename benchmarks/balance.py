@@ -50,6 +50,7 @@ class Evening:
         self.sea = mocean.Sea(folder, lambda: self.now, random.Random(seed), lambda: NOON + self.now, self.wait)
         self.sea.closing.set()           # no thread tends the sea, the calls themselves do: no chance in it
         self.sea.open()
+        self.sea.state_at = math.inf     # a state file each minute would be a fifth of the work
         self.ocean = self.sea.ocean
 
     def wait(self, seconds):

@@ -29,7 +29,7 @@ def test_both_games_have_the_same_words():
     names = bash(f'. {FILE}; declare -F').split()
     for word in BOTH:
         assert f'mocean_{word}' in names and f'steps_{word}' in names
-    for word in ['doctor', 'backup', 'restore', 'newgame']:
+    for word in ['doctor', 'backup', 'restore', 'newgame', 'captain']:
         assert f'mocean_{word}' in names
 
 

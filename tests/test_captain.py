@@ -14,7 +14,7 @@ import time
 import urllib.parse
 
 import pytest
-from conftest import ROOT, Clock, Server, as_killed, join, place, poll, woken
+from conftest import ROOT, Clock, Server, as_killed, free_port, join, place, poll, woken
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -416,9 +416,9 @@ def test_a_round_ends_exactly_at_its_time(lesson):
     assert lesson.say(f'/ping?id={id}').status == 200
     lesson.clock.now += 0.6                                               # nobody has tended the sea yet
     assert lesson.say(f'/ping?id={id}').lines[0] == FROZEN
-    here = lesson.say(f'/location?id={id}')
+    here = place(lesson.say, id)
     lesson.wait(100)
-    assert lesson.say(f'/location?id={id}') == here
+    assert place(lesson.say, id) == here
     assert lesson.say('/chart').json()['round']['state'] == 'over'
     assert lesson.sea.clock() == 60
 
@@ -1027,3 +1027,40 @@ def test_freeze_and_thaw_under_thirty_running_clients_crash_none_of_them(tmp_pat
     for number, client in enumerate(CREW):
         words = (said / f'{number}.txt').read_text()
         assert 'Traceback' not in words, f'{client} said: {words[-600:]}'
+
+
+# --- for the teacher ----------------------------------------------------------------------------------
+
+def test_the_first_line_on_a_laptop_says_that_the_deck_is_there_and_never_the_key(tmp_path):
+    for key, found in ((KEY, True), ('', False)):
+        port = free_port()
+        with open(tmp_path / 'said', 'w+') as said:
+            game = subprocess.Popen([sys.executable, ROOT / 'mocean.py'], stderr=said, stdout=said, env={
+                **os.environ, 'MOCEAN_CAPTAIN': key, 'PORT': str(port), 'STATE_DIRECTORY': str(tmp_path)})
+            try:
+                poll(lambda: 'begins' in (tmp_path / 'said').read_text(), 30)
+            finally:
+                game.terminate()
+                game.wait()
+            lines = (tmp_path / 'said').read_text().splitlines()
+        deck = f'The captain\'s deck: open http://localhost:{port}/captain, and give the key once.'
+        assert (lines[0] == deck) == found and KEY not in ''.join(lines)
+
+
+def test_mocean_captain_prints_the_address_of_the_deck(tmp_path):
+    (tmp_path / 'mocean.env').write_text('MOCEAN_LOG=debug\nMOCEAN_CAPTAIN=abcd-efgh-jkmn-pqrs\n')
+    said = bash(f'HOME={tmp_path}; . {ROOT}/bash_aliases; mocean_captain')
+    assert ':8080/captain\n' in said and 'abcd-efgh-jkmn-pqrs' in said and 'key=' not in said
+    (tmp_path / 'mocean.env').unlink()
+    assert 'setup_vm.sh' in bash(f'HOME={tmp_path}; . {ROOT}/bash_aliases; mocean_captain || true')
+
+
+def test_teaching_md_names_every_order_and_true_numbers():
+    import captain
+    page = (ROOT / 'docs' / 'teaching.md').read_text(encoding='utf-8')
+    table = page.partition('## All orders')[2].partition('## What is kept')[0]
+    assert set(re.findall('`([a-z]+)`', table)) >= set(captain.ORDERS)
+    for number in (', '.join(map(str, captain.PLACES)), f'the last {mocean.TALK_KEPT}', f'the last {mocean.NEWS_KEPT:,}',
+                   f'last {mocean.LOG_KEPT} calls'):
+        assert number in page
+    assert (captain.TRIES, captain.TRY_S, captain.CARDS_PER_PAGE) == (10, 6, 8)

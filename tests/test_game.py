@@ -4,6 +4,7 @@ import random
 import threading
 
 import pytest
+from conftest import ROOT
 from game import NOON, fetch, off, row
 
 import mocean
@@ -1305,6 +1306,12 @@ def test_a_spent_speed_stays_spent(game, ada, again):
     ada('/move?heading=east&steps=10')
     again()
     assert ada('/move?heading=east&steps=10').status == 429
+
+
+def test_what_draws_qr_codes_comes_with_the_game(game):
+    script = game.say('/qrcode.js')
+    assert (script.status, script.headers['Content-Type']) == (200, 'text/javascript; charset=utf-8')
+    assert script == (ROOT / 'clients' / 'qrcode.js').read_text(encoding='utf-8')
 
 
 # --- whatever they do ------------------------------------------------------------------------------------------------

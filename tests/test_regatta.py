@@ -68,7 +68,7 @@ def test_every_ten_minutes_there_is_a_new_course_and_the_old_ones_can_be_read(ga
 @pytest.mark.parametrize('route', ['course', 'regatta'])
 def test_nobody_reads_the_next_course(game, ada, route):
     early = game.say(f'/{route}?course=1')
-    assert (early.status, early.lines) == (400, ['course was 1; the newest one is 0',
+    assert (early.status, early.lines) == (404, ['course was 1; the newest one is 0',
                                                  f'try: http://localhost:80/{route}?course=0'])
 
 
@@ -303,13 +303,13 @@ def test_points_are_those_of_the_time_and_the_best_time_counts(game, ada, marks)
     game.wait(20)
     sail_round(ada, marks)
     slow = race(ada).seconds
-    points = round(200 * (reference / slow) ** 2)
+    points = round(mocean.COURSE_POINTS * (reference / slow) ** 2)
     assert ada.score() == points and times(game) == [['1', 'ada', f'{slow:g}', str(points)]]
 
     begin_race(ada)
     sail_round(ada, marks)
     fast = race(ada).seconds
-    better = round(200 * (reference / fast) ** 2)
+    better = round(mocean.COURSE_POINTS * (reference / fast) ** 2)
     assert better > points and ada.score() == better         # the difference is paid
     assert times(game) == [['1', 'ada', f'{fast:g}', str(better)]]
 
@@ -325,12 +325,12 @@ def test_the_points_have_a_cap(game, ada, marks):
     game.ocean.courses[0] = game.ocean.courses[0]._replace(seconds=60.0)
     begin_race(ada)
     sail_round(ada, marks)
-    assert ada.score() == mocean.MOST_COURSE_POINTS == 220
+    assert ada.score() == mocean.MOST_COURSE_POINTS == 550
 
 
-def test_the_server_s_own_tour_with_right_expects_is_worth_two_hundred(game, ada):
+def test_the_server_s_own_tour_with_right_expects_is_worth_five_hundred(game, ada):
     sail_course(ada, expect=True)
-    assert 195 <= int(times(game)[0][3]) <= 220
+    assert 488 <= int(times(game)[0][3]) <= 550
     assert race(ada).seconds == pytest.approx(mocean.course_of(game.ocean, 0).seconds, rel=0.05)
 
 
@@ -358,7 +358,7 @@ def test_a_boat_s_best_nine_courses_count(game, ada):
         begin_race(ada)
         sail_round(ada, marks)
         gained.append(ada.score() - before)
-    points = [round(200 * ((8 + number) / race(ada).seconds) ** 2) for number in range(14)]
+    points = [round(mocean.COURSE_POINTS * ((8 + number) / race(ada).seconds) ** 2) for number in range(14)]
     assert ada.score() == pytest.approx(sum(sorted(points)[-9:]), abs=9)
     assert gained[:9] == pytest.approx(points[:9], abs=1)
     assert gained[9] == pytest.approx(points[9] - points[0], abs=1)

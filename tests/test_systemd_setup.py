@@ -8,7 +8,7 @@ pytestmark = pytest.mark.systemd
 DOCS = ROOT / 'docs' / 'server.md'
 EMPTY_AGAIN = """
     systemctl disable --quiet --now mocean; systemctl stop steps
-    cd /home/ubuntu; rm -rf miniconda steps.py mocean.py data.py .bash_aliases backups
+    cd /home/ubuntu; rm -rf miniconda steps.py mocean.py data.py captain.py mocean.env .bash_aliases backups
     rm -rf /etc/systemd/system/mocean.service /etc/systemd/system/steps.service /var/lib/mocean
     systemctl daemon-reload"""
 
@@ -21,6 +21,13 @@ def test_the_set_up_script_can_run_twice(vm):
     assert place(vm, id) == here and vm.master() == master
     assert vm.sh('grep -c bash_aliases /home/ubuntu/.bash_aliases') == '1'
     assert vm.sh('stat -c "%a %U" /var/lib/mocean') == '700 ubuntu'
+    assert vm.sh('stat -c "%a %U" /home/ubuntu/mocean.env') == '600 ubuntu'
+    assert vm.sh('grep -c ^MOCEAN_CAPTAIN= /home/ubuntu/mocean.env') == '1'
+    said = vm.user('mocean_captain')
+    key = vm.sh('sed -n s/^MOCEAN_CAPTAIN=//p /home/ubuntu/mocean.env')
+    assert len(key) == 19 and key in said and f'/captain?key={key}' not in said
+    assert vm('/captain').status == 403 and vm(f'/captain?key={key}&order=roster').status == 200
+    assert key not in vm.sh('ps -eo args') and key not in vm.sh('journalctl --no-pager --unit mocean')
 
 
 def test_the_set_up_script_leaves_a_program_of_ones_own_alone(vm):
