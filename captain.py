@@ -688,7 +688,7 @@ def mute(captain, name):
 def seen(captain, name):
     """The teacher is on the way: this trouble of a player is not red for a while."""
     key, boat = captain.find(name)
-    trouble = trouble_of(captain, key, boat)
+    trouble = trouble_of(captain, key, boat, calls_of(captain, key))
     captain.seen[key] = trouble.kind if trouble else '', captain.sea.clock()
     return f'{boat.name} is seen'
 
@@ -801,9 +801,11 @@ def newgame(captain):
 
 # --- DECK ----------------------------------------------------------------------------------------
 
-MEANINGS = [                     # what an error looks like, its name for the class, what it means
-    (r'too early .* another program', 'two programs, one boat', 'the same id runs in two windows: '
-     'close one, or give a new id'),
+# What an error looks like, its name for the class, what it means. (One program alone is never too
+# early by much: each answer takes as long as the boat does.)
+MEANINGS = [
+    (r'too early .*(another program|your boat goes)', 'two programs, one boat', 'the same id runs in '
+     'two windows, or in threads: close one, or give a new id'),
     (r'too early', 'too early', 'a loop without a pause: time.sleep, or wait as long as wait_s'),
     (r'id is missing', 'id is missing', 'the call needs id=, from join or from the card'),
     (r'nobody aboard has the id|has \d+ letters|is a name, and no', 'a wrong id',
@@ -872,12 +874,11 @@ def idle_of(captain, key, boat):
 Trouble = collections.namedtuple('Trouble', 'kind words meaning')
 
 
-def trouble_of(captain, key, boat):
+def trouble_of(captain, key, boat, calls):
     """What is wrong with a player, or None."""
-    calls = calls_of(captain, key)
     wrong, times = error_of(captain, key, calls)
     early = [call for call in calls if call.status == captain.game.EARLY]
-    collisions = sum('another program' in call.said for call in early)
+    collisions = sum(bool(re.match(MEANINGS[0][0], call.said)) for call in early)
     idle_s = idle_of(captain, key, boat)
     if len(early) > captain.game.LOG_KEPT / 2 and calls[0].at - calls[-1].at <= FLOOD_S:
         return Trouble('flood', 'a flood of calls', MEANINGS[1][2])
@@ -915,7 +916,7 @@ def deck_rows(captain):
 def deck_row(captain, key, boat):
     game, calls = captain.game, calls_of(captain, key)
     wrong, times = error_of(captain, key, calls)
-    trouble = trouble_of(captain, key, boat)
+    trouble = trouble_of(captain, key, boat, calls)
     last = told_call(game, calls[0]) if calls else ''
     return {'name': boat.name, 'red': int(bool(trouble and not is_seen(captain, key, trouble))),
             'trouble': trouble.words if trouble else '', 'times': times,
@@ -1087,8 +1088,9 @@ class Deck:
     def season(self):
         rows = sorted(self.captain.sea.ocean.season.values(),
                       key=lambda row: (-row['points'], row['name']))
-        lines = ''.join(f'<li>{text_of(row["name"])} <b>{row["points"]}</b></li>'
-                        for row in rows[:SEASON_SHOWN])
+        places = [1 + sum(other['points'] > row['points'] for other in rows) for row in rows]
+        lines = ''.join(f'<li value="{place}">{text_of(row["name"])} <b>{row["points"]}</b></li>'
+                        for place, row in zip(places[:SEASON_SHOWN], rows, strict=False))
         return f'<h2>Season</h2><ol class="season">{lines}</ol>' if lines else ''
 
     def orders(self):
