@@ -124,7 +124,7 @@ def test_a_newcomer_gets_from_the_wall_to_a_moving_boat(empty_sea, wall, tmp_pat
     page = wall(server=empty_sea)
     tab = page.context.new_page()
     tab.goto(page.locator('#join code').inner_text().replace('you', 'nia'))
-    id, name, x, y, _ = tab.locator('body').inner_text().split(',')
+    id, name, x, y, _ = tab.locator('code').first.inner_text().split(',')
     tab.goto(f'{empty_sea.url}/client.py?id={id}&level=1')
     starter = tab.locator('body').inner_text()
     tab.close()
