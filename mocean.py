@@ -31,6 +31,7 @@ THE PICTURE How a request travels down this file, and where to look for what:
       HELP            the usage page and openapi.json, written from ROUTES
       WIRE            a request in, an answer out: text or JSON, one form for every error
       PAGES           the usage page, the live map, a program to start with
+      SHELVES         the files of /code, and lines on their way to a program there
       START           from an empty folder to a running ocean, and who rides along
       SERVERS         uWSGI on the VM, Python's own server on a laptop
 
@@ -4394,7 +4395,8 @@ BOXES, BOX_LINES, BOX_LETTERS = 500, 50, 5000
 def shelf_of(shelf, name):
     """A file from a shelf, compressed where it lies there so and the browser takes it."""
     environ = bottle.request.environ
-    folder = next((home / shelf for home in (HERE, HERE / 'mocean') if (home / shelf).is_dir()), HERE)
+    homes = HERE, HERE / 'mocean'
+    folder = next((home / shelf for home in homes if (home / shelf).is_dir()), HERE)
     kind = SUFFIXES.get(pathlib.PurePath(name).suffix, '')
     small = 'gzip' in environ.get('HTTP_ACCEPT_ENCODING', '') and (folder / f'{name}.gz').is_file()
     reply = bottle.static_file(f'{name}.gz' if small else name, folder, kind, charset=None)
