@@ -15,14 +15,14 @@ THE PICTURE How a request travels down this file, and where to look for what:
       NEAR            what lies near a place, found without measuring the way to everything
       THINGS          treasures, whales, how far a boat sees
       SEAFLOOR        how deep it is, made from a seed
-      COURSES         the regatta: twelve marks, the best way round them, what a time is worth
+      COURSES         the regatta: twelve marks, a good way round them, what a time is worth
   PART 2  A TURN      what happens, in the order in which a request meets it
       READ            text from the web -> values, or a Refusal that teaches
       TELL            what a player may know: ocean -> facts
       RULES           what a player may do: a rule writes on its turn what shall be, or refuses
-      QUESTS          what a program can newly do, seen only from its calls
-      CHANGE          merge, the only function that alters the ocean; records <-> JSON
-      JOURNAL         the only part that writes to the disk
+      QUESTS          what a program can newly do, seen from its calls and what comes of them
+      CHANGE          merge, the only function that alters the tables; records <-> JSON
+      JOURNAL         the ocean's files: only here they are read and written
       PLAY            the keystone: rule decides -> journal is written -> merge lets it happen
       RUNS            each start and end of the server, remembered: why did it halt?
   PART 3  THE DOORS   HTTP, and only here
@@ -32,12 +32,16 @@ THE PICTURE How a request travels down this file, and where to look for what:
       WIRE            a request in, an answer out: text or JSON, one form for every error
       PAGES           the usage page, the live map, a program to start with
       SHELVES         the files of /code, and lines on their way to a program there
-      START           from an empty folder to a running ocean, and who rides along
-      SERVERS         uWSGI on the VM, Python's own server on a laptop
+      START           the app with its routes, and who rides along
+      SERVERS         uWSGI on the VM, Python's own server on a laptop, and a watch over both
 
-WORDS       sea time: seconds since the ocean began, while the server was up; all clocks of the
-            game run on it. True time: seconds since 1970, for news and data. A boat's key is its
-            name without regard to case. A sector is a square of 10 by 10 cells of the chart.
+WORDS       Sea time: seconds since the ocean began, while the server was up and the sea not
+            frozen; all clocks of the game run on it. True time: seconds since 1970, for news and
+            data. A boat's key: its name without regard to case or script. A sector: a square of 10
+            by 10 cells of the chart; other squares only help to search. A course: twelve marks to
+            sail round, or (a boat's own) which way it points, in sixteenths of a circle; a heading
+            is one of eight words for that, or radians. A turn: one call, and the sheet on which
+            its rule writes. A change: whole new records; a patch: the same for the journal.
 """
 import atexit
 import collections
@@ -104,11 +108,12 @@ SWEEP_S, WHALE_SWEEP_S = 0.1, 10        # how often what moves is put into anoth
 FLOOR_M, TRENCH_M, SUMMIT_M = 30, 50, 5     # depth of the plain, the trench, the highest summit
 DIVE_M = 5                              # one `dive`
 SIGHT_CELLS, LEAST_SIGHT_CELLS = 20, 5  # how far one sees at the surface, and anywhere
-BINOCULARS_CELLS, ROV_CELLS = 100, 50
-REACH_CELLS, HOOK_CELLS, REACH_M = 10, 35, 5
+BINOCULARS_CELLS, ROV_CELLS = 100, 50   # how far these see
+REACH_CELLS, HOOK_CELLS, REACH_M = 10, 35, 5    # how far one can take things: bare, by hook, down
 SONAR_CELLS = 5                         # the sonar's patch reaches this far to each side
 BLOOM_CELLS, BLOOM_S = 30, 600          # a plankton bloom: how wide, how long
-SANDWICH_S, NET_S, LEAP_S, CRYSTAL_S = 60, 60, 60, 10
+SANDWICH_S, NET_S = 60, 60              # how long it works; how long until the net's next catch
+LEAP_S, CRYSTAL_S = 60, 10              # until the infundibulum, or the crystal, works again
 FISHED_S = 600                          # so long a sector is fished out, for everybody
 
 SECTOR_POINTS, SOUNDING_POINTS, NET_POINTS, MOST_NET_POINTS = 1, 1, 2, 40
@@ -147,13 +152,14 @@ class Record:
     """A row of the ocean's tables. It never changes: `but` makes a new one."""
 
     def but(self, **changes):
-        """The same record with some fields changed."""
+        """The same record with some fields changed: dataclasses.replace, but nine times as fast."""
         new = object.__new__(type(self))
         object.__setattr__(new, '__dict__', self.__dict__ | changes)
         return new
 
 
 def is_number(value):
+    """No bool, no infinity, and no nan, of which no comparison is true."""
     return value.__class__ in (int, float) and abs(value) < 1e15
 
 
@@ -375,7 +381,8 @@ class Ocean:
         self.keys = {}            # id -> key of the boat, aboard or ashore
         self.sailing = set()      # keys of the boats under sail
         self.ridden = set()       # names of the whales that somebody rides
-        self.boats_near, self.things_near = Near(5), Near(50)
+        self.boats_near = Near(5)       # many, and looked for within REACH_CELLS with each location
+        self.things_near = Near(50)     # few, and looked for as far as binoculars go
         self.swept = self.whales_swept = -math.inf      # when what moves was last put into squares
         self.floor = None         # the sea floor, as soon as there is a planet
         self.home = {}            # key of a sector of the home waters -> its bit
@@ -452,7 +459,7 @@ class Turn:
 
 HEADINGS = {'east': (1, 0), 'northeast': (1, 1), 'north': (0, 1), 'northwest': (-1, 1),
             'west': (-1, 0), 'southwest': (-1, -1), 'south': (0, -1), 'southeast': (1, -1)}
-CIRCLE = 2 * len(HEADINGS)       # courses, counter-clockwise from east: headings, one between two
+CIRCLE = 2 * len(HEADINGS)       # so many courses: the headings, and one between each two of them
 COURSE_OF = {heading: 2 * number for number, heading in enumerate(HEADINGS)}
 SHORT = {'e': 'east', 'ne': 'northeast', 'n': 'north', 'nw': 'northwest',
          'w': 'west', 'sw': 'southwest', 's': 'south', 'se': 'southeast'}
@@ -531,7 +538,8 @@ class Near:
         self.across, self.up = WIDTH_CELLS // cells, HEIGHT_CELLS // cells
         self.squares = {}         # (column, row) -> the keys in that square
         self.square_of = {}       # key -> (column, row): the same, the other way round
-        self.ring_squares = [ring_of(number) for number in range(min(self.across, self.up) // 2)]
+        rings = min(self.across, self.up) // 2     # a wider one would meet itself round the planet
+        self.ring_squares = [ring_of(number) for number in range(rings)]
 
     def put(self, key, x, y):
         """The thing with this key is at x, y now."""
@@ -675,10 +683,11 @@ class Seafloor:
     def __init__(self, seed):
         dice = random.Random(f'seafloor {seed}')
         self.trench_y = dice.uniform(0, HEIGHT_CELLS)
+        # The trench's bends: how many round the planet, how far they swing (cells), the phase.
         self.waves = [(wave, dice.uniform(10, 40) / wave, dice.uniform(0, 2 * math.pi))
                       for wave in (1, 2, 3)]
         self.seamounts = []
-        while len(self.seamounts) < len(SEAMOUNT_NAMES):
+        while len(self.seamounts) < len(SEAMOUNT_NAMES):   # clear of the trench, and of each other
             x, y = dice.randrange(WIDTH_CELLS), dice.randrange(HEIGHT_CELLS)
             if self.off_trench(x, y) > 25 and self.off_seamounts(x, y) > 85:
                 self.seamounts.append(Seamount(SEAMOUNT_NAMES[len(self.seamounts)], x, y,
@@ -692,12 +701,12 @@ class Seafloor:
 
     def off_trench(self, x, y):
         """Cells from the middle line of the trench, measured along y."""
-        turn = 2 * math.pi * x / WIDTH_CELLS
-        bends = [width * math.sin(wave * turn + phase) for wave, width, phase in self.waves]
+        angle = 2 * math.pi * x / WIDTH_CELLS
+        bends = [swing * math.sin(wave * angle + phase) for wave, swing, phase in self.waves]
         return abs(gap(self.trench_y + sum(bends), y, HEIGHT_CELLS))
 
     def __call__(self, x, y):
-        cut = math.exp(-(self.off_trench(x, y) / 6) ** 4)     # 1 in the middle of the trench
+        cut = math.exp(-(self.off_trench(x, y) / 6) ** 4)     # 1 in the trench, 0 ten cells off
         hills = 0
         for hill in self.seamounts:
             away = gap(hill.x, x, WIDTH_CELLS) ** 2 + gap(hill.y, y, HEIGHT_CELLS) ** 2
@@ -738,7 +747,7 @@ def course_of(ocean, number):
         marks = course_marks(ocean.planet['mocean'].seed, number)
         seconds = EXPECT_PRICE * reference_tour(marks)[1] / HULL_CELLS_PER_S
         course = Course(number, marks, seconds)
-        while len(ocean.courses) > 20:
+        while len(ocean.courses) > 20:        # a tour takes long: remember the latest
             ocean.courses.pop(next(iter(ocean.courses)))
         ocean.courses[number] = course
     return course
@@ -829,7 +838,7 @@ def race_after(race, marks, leg, began, ended):
     seconds = round(began + home * (ended - began) - race.start, 2)
     if seconds > FINISH_S:
         return race.but(end=f'its {FINISH_S} seconds were over')
-    return race.but(seconds=max(seconds, 0.01))
+    return race.but(seconds=max(seconds, 0.01))      # 0 would mean: not finished
 
 
 def passes(x0, y0, x1, y1, mark_x, mark_y):
@@ -1244,7 +1253,7 @@ def nearest_boats(turn, cells):
     near = []
     for found, sure in near_boats(turn, cells):
         near = sorted(near + found)[:MOST_SEEN]
-        if len(near) == MOST_SEEN and near[-1][0] < sure * abs(sure):
+        if len(near) == MOST_SEEN and sure > 0 and near[-1][0] < sure * sure:
             break
     boats = [(math.sqrt(away), turn.ocean.boats[key]) for away, key in near]
     return [Seen(away, 'player', boat.name, *place(boat, turn.now), boat.z)
@@ -1383,7 +1392,8 @@ def as_text(route, facts):
 
 
 def as_line(route, record):
-    values = [record[name] for name in route.columns if name in record] or record.values()
+    values = [record[name] for name in route.columns if name in record]
+    values = values or record.values()     # `use`: each treasure answers in its own way
     return ','.join([' '.join(map(str, value)) if isinstance(value, list) else str(value)
                      for value in values])
 
@@ -1546,7 +1556,7 @@ def rule_join(turn, name, id):
 
 
 def launch_boat(turn, name, id, **fields):
-    """A new boat, at its berth."""
+    """A new boat, at its berth; it may send three messages at once."""
     turn.key = key_of(name)
     x, y = berth(turn.ocean.floor, len(turn.ocean.boats) + len(turn.change.get('boats', ())))
     turn.steer(name=name, id=id, x=x, y=y, from_x=x, from_y=y, joined=turn.now,
@@ -1603,7 +1613,7 @@ def berth(floor, number):
     """Where the new boat with this number starts: round a home seamount, its treasure in sight."""
     number, home = divmod(number, HOMES)
     hill = floor.seamounts[home]
-    away = 7 + (SIGHT_CELLS - 8 - 7) * math.sqrt(number % BERTHS / BERTHS)
+    away = 7 + (SIGHT_CELLS - 8 - 7) * math.sqrt(number % BERTHS / BERTHS)    # 7 to 12 cells
     x = hill.x + away * math.cos(number * GOLDEN_RADIANS)
     y = hill.y + away * math.sin(number * GOLDEN_RADIANS)
     return round(x) % WIDTH_CELLS, round(y) % HEIGHT_CELLS
@@ -1748,7 +1758,7 @@ def rule_dive(turn, ctrl, direction):
     else:
         z = max(boat.z - DIVE_M, 0)
     turn.steer(z=z)
-    charge_cell(turn)
+    charge_cell(turn)                    # as fast as it is at the new depth
     end_race(turn, 'it dived')
     if boat.riding and z:
         dismount(turn)
@@ -1791,7 +1801,8 @@ def chart_soundings(turn):
 
 
 def sonar_patch(turn):
-    """The depths round the boat, row by row; the north comes first, as on a map."""
+    """The depths round the boat, row by row; the north comes first, as on a map. Each is a sounding
+    of the turn."""
     span, rows = range(-SONAR_CELLS, SONAR_CELLS + 1), []
     for dy in reversed(span):
         row = []
@@ -2521,7 +2532,7 @@ def fits_table(table, key):
 
 def record_of(table, key, old, values, spare, faults):
     """The record after a patch: the old one changed, or a new one; None if it is gone, or cannot be
-    one."""
+    one. `spare` is what another ocean has in its place."""
     if values is None:
         return None
     if not isinstance(values, dict):
@@ -2584,7 +2595,7 @@ def document_of(ocean):
 # (mocean.last.json, mocean.last.journal). So at each moment two files of each kind know everything.
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
-encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':'), check_circular=False).encode
+encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
 datasync = getattr(os, 'fdatasync', os.fsync)
 
 
@@ -2605,7 +2616,7 @@ class Journal:
         self.size = 0             # of what has been written well, bytes
         self.lead = b''           # what the next line has to begin with, after half a line
         self.lines = 0            # that no state file has yet
-        self.synced = True
+        self.synced = True        # all that was written is on the disk
         self.doubtful = False     # the disk did not take a sync: only a fresh state file is sure
 
     def load(self):
@@ -4362,7 +4373,8 @@ def client_of(sea, call):
               'ID': boat.id if boat else 'your-id'}
     for name, text in filled.items():
         line = f'{name} = {text!r}'
-        program = re.sub(rf'^{name} = .*$', lambda _, line=line: line, program, count=1, flags=re.M)
+        program = re.sub(rf'^{name} = .*$', lambda _, line=line: line, program, count=1,
+                         flags=re.M)                # by lambda: a \\ in the line stays as it is
     return answer(program)
 
 
@@ -4477,8 +4489,9 @@ def make_app(folder=None, clock=None, dice=None, calendar=time.time):
     sea = Sea(folder or os.environ.get('STATE_DIRECTORY') or HERE, clock, dice, calendar)
     app, wire = bottle.Bottle(), Wire(sea)
     app.sea = sea
+    # The first process only starts the second one, which needs the key: it keeps it where it is.
     first_process = __name__ == '__main__' and not os.environ.get('BOTTLE_CHILD')
-    if not first_process:                     # it only starts the other one, which needs the key
+    if not first_process:
         sea.captain_key = os.environ.pop('MOCEAN_CAPTAIN', '')      # before any rider is loaded
     app.install(wire)
     for route in ROUTES:
