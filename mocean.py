@@ -4401,7 +4401,7 @@ FOR_EVER = 'public, max-age=31536000, immutable'        # of Pyodide: its versio
 ROOM = ("sandbox allow-scripts; default-src 'none'; script-src {0} blob: 'wasm-unsafe-eval'; "
         'worker-src blob:; connect-src http: https: blob:; frame-ancestors {0}')
 BOX = re.compile('[0-9a-f]{32}-(line|event)')
-BOXES, BOX_LINES, BOX_LETTERS = 500, 50, 5000
+BOXES, BOX_LINES, BOX_LETTERS = 500, 20, 1000
 
 
 def shelf_of(shelf, name):
