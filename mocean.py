@@ -440,8 +440,9 @@ class Turn:
     def next_number(self, table):
         """The number after the highest one, in a table whose keys are numbers: the last one, since
         they are put in order when they are loaded."""
-        rows, new = getattr(self.ocean, table), self.change.get(table, ())
-        return max(int(next(reversed(rows), 0)), *map(int, new), 0) + 1
+        last = next(reversed(getattr(self.ocean, table)), 0)
+        new = self.change.get(table, ())
+        return max(map(int, [last, *new])) + 1
 
     def news(self, text):
         """Shall be known to all. The oldest news make room: those of this boat, if it has many."""
@@ -613,7 +614,7 @@ def is_left(ocean, name):
     return name not in ocean.finds or TREASURES[name].evergreen
 
 
-def ridden(ocean, whale, now):
+def rider_of(ocean, whale, now):
     """The boat on the back of a whale, or None."""
     rider = ocean.boats.get(whale.rider)
     return rider if rider and now < rider.ride_until else None
@@ -744,7 +745,8 @@ def course_of(ocean, number):
     course = ocean.courses.get(number)
     if not course:
         marks = course_marks(ocean.planet['mocean'].seed, number)
-        seconds = EXPECT_PRICE * reference_tour(marks)[1] / HULL_CELLS_PER_S
+        _, cells = reference_tour(marks)
+        seconds = EXPECT_PRICE * cells / HULL_CELLS_PER_S
         course = Course(number, marks, seconds)
         while len(ocean.courses) > 20:        # a tour takes long: remember the latest
             ocean.courses.pop(next(iter(ocean.courses)))
@@ -1268,15 +1270,14 @@ def near_things(turn, cells):
         things += keys
     seen = []
     for thing in things:
-        if thing.__class__ is Lying:
-            kind, (name, there_x, there_y, z) = 'treasure', thing
+        if isinstance(thing, Lying):
+            if is_left(ocean, thing.name):
+                away = distance(x, y, thing.x, thing.y)
+                seen.append(Seen(away, 'treasure', *thing))
         else:
-            kind, name, z = 'whale', thing, 0
-            there_x, there_y = whale_place(ocean, ocean.whales[name], now)
-        away = distance(x, y, there_x, there_y)
-        if away <= cells and (kind == 'whale' or is_left(ocean, name)):
-            seen.append(Seen(away, kind, name, there_x, there_y, z))
-    return seen
+            there = whale_place(ocean, ocean.whales[thing], now)
+            seen.append(Seen(distance(x, y, *there), 'whale', thing, *there, 0))
+    return [thing for thing in seen if thing.cells <= cells]
 
 
 def tell_near(seen):
@@ -1346,7 +1347,8 @@ def chart_treasure(ocean, name, first):
 
 
 def chart_whale(ocean, name, whale, now):
-    (x, y), rider = whale_place(ocean, whale, now), ridden(ocean, whale, now)
+    x, y = whale_place(ocean, whale, now)
+    rider = rider_of(ocean, whale, now)
     return {'name': name, 'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS),
             'vx': 0 if rider else whale.vx, 'vy': 0 if rider else whale.vy,
             'rider': rider.name if rider else ''}
@@ -1360,12 +1362,12 @@ def chart_course(ocean, now):
 
 def chart_round(ocean, now):
     """The captain's round: its name, and how long it still is; None if there is none."""
-    round = ocean.rounds.get('now')
-    if not round:
+    current = ocean.rounds.get('now')
+    if not current:
         return None
-    left_s = max(round.until - now, 0) if round.state != 'prepared' else round.seconds
-    return {'name': round.name, 'state': round.state, 'ends_in_s': left_s,
-            'podium': tell_podium(ocean) if round.state == 'over' else []}
+    left_s = current.seconds if current.state == 'prepared' else max(current.until - now, 0)
+    return {'name': current.name, 'state': current.state, 'ends_in_s': left_s,
+            'podium': tell_podium(ocean) if current.state == 'over' else []}
 
 
 def tell_podium(ocean):
@@ -1425,8 +1427,9 @@ def arrive(turn):
 def travel(turn, dx, dy, legs, began, ended, **changes):
     """The boat goes so many legs of (dx, dy) cells, between these moments: a rising floor lifts it,
     new sectors, marks of a race and going round count."""
-    boat, z, sectors = turn.boat, turn.boat.z, {}
+    boat, z = turn.boat, turn.boat.z
     path = [(boat.x, boat.y)]
+    sectors = {}                          # keys of the sectors on the way, in order, each once
     for leg in range(1, legs + 1):
         x, y = wrap(boat.x + dx * leg, WIDTH_CELLS), wrap(boat.y + dy * leg, HEIGHT_CELLS)
         path.append((x, y))
@@ -1469,12 +1472,12 @@ def enter(turn, keys):
     """Points for sectors: in the home waters once to every boat, elsewhere to the first; every
     25th is news."""
     new = [key for key in keys if not turn.row('sectors', key)]
-    points, home = len(new), int(turn.boat.home or '0', 16)
+    points, home = 0, int(turn.boat.home or '0', 16)
     for key in keys:
         bit = turn.ocean.home.get(key, 0)
-        if bit:
-            points += (not home & bit) - (key in new)
-            home |= bit
+        is_first = not home & bit if bit else key in new
+        points += is_first
+        home |= bit
     for key in new:
         turn.put('sectors', key, name=turn.boat.name, at=turn.true_time)
     if points:
@@ -1670,18 +1673,21 @@ def rule_name(turn):
 
 
 def rule_move(turn, heading, steps, expect):
-    (dx, dy), limit = HEADINGS[heading], speed_limit(turn.boat, turn.now)
+    dx, dy = HEADINGS[heading]
+    limit = speed_limit(turn.boat, turn.now)
     cell_s = math.hypot(dx, dy) / limit                # a diagonal cell costs its length, 1.41
     most = int(SAVED_S / cell_s)
     if steps > most:
         raise Refusal(f'steps was {steps}; your boat goes at most {most} cells {heading} in one '
                       'call now', fix={'steps': str(most)})
     patience_s = cell_s + take_sails_down(turn, limit)
-    began, price = max(turn.boat.paid, turn.now - SAVED_S), steps * cell_s
+    began = max(turn.boat.paid, turn.now - SAVED_S)
+    price = steps * cell_s
     end = (turn.boat.x + dx * steps) % WIDTH_CELLS, (turn.boat.y + dy * steps) % HEIGHT_CELLS
     if expect == end:
         price *= EXPECT_PRICE
-    paid, seams = pay(turn, price, patience_s), (turn.boat.seams_x, turn.boat.seams_y)
+    paid = pay(turn, price, patience_s)
+    seams = turn.boat.seams_x, turn.boat.seams_y
     travel(turn, dx, dy, steps, began, paid, course=COURSE_OF[heading], paid=paid)
     if expect:
         turn.besides['expected'] = expect == end
@@ -1835,7 +1841,8 @@ def get_treasure(turn):
     if not near:
         raise Refusal(f'no treasure within {cells} cells of you that you do not have; look around',
                       CONFLICT, 'look')
-    _, _, name, _, _, z = min(near)
+    nearest = min(near)
+    name, z = nearest.name, nearest.z
     if abs(z - boat.z) > REACH_M:
         raise Refusal(f'the {name} lies {z:g} m deep and you are at {boat.z:g} m; '
                       f'{REACH_M} m is as far as you reach', CONFLICT, 'dive',
@@ -1857,7 +1864,7 @@ def get_whale(turn):
         raise Refusal(f'you are riding {boat.riding} already; row on', CONFLICT, 'move',
                       {'heading': 'north'})
     near = [thing for thing in near_things(turn, cells)
-            if thing.kind == 'whale' and not ridden(ocean, ocean.whales[thing.name], turn.now)]
+            if thing.kind == 'whale' and not rider_of(ocean, ocean.whales[thing.name], turn.now)]
     if not near:
         raise Refusal(f'no free whale within {cells} cells of you; look around', CONFLICT, 'look')
     until = bloom_until(turn)
@@ -1916,7 +1923,7 @@ def use_net(turn):
     rested(turn, boat.net_at, NET_S, 'the fish come back once a minute')
     key = sector_key(boat.x, boat.y)
     sector = turn.row('sectors', key)
-    if sector and turn.now < sector.fished + FISHED_S:
+    if sector:
         rested(turn, sector.fished, FISHED_S, 'these waters are fished out; row to others')
     points = min(NET_POINTS, MOST_NET_POINTS - boat.net_points)
     turn.put('sectors', key, name=sector.name if sector else boat.name,
@@ -2127,7 +2134,8 @@ def begun_course(turn, number):
 def rule_race(turn, anew):
     boat, number = turn.boat, int(turn.now // COURSE_S)
     x, y = course_of(turn.ocean, number).marks[0]
-    race, at_start = running_race(turn), distance(boat.x, boat.y, x, y) <= MARK_CELLS
+    race = running_race(turn)
+    at_start = distance(boat.x, boat.y, x, y) <= MARK_CELLS
     if race and not (at_start and (anew or len(race.left) == MARKS - 1)):
         return tell_race(turn, race)         # also where the way of a race passes mark 0
     if not at_start:
@@ -2148,13 +2156,15 @@ def rule_race(turn, anew):
 def way_to_start(turn, number, x, y):
     """The Refusal for a race away from its start: how the last one ended, and a call that rows
     towards mark 0."""
-    boat, last, over = turn.boat, turn.row('races', turn.key), ''
+    boat, last = turn.boat, turn.row('races', turn.key)
+    over = ''
     if last and last.seconds:
         over = f'you sailed course {last.course} in {last.seconds:.2f} s. '
     elif last:
         end = last.end or f'its {FINISH_S} seconds were over'
         over = f'your race in course {last.course} ended: {end}. '
-    away, heading = distance(boat.x, boat.y, x, y), bearing(boat.x, boat.y, x, y)
+    away = distance(boat.x, boat.y, x, y)
+    heading = bearing(boat.x, boat.y, x, y)
     most = int(speed_limit(boat, turn.now) * SAVED_S / math.hypot(*HEADINGS[heading]))
     return Refusal(f'{over}course {number} starts at mark 0, at {x},{y}: {tidy(away)} cells '
                    f'{heading} of you; row there, then call race', CONFLICT, 'move',
@@ -2181,7 +2191,8 @@ def sail_on(turn, path, began, ended):
     race = turn.row('races', turn.key)
     if not race or race.seconds or race.end:
         return
-    marks, leg_s = course_of(turn.ocean, race.course).marks, (ended - began) / (len(path) - 1)
+    marks = course_of(turn.ocean, race.course).marks
+    leg_s = (ended - began) / (len(path) - 1)
     sailed = race
     for number, (here, there) in enumerate(itertools.pairwise(path)):
         start = began + number * leg_s
@@ -2205,11 +2216,13 @@ def finish(turn, race):
     """A course is finished: the table, the points, the news, and two quests."""
     course, name = course_of(turn.ocean, race.course), turn.boat.name
     points = course_points(course.seconds, race.seconds)
-    key, table = f'{race.course} {turn.key}', tell_laps(turn.ocean, race.course)
+    table = tell_laps(turn.ocean, race.course)
     best = min((lap['seconds'] for lap in table), default=math.inf)
+    key = f'{race.course} {turn.key}'
     old = turn.row('laps', key)
     turn.meets('Racer')
-    if course.seconds >= 0.85 * race.seconds or old and race.seconds <= 0.8 * old.seconds:
+    is_near_best = course.seconds >= 0.85 * race.seconds
+    if is_near_best or old and race.seconds <= 0.8 * old.seconds:
         turn.meets('Champion')
     if not old or race.seconds < old.seconds:
         turn.put('laps', key, name=name, seconds=race.seconds, points=points, at=turn.true_time)
@@ -2261,9 +2274,9 @@ def rule_chart(turn, since):
 
 
 def rule_health(turn):
-    runs = sorted(turn.ocean.runs.items(), key=lambda run: int(run[0]))
-    halt = runs[-2][1].how if len(runs) > 1 else 'this is the first run'
-    return {'state': 'ok', 'uptime_s': int(max(turn.true_time - runs[-1][1].began, 0)),
+    runs = [run for _, run in sorted(turn.ocean.runs.items(), key=lambda row: int(row[0]))]
+    halt = runs[-2].how if len(runs) > 1 else 'this is the first run'
+    return {'state': 'ok', 'uptime_s': int(max(turn.true_time - runs[-1].began, 0)),
             'players': len(turn.ocean.boats), 'halt': halt}
 
 
@@ -2324,7 +2337,10 @@ class Traffic:
     def note_error(self, status, said):
         """For the captain: what goes wrong, and how often in a row. Waiting times differ."""
         plain = re.sub('[0-9]+', '0', said) if status != 200 else ''
-        self.same_errors = self.same_errors + 1 if plain and plain == self.error else bool(plain)
+        if plain != self.error:
+            self.same_errors = 0
+        if plain:
+            self.same_errors += 1
         self.error = plain
         self.early = self.early + 1 if status == EARLY else 0
 
@@ -2339,8 +2355,8 @@ class Traffic:
         """Note a sounding. True if the last twenty lie in one row, each at another place."""
         self.pings.append((x, y))
         places = set(self.pings)
-        rows = len({y for _, y in places}), len({x for x, _ in places})
-        return len(places) == self.pings.maxlen and 1 in rows
+        in_a_row = len({y for _, y in places}) == 1 or len({x for x, _ in places}) == 1
+        return len(places) == self.pings.maxlen and in_a_row
 
 
 def watch(turn, call, facts):
@@ -2350,9 +2366,9 @@ def watch(turn, call, facts):
     if route == 'move':
         traffic.moves.append(turn.boat.paid)
         turn.meets('First stroke')
-        if len(traffic.moves) == 10 and evenly(traffic.moves):
+        if len(traffic.moves) == traffic.moves.maxlen and evenly(traffic.moves):
             turn.meets('Looper')
-        if len(traffic.foreseen) == 20 and sum(traffic.foreseen) >= 3:
+        if len(traffic.foreseen) == traffic.foreseen.maxlen and sum(traffic.foreseen) >= 3:
             turn.meets('Navigator')
     if traffic.failed == route:
         turn.meets('Phoenix')
@@ -2481,9 +2497,9 @@ def fields_of(table, key, old, new):
     changed = {name: value for name, value in vars(new).items()
                if name not in before or value is not before[name]}
     for name, value in changed.items():
-        kind_ = KINDS[table].get(name)
-        if not kind_ or not kind_(value):
-            which = f'is no {NAMES_OF_KINDS[kind_]}' if kind_ else 'has no such field'
+        fits = KINDS[table].get(name)
+        if not fits or not fits(value):
+            which = f'is no {NAMES_OF_KINDS[fits]}' if fits else 'has no such field'
             raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which {which}; '
                             'nothing has changed')
     return changed
@@ -2498,12 +2514,14 @@ NAMES_OF_KINDS = {value: name for name, value in list(globals().items())
 def change_of(ocean, patch, spare=None, faults=None):
     """What a patch, read from JSON, changes in this ocean. A value that its field cannot hold is
     left out, and said: what `spare`, another ocean, has there takes its place."""
-    change, faults = {}, faults if faults is not None else []
+    change = {}
+    faults = [] if faults is None else faults
     for table in TABLES:
         rows, records = patch.get(table, {}), {}
         if not isinstance(rows, dict):
             faults.append(f'{table} is no table')
-            rows, records = {}, dict(getattr(spare, table)) if spare else {}
+            rows = {}
+            records = dict(getattr(spare, table)) if spare else {}
         for key, values in rows.items():
             if fits_table(table, key):
                 old = getattr(ocean, table).get(key)
@@ -2551,12 +2569,12 @@ def record_of(table, key, old, values, spare, faults):
 def good_fields(table, key, values, spare, faults):
     """The values that their fields can hold. Fields that there are not are left out."""
     good = {}
-    for name, kind_ in KINDS[table].items():
+    for name, fits in KINDS[table].items():
         if name in values:
             value = as_tuple(values[name])
-            if kind_ is Letters:
+            if fits is Letters:
                 value = with_times(value)
-            if kind_(value):
+            if fits(value):
                 good[name] = value
                 continue
             faults.append(f'{table} {shown(key)}: {name} is {shown(str(value))}')
@@ -2848,9 +2866,10 @@ def read_ocean(document, spare=None):
 
 def happen(ocean, patch):
     """Let one line of the journal happen."""
-    number, last, now, faults = patch['number'], str(patch['last']), patch.get('now'), []
+    number, last, now = patch['number'], str(patch['last']), patch.get('now')
     if not Count(number):
         raise ValueError('its number is no number')
+    faults = []
     change = change_of(ocean, patch, None, faults)
     merge(ocean, change)
     ocean.number, ocean.last = max(ocean.number, number), last
@@ -3005,13 +3024,14 @@ class Sea:
     def set_clock(self, now):
         """Sea time goes on from this moment: not while the sea is frozen, and not beyond the end of
         a round."""
-        planet, round = self.ocean.planet.get('mocean'), self.ocean.rounds.get('now')
-        until = round.until if round and round.state == 'running' else math.inf
+        planet = self.ocean.planet.get('mocean')
+        current = self.ocean.rounds.get('now')
+        until = current.until if current and current.state == 'running' else math.inf
         self.clock.set(now, bool(planet and planet.frozen), until)
 
     def is_frozen(self):
         """True while no boat may act."""
-        return self.clock.frozen or self.clock.until < math.inf and self.clock() >= self.clock.until
+        return self.clock.frozen or self.clock() >= self.clock.until
 
     def say(self, text, who=''):
         """A line for the log; ids, and the captain's key, are masked wherever they came in."""
@@ -3026,7 +3046,7 @@ def masked(ocean, line):
         plain = unicodedata.normalize('NFKC', word[0]).casefold()
         inside = (plain[at:at + ID_LENGTH] for at in range(len(plain) - ID_LENGTH + 1))
         return '********' if any(id in ocean.keys for id in inside) else word[0]
-    return re.sub(r'[^\W_]{8,}', mask, line) if ocean else line
+    return re.sub(rf'[^\W_]{{{ID_LENGTH},}}', mask, line) if ocean else line
 
 
 def play(sea, call):
@@ -3192,7 +3212,9 @@ def asked(call):
 
 def find_reply(ocean, key, call):
     """The reply stored under this name of a call, or None."""
-    for slot in reply_keys(key) if call.n and key else ():
+    if not call.n or not key:
+        return None
+    for slot in reply_keys(key):
         reply = ocean.replies.get(slot)
         if reply and (reply.route, reply.n) == (call.route.name, call.n):
             return reply
@@ -3218,8 +3240,9 @@ def keep_reply(turn, call, facts):
     """Store the reply under the player's own name for the call, in the same line of the journal."""
     old = find_reply(turn.ocean, turn.key, call)
     slots = reply_keys(turn.key)
-    slot = next((slot for slot in slots if turn.ocean.replies.get(slot) is old), slots[0]) \
-        if old else slots[turn.boat.replies % REPLIES_KEPT]
+    slot = slots[turn.boat.replies % REPLIES_KEPT]
+    if old:
+        slot = next(slot for slot in slots if turn.ocean.replies.get(slot) is old)
     turn.put('replies', slot, route=call.route.name, n=call.n, asked=asked(call),
              facts=as_json(facts), besides=as_json(turn.besides), at=turn.now)
     if turn.row('boats', turn.key):
@@ -3228,19 +3251,24 @@ def keep_reply(turn, call, facts):
 
 def note_call(sea, route, pairs, query, status, said):
     """Remember a call for the player's `log`; a refused one may become a quest."""
+    if not sea.ocean:
+        return
     key = caller(sea, pairs)
-    if key and key in sea.ocean.boats or sea.ocean and status != 200:
-        traffic = sea.calls[key if key in sea.ocean.boats else '']     # '': of nobody aboard
-        traffic.last = sea.clock()
-        traffic.calls.append(f'{int(sea.calendar())} {status} {route.name} {query[:500]} '
-                             f'{said[:200]}')
-        if status == AWAY:             # a frozen sea, a full disk: no mistake of the caller's
+    if key not in sea.ocean.boats:
+        if status == 200:
             return
-        traffic.note_error(status, said)
-        if status == EARLY:
-            traffic.calm = 0
-        elif status != 200:
-            traffic.failed = route.name
+        key = ''                       # the mistakes of nobody aboard
+    traffic = sea.calls[key]
+    traffic.last = sea.clock()
+    traffic.calls.append(f'{int(sea.calendar())} {status} {route.name} {query[:500]} '
+                         f'{said[:200]}')
+    if status == AWAY:                 # a frozen sea, a full disk: no mistake of the caller's
+        return
+    traffic.note_error(status, said)
+    if status == EARLY:
+        traffic.calm = 0
+    elif status != 200:
+        traffic.failed = route.name
 
 
 def keep_tending(sea):
@@ -3255,7 +3283,7 @@ def tend(sea):
         return
     try:
         sea.tended = sea.clock()
-        own = sync, check_clock, send_home, save_when_due
+        own = (sync, check_clock, send_home, save_when_due)
         tasks = [functools.partial(task, sea) for task in own]
         for task in tasks + [rider.tend for rider in sea.riders]:
             try:
@@ -3350,7 +3378,8 @@ def renew(sea, ocean):
     if old is not None:
         os.close(old)
     sea.journal.put_state(document_of(ocean))
-    sea.journal.lines, sea.ocean = 0, ocean
+    sea.journal.lines = 0
+    sea.ocean = ocean
     sea.calls.clear()
     sea.moved.clear()
     sea.set_clock(ocean.now)
@@ -4068,7 +4097,7 @@ def error_of(words):
         'text/plain': {'schema': {'type': 'string', 'pattern': '\ntry: http'}},
         'application/json': {'schema': {
             'type': 'object', 'required': ['error', 'try', 'status'],
-            'properties': {name: {'type': kind_} for name, kind_ in facts.items()}}}}}
+            'properties': {name: {'type': type_} for name, type_ in facts.items()}}}}}
 
 
 def schema_of(parameter):
@@ -4078,9 +4107,8 @@ def schema_of(parameter):
 
 def media(route):
     """What a route answers: its kinds, and what is in them."""
-    kinds = {'HTML': ['text/html'], 'Python': ['text/plain'],
-             'text': ['text/plain', 'text/html']}.get(route.reply,
-                                                      ['text/plain', 'application/json'])
+    pages = {'HTML': ['text/html'], 'Python': ['text/plain'], 'text': ['text/plain', 'text/html']}
+    kinds = pages.get(route.reply, ['text/plain', 'application/json'])
     schemas = {kind: {'type': 'string'} for kind in kinds}
     record = {'type': 'object', 'properties': {name: {} for name in route.columns}}
     if route.many:
@@ -4405,24 +4433,28 @@ def make_app(folder=None, clock=None, dice=None, calendar=time.time):
         add_route(app, route)
     for status in (UNKNOWN, NOT_GET):
         app.error(status)(wire.lost)
-    for name in () if first_process else RIDERS:
-        ride_along(app, name)
+    if not first_process:
+        for name in RIDERS:
+            ride_along(app, name)
     return app
 
 
 def add_route(app, route, whose='mocean.py'):
     """Serve a route; one that is there already stays as it is."""
-    path = f'/{route.name}' if isinstance(route, Route) else route.rule
-    if path in {own.rule for own in app.routes}:
-        if isinstance(route, Route):
-            log(f'{whose} has {path}, which is there already: it stays as it was')
-    elif isinstance(route, Route):
-        act = PAGES.get(route.name, ask)
-        app.sea.routes[route.name] = route
-        for path in ('/', '/mocean') if route.name == 'mocean' else (f'/{route.name}',):
-            app.route(path, 'GET', functools.partial(act, app.sea), declared=route)
-    else:
-        app.merge([route])
+    own = {bottle_route.rule for bottle_route in app.routes}
+    if not isinstance(route, Route):         # one of Bottle's, from an app of its own
+        if route.rule not in own:
+            app.merge([route])
+        return
+    path = f'/{route.name}'
+    if path in own:
+        log(f'{whose} has {path}, which is there already: it stays as it was')
+        return
+    app.sea.routes[route.name] = route
+    act = functools.partial(PAGES.get(route.name, ask), app.sea)
+    if route.name == 'mocean':
+        app.route('/', 'GET', act, declared=route)
+    app.route(path, 'GET', act, declared=route)
 
 
 def ride_along(app, name):
