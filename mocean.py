@@ -176,6 +176,7 @@ East = kind(lambda value: is_number(value) and 0 <= value < WIDTH_CELLS)       #
 North = kind(lambda value: is_number(value) and 0 <= value < HEIGHT_CELLS)     # cells, y
 Metres = kind(lambda value: is_number(value) and value >= 0)                   # below the surface
 Speed = kind(lambda value: is_number(value) and abs(value) <= 2 * WHALE_CELLS_PER_S)
+Seconds = kind(lambda value: is_number(value) and value >= 0)                  # how long
 Moment = kind(lambda value: is_number(value))                                  # sea time, seconds
 Date = kind(lambda value: is_number(value) and 0 <= value < 1e11)              # seconds since 1970
 Words = kind(lambda value: isinstance(value, tuple) and all(map(Text, value)))
@@ -331,7 +332,7 @@ class Race(Record):
     course: Count             # its number
     start: Moment
     left: Marks               # not yet passed
-    seconds: Metres = 0       # how long it took; 0: it is not finished
+    seconds: Seconds = 0      # how long it took; 0: it is not finished
     end: Text = ''            # why it ended before
 
 
@@ -339,7 +340,7 @@ class Race(Record):
 class Lap(Record):
     """The best time of a boat in a course of the regatta."""
     name: Text
-    seconds: Metres
+    seconds: Seconds
     points: Count
     at: Date
 
@@ -348,7 +349,7 @@ class Lap(Record):
 class Round(Record):
     """A race of the whole class in an ocean of its own: see captain.py."""
     name: Text
-    seconds: Count            # how long it is
+    seconds: Count            # how long it is, whole
     state: Text               # 'prepared', 'running', 'ending' (for a moment) or 'over'
     until: Moment = 0         # its end, once it runs
 
@@ -589,7 +590,7 @@ LEAST_SWIM_CELLS_PER_S, MOST_SWIM_CELLS_PER_S = 0.1, 0.5     # how fast whales s
 
 
 class Treasure(NamedTuple):
-    """A kind of treasure. To add one: a line in TREASURES (in RULES, where `use` is), and a
+    """What a treasure is. To add one: a line in TREASURES (in RULES, where `use` is), and a
     seamount for it to lie on."""
     name: str
     does: str                     # for its owner, in words
@@ -827,13 +828,13 @@ def race_after(race, marks, leg, began, ended):
     be on the leg on which it passed the last of the others."""
     if began > race.start + FINISH_S:
         return race.but(end=f'its {FINISH_S} seconds were over')
-    passed = {mark: passes(*leg, *marks[mark]) for mark in race.left}
+    passed = {mark: passes_at(*leg, *marks[mark]) for mark in race.left}
     passed = {mark: part for mark, part in passed.items() if part is not None}
     if passed:
         race = race.but(left=tuple(mark for mark in race.left if mark not in passed))
     if race.left:
         return race
-    home = passes_later(max(passed.values(), default=0), leg, marks[0])
+    home = passes_later_at(max(passed.values(), default=0), leg, marks[0])
     if home is None:
         return race
     seconds = round(began + home * (ended - began) - race.start, 2)
@@ -842,7 +843,7 @@ def race_after(race, marks, leg, began, ended):
     return race.but(seconds=max(seconds, 0.01))      # 0 would mean: not finished
 
 
-def passes(x0, y0, x1, y1, mark_x, mark_y):
+def passes_at(x0, y0, x1, y1, mark_x, mark_y):
     """How far along a leg, 0 to 1, the boat is first within reach of a mark; None if it never is.
 
     Seen from the mark, the boat goes from p to p + d; after a part t of the leg it is at p + t * d.
@@ -866,12 +867,12 @@ def passes(x0, y0, x1, y1, mark_x, mark_y):
     return part if part <= 1 else None   # beyond 1 the leg ends before
 
 
-def passes_later(part, leg, mark):
+def passes_later_at(part, leg, mark):
     """The same, but only what lies behind this part of the leg counts."""
     x0, y0, x1, y1 = leg
     x = x0 + part * gap(x0, x1, WIDTH_CELLS)
     y = y0 + part * gap(y0, y1, HEIGHT_CELLS)
-    rest = passes(x, y, x1, y1, *mark)
+    rest = passes_at(x, y, x1, y1, *mark)
     return None if rest is None else part + rest * (1 - part)
 
 
@@ -896,7 +897,7 @@ class Fault(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Parameter:
-    """What a route may be told. `read` is its kind: text -> value, or raises Fault."""
+    """What a route may be told. `read` makes a value of a text, or raises Fault."""
     name: str
     meaning: str
     read: object
@@ -927,7 +928,7 @@ def choose(text, words, works):
 
 
 def read_heading(text):
-    """A kind: one of the eight headings, long or short."""
+    """Reads one of the eight headings, long or short."""
     plain = re.sub(r'[\s_-]+', '', text).casefold()
     heading = SHORT.get(plain, plain)
     if heading in HEADINGS:
@@ -939,7 +940,7 @@ read_heading.schema = {'type': 'string', 'enum': [*HEADINGS, *SHORT]}
 
 
 def read_word(*words):
-    """A kind: one of these words."""
+    """A reader of one of these words."""
     works = 'it is ' + (' or '.join(words) if len(words) < 3 else f'one of {", ".join(words)}')
 
     def read(text):
@@ -948,17 +949,22 @@ def read_word(*words):
     return read
 
 
-def read_whole(low, high=999_999_999):
-    """A kind: whole numbers from low to high."""
-    upward = f', {low} or more' if high == 999_999_999 else f' from {low} to {high}'
+GREATEST = 999_999_999                            # whole numbers have nine digits
+
+
+def read_whole(low, high=GREATEST):
+    """A reader of whole numbers from low to high."""
+    works = f'it is a whole number from {low} to {high}'
+    if high == GREATEST:
+        works = f'it is a whole number, {low} or more'
 
     def read(text):
         found = re.fullmatch(r'\s*([+-]?[0-9]{1,9})(\.0*)?\s*', text)
         if not found:
-            raise Fault(f'it is a whole number{upward}')
+            raise Fault(works)
         number = int(found[1])
         if not low <= number <= high:
-            raise Fault(f'it is a whole number{upward}', str(min(max(number, low), high)))
+            raise Fault(works, str(min(max(number, low), high)))
         return number
     read.schema = {'type': 'integer', 'minimum': low, 'maximum': high}
     return read
@@ -968,7 +974,7 @@ LATEST = 999_999_999_999                          # seconds since 1970: long aft
 
 
 def read_seconds(text):
-    """A kind: a time in seconds since 1970."""
+    """Reads a time in seconds since 1970."""
     found = re.fullmatch(r'\s*[0-9]{1,12}(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?\s*', text)
     if not found or float(found[0]) > LATEST:
         raise Fault('it is a number, 0 or more')
@@ -979,7 +985,7 @@ read_seconds.schema = {'type': 'number', 'minimum': 0, 'maximum': LATEST}
 
 
 def read_cell(text):
-    """A kind: a cell of the ocean as x,y; -1 and 600 are 599 and 0."""
+    """Reads a cell of the ocean as x,y; -1 and 600 are 599 and 0."""
     found = re.fullmatch(r'[\s(]*([+-]?[0-9]{1,6})\s*,\s*([+-]?[0-9]{1,6})[\s)]*', text)
     if not found:
         raise Fault('it is where you will be, as x,y')
@@ -990,7 +996,7 @@ read_cell.schema = {'type': 'string', 'pattern': '^[+-]?[0-9]{1,6},[+-]?[0-9]{1,
 
 
 def read_name(text):
-    """A kind: the name of a boat, 1 to 20 letters or digits of any script, but not a mix."""
+    """Reads the name of a boat, 1 to 20 letters or digits of any script, but not a mix."""
     name = unicodedata.normalize('NFKC', text.strip())
     kept = tidy_name(text)
     if name != kept or not name or key_of(name) == 'all':
@@ -1003,7 +1009,7 @@ read_name.schema = {'type': 'string', 'pattern': '^[0-9A-Za-z]{1,20}$'}
 
 
 def read_text(longest):
-    """A kind: any text in one line."""
+    """A reader of any text in one line."""
     def read(text):
         line = ' '.join(''.join(map(printable, text)).split())
         if not 1 <= len(line) <= longest:
@@ -1032,7 +1038,7 @@ def looks_like_id(text):
 
 
 def read_id(text):
-    """A kind: an id, or what somebody pastes who means one: in quotes, in a URL, join's answer."""
+    """Reads an id, or what somebody pastes who means one: in quotes, in a URL, join's answer."""
     if text.isalnum():
         return text.lower() if text.isascii() else text
     if re.fullmatch(r'\s*\{.+\}\s*', text):
@@ -1047,7 +1053,7 @@ def read_id(text):
 
 
 def read_any_id(text):
-    """A kind: an id, for pages that are there without one, too."""
+    """Reads an id, for pages that are there without one, too."""
     try:
         return read_id(text)
     except Fault:
@@ -1072,11 +1078,11 @@ def read_call(route, pairs, form):
     if len(values) != len(route.known) or len(texts) != len(pairs):
         raise misread(route, pairs)
     values.pop('format', None)
-    number = values.pop('n', None) or ''
+    n = values.pop('n', None) or ''
     id = values.pop('id') if route.mine else ''
     if route.mine and not id:
         raise no_id(texts)
-    return Call(route, values, id, number, form)
+    return Call(route, values, id, n, form)
 
 
 def misread(route, pairs):
@@ -1085,17 +1091,17 @@ def misread(route, pairs):
     for name, times in collections.Counter(name for name, _ in pairs).items():
         if times > 1:
             faults.append(f'{shown(name)[1:-1]} came more than once; once is enough')
-    while missing_sign(route, {**texts, **fix}, faults, fix):
+    while take_apart(route, {**texts, **fix}, faults, fix):
         pass
-    unknown_names(route, texts, faults, fix)
+    note_unknown(route, texts, faults, fix)
     if route.mine and not fix.get('id', texts.get('id', '')).strip(QUOTES):
         return no_id(texts)
     for name, parameter in route.known.items():
-        unreadable(parameter, fix.get(name, texts.get(name)), faults, fix)
+        note_unreadable(parameter, fix.get(name, texts.get(name)), faults, fix)
     return Refusal(faults[0], fix=fix)
 
 
-def missing_sign(route, texts, faults, fix):
+def take_apart(route, texts, faults, fix):
     """Somebody forgot the & before a parameter, or wrote ; , or ? for it: take the text apart.
     True if one was found: there may be more of them."""
     absent = [name for name in route.known if name not in texts]
@@ -1119,7 +1125,7 @@ def cannot_be(parameter, text):
     return False
 
 
-def unknown_names(route, texts, faults, fix):
+def note_unknown(route, texts, faults, fix):
     """Parameters that the route does not have: a slip of the finger, or something else."""
     for name, text in texts.items():
         if name in route.known:
@@ -1145,7 +1151,7 @@ def meant_parameter(name, text, free):
     return close[0] if close else None
 
 
-def unreadable(parameter, text, faults, fix):
+def note_unreadable(parameter, text, faults, fix):
     """A parameter that is missing, or that cannot be read."""
     if text is None and parameter.required:
         faults.append(f'{parameter.name} is missing: {parameter.meaning}')
@@ -1175,11 +1181,11 @@ FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'js
 
 # --- TELL ----------------------------------------------------------------------------------------
 
-def told(route, texts):
+def told(route_name, texts):
     """A call as `log` shows it: one short printable line, without the id."""
-    query = '&'.join([f'{name}={text}' for name, text in texts.items()
-                      if name != 'id' and text is not None])
-    return f'/{route}' + ('?' + brief(query) if query else '')
+    pairs = [f'{name}={text}' for name, text in texts.items() if name != 'id' and text is not None]
+    query = '?' + brief('&'.join(pairs)) if pairs else ''
+    return f'/{route_name}{query}'
 
 
 def brief(text, most=200):
@@ -1444,7 +1450,7 @@ def travel(turn, dx, dy, legs, began, ended, **changes):
     turn.steer(x=x, y=y, z=z, **changes)
     enter(turn, sectors)
     go_round(turn)
-    sail_on(turn, path, began, ended)
+    pass_marks(turn, path, began, ended)
 
 
 def go_round(turn):
@@ -1501,17 +1507,18 @@ def dismount(turn):
 
 
 def pay(turn, seconds, patience_s=None):
-    """The price of a call, in time. A call that is early by no more than this waits; one that is
-    earlier is refused. Returns until when the boat has used up its time."""
+    """The price of a call, in seconds. A call that is early by no more than patience_s (its price,
+    if nothing else is said) waits; one that is earlier is refused. Returns until when the boat has
+    used up its time."""
     patience_s = (seconds if patience_s is None else patience_s) + GRACE_S
     paid = max(turn.boat.paid, turn.now - SAVED_S) + seconds
-    wait = paid - turn.now
-    if wait > patience_s:
+    wait_s = paid - turn.now
+    if wait_s > patience_s:
         why = f'your boat goes {speed_limit(turn.boat, turn.now)} cells a second'
         if turn.traffic and turn.traffic.waiting:
             why = 'another program (or window) moves this boat at the same time'
-        raise too_early(wait - patience_s + GRACE_S, why)
-    turn.wait_s = max(wait, 0)
+        raise too_early(wait_s - patience_s + GRACE_S, why)
+    turn.wait_s = max(wait_s, 0)
     turn.has_paid = True
     return paid
 
@@ -2186,7 +2193,7 @@ def running_race(turn):
     return race
 
 
-def sail_on(turn, path, began, ended):
+def pass_marks(turn, path, began, ended):
     """Where the boat is in a race: has it passed a mark on its way, or even finished?"""
     race = turn.row('races', turn.key)
     if not race or race.seconds or race.end:
@@ -3322,7 +3329,7 @@ def send_home(sea):
     with sea.lock:
         ocean = sea.ocean
         turn = Turn(ocean, sea.clock(), round(sea.calendar(), 3))
-        for key in lost(turn):
+        for key in gone_for_good(turn):
             forget(turn, key)
         if len(ocean.boats) > CROWD_BOATS:
             for key, boat in ocean.boats.items():
@@ -3334,13 +3341,13 @@ def send_home(sea):
                 merge(ocean, turn.change)
 
 
-def lost(turn):
+def gone_for_good(turn):
     """The boats ashore that nobody can bring back any more: who quit, after a while; of those that
     only joined, the oldest."""
     ashore = turn.ocean.ashore
-    quit = [key for key, boat in ashore.items() if boat.acted and turn.now > boat.left + ASHORE_S]
+    left = [key for key, boat in ashore.items() if boat.acted and turn.now > boat.left + ASHORE_S]
     idle = [key for key, boat in ashore.items() if not boat.acted]
-    return quit + idle[:max(len(idle) - ASHORE_KEPT, 0)]
+    return left + idle[:max(len(idle) - ASHORE_KEPT, 0)]
 
 
 def save_when_due(sea):
