@@ -96,6 +96,7 @@ COLUMNS, ROWS = WIDTH_CELLS // SECTOR_CELLS, HEIGHT_CELLS // SECTOR_CELLS
 HULL_CELLS_PER_S = 10                   # speed limits: a boat at the surface,
 SUBMERGED_CELLS_PER_S = 5               # under water,
 WHALE_CELLS_PER_S = 20                  # on the back of a whale
+LEAST_SWIM_CELLS_PER_S, MOST_SWIM_CELLS_PER_S = 0.1, 0.5    # a whale by itself
 SAVED_S = 1.0                           # a boat at rest saves up at most so much of its time
 GRACE_S = 0.010                         # a call may be early by its own price and this: it waits
 PING_S = 0.5                            # what a sounding costs
@@ -132,7 +133,7 @@ LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
 BOARD_KEPT, TALK_KEPT = 200, 500        # messages to all; of all kinds, for the captain
 NEWS_KEPT, NEWS_OF_ONE_KEPT = 1000, 50
 LOG_KEPT, REPLIES_KEPT, REPLY_S = 20, 100, 60   # `log`; replies stored for `n=`, and how long
-SOUNDINGS_KEPT = 100_000                # that wait for the data service
+SOUNDINGS_KEPT, RUNS_KEPT = 100_000, 20 # that wait for the data service; of the server
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0    # a fresh state file after so many; sync to disk
 TIME_S = 10                             # so often sea time is written down where nothing happens
 STUCK_S = 10                            # who holds the ocean longer is a bug: see keep_watch
@@ -445,6 +446,13 @@ class Turn:
         new = self.change.get(table, ())
         return max(map(int, [last, *new])) + 1
 
+    def append(self, table, kept, **fields):
+        """Shall be: a new row under the next number. Of more than are kept, the oldest is gone."""
+        self.put(table, str(self.next_number(table)), **fields)
+        rows = getattr(self.ocean, table)
+        if len(rows) >= kept:
+            self.drop(table, next(iter(rows)))
+
     def news(self, text):
         """Shall be known to all. The oldest news make room: those of this boat, if it has many."""
         rows = self.ocean.news
@@ -586,7 +594,6 @@ SEAMOUNT_NAMES = ('Old Molar', 'Grumble', 'The Thimble', 'Kettle Top', 'Sleeping
 WHALE_NAMES = ('Ambrose', 'Bubbles', 'Clementine', 'Dumpling', 'Esmeralda', 'Fitz', 'Gulliver',
                'Hiccup', 'Isolde', 'Jellybean', 'Krakatoa', 'Lullaby', 'Mumbles', 'Nettle',
                'Odysseus', 'Pudding', 'Quincy')
-LEAST_SWIM_CELLS_PER_S, MOST_SWIM_CELLS_PER_S = 0.1, 0.5     # how fast whales swim
 
 
 class Treasure(NamedTuple):
@@ -1172,13 +1179,6 @@ def no_id(texts):
     return Refusal(f'id is missing: {NO_ID}', WRONG, 'join', {'id': None, 'name': name})
 
 
-ID = Parameter('id', 'the secret id that join gave you', read_id, '')
-N = Parameter('n', 'your own name for this call, such as 1: the same n again within a minute is '
-              'answered again, and not done twice', read_text(40), '1', required=False)
-FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'json'), 'json',
-                   required=False)
-
-
 # --- TELL ----------------------------------------------------------------------------------------
 
 def told(route_name, texts):
@@ -1385,28 +1385,6 @@ def tell_podium(ocean):
     for row in rows:
         row['rank'] = 1 + sum(other['score'] > row['score'] for other in rows)
     return [row for row in rows if row['rank'] <= 10]
-
-
-def as_text(route, facts):
-    """Values separated by commas, one record a line: those that the route names in its `reply`."""
-    if 'repeated' in facts:
-        facts = {name: fact for name, fact in facts.items() if name != 'repeated'}
-    if 'try' in facts:
-        return f'{as_line(route, facts)}\ntry: {facts["try"]}'      # as in every error
-    if not route.many or route.many not in facts:
-        return as_line(route, facts)
-    return '\n'.join([as_line(route, record) for record in facts[route.many]])
-
-
-def as_line(route, record):
-    values = [record[name] for name in route.columns if name in record]
-    values = values or record.values()     # `use`: each treasure answers in its own way
-    return ','.join([' '.join(map(str, value)) if isinstance(value, list) else str(value)
-                     for value in values])
-
-
-def as_json(facts):
-    return json.dumps(facts, ensure_ascii=False)
 
 
 # --- RULES ---------------------------------------------------------------------------------------
@@ -2041,19 +2019,13 @@ def rule_sendchat(turn, name, message):
 
 def post(turn, name, message):
     """A message to all goes on a board, once; each boat remembers how far it has read."""
-    number = turn.next_number('board')
-    turn.put('board', str(number), at=turn.now, name=name, text=message)
-    if len(turn.ocean.board) >= BOARD_KEPT:
-        turn.drop('board', min(turn.ocean.board, key=int))
+    turn.append('board', BOARD_KEPT, at=turn.now, name=name, text=message)
     note_talk(turn, name, 'all', message)
 
 
 def note_talk(turn, name, to, message):
     """The captain reads all that is said."""
-    number = turn.next_number('talk')
-    turn.put('talk', str(number), at=turn.true_time, name=name, to=to, text=message)
-    if len(turn.ocean.talk) >= TALK_KEPT:
-        turn.drop('talk', min(turn.ocean.talk, key=int))
+    turn.append('talk', TALK_KEPT, at=turn.true_time, name=name, to=to, text=message)
 
 
 def letters(ocean, key):
@@ -2804,6 +2776,19 @@ class Journal:
             self.open()
         return old
 
+    def close_page(self, file):
+        """Sync and close a page that was turned. (A failed sync: the state file comes anyway.)"""
+        if file is not None:
+            with os.fdopen(file, 'ab', buffering=0), contextlib.suppress(OSError):
+                datasync(file)
+
+    def put_beside(self, document):
+        """An ocean, whole, into a folder with a date in its name. Returns the folder."""
+        aside = dated(self.folder / 'before')
+        aside.mkdir()
+        write_new(aside / 'mocean.json', readable(document))
+        return aside
+
     def put_state(self, document):
         """A fresh state file, whole or not at all; the one before it becomes the last good copy."""
         fresh, text = self.folder / 'mocean.json.new', readable(document)
@@ -3071,7 +3056,12 @@ def play(sea, call):
         tend(sea)
     if turn.wait_s:
         wait(sea, turn.traffic, turn.wait_s)
-    return {**facts, **turn.besides} if call.form == 'json' and turn.besides else facts
+    return with_besides(turn, call, facts)
+
+
+def with_besides(turn, call, facts):
+    """The facts; in JSON also those that the turn tells besides."""
+    return {**facts, **turn.besides} if call.form == 'json' else facts
 
 
 def take_turn(sea, call, turn):
@@ -3177,7 +3167,7 @@ def rehearse(sea, call):
         if facts is not None:
             return facts
         facts = decide(turn, call)
-        return {**facts, **turn.besides} if call.form == 'json' else facts
+        return with_besides(turn, call, facts)
 
 
 def aboard(ocean, call, now):
@@ -3251,7 +3241,7 @@ def keep_reply(turn, call, facts):
     if old:
         slot = next(slot for slot in slots if turn.ocean.replies.get(slot) is old)
     turn.put('replies', slot, route=call.route.name, n=call.n, asked=asked(call),
-             facts=as_json(facts), besides=as_json(turn.besides), at=turn.now)
+             facts=encode(facts), besides=encode(turn.besides), at=turn.now)
     if turn.row('boats', turn.key):
         turn.steer(replies=turn.boat.replies + 1)
 
@@ -3365,9 +3355,7 @@ def save(sea):
     with sea.lock:
         document = document_of(sea.ocean)
         lines, old = sea.journal.lines, sea.journal.turn_page()
-    if old is not None:
-        with os.fdopen(old, 'ab', buffering=0), contextlib.suppress(OSError):
-            datasync(old)             # where it fails, the state file is on the disk all the same
+    sea.journal.close_page(old)
     sea.journal.put_state(document)
     sea.journal.lines -= lines
 
@@ -3376,14 +3364,10 @@ def renew(sea, ocean):
     """Another ocean takes the place of this one, whole or not at all. What was there stays beside
     it, in a folder with a date in its name. Returns the folder. Who calls this holds `tending` and
     `lock`."""
-    aside = dated(sea.folder / 'before')
-    aside.mkdir()
-    write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
+    aside = sea.journal.put_beside(document_of(sea.ocean))
     ocean.number = 1 + max(ocean.number, sea.ocean.number)      # no line of a journal fits it
     ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
-    old = sea.journal.turn_page()
-    if old is not None:
-        os.close(old)
+    sea.journal.close_page(sea.journal.turn_page())
     sea.journal.put_state(document_of(ocean))
     sea.journal.lines = 0
     sea.ocean = ocean
@@ -3434,7 +3418,7 @@ def begin_run(sea):
         how = run.how or 'ended without a goodbye: killed, crashed, or the power failed; ' \
             f'the last thing that happened was: {last}'
         log(f'run {number} began {tell_time(run.began)} and {how}')
-        change = {str(number): run.but(how=how), str(number - 20): None}
+        change = {str(number): run.but(how=how), str(number - RUNS_KEPT): None}
     merge(ocean, {'runs': {**change, str(number + 1): Run(began=true_time)}})
     log(f'run {number + 1} begins: {len(ocean.boats)} boats, change number {ocean.number}')
     sea.tended = sea.clock()
@@ -3872,6 +3856,11 @@ class Route:
                          if not parameter.required}
 
 
+ID = Parameter('id', 'the secret id that join gave you', read_id, '')
+N = Parameter('n', 'your own name for this call, such as 1: the same n again within a minute is '
+              'answered again, and not done twice', read_text(40), '1', required=False)
+FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'json'), 'json',
+                   required=False)
 NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
 OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
 MY_ID = Parameter('id', 'your id: it is filled in for you', read_any_id, '', required=False,
@@ -3975,6 +3964,7 @@ BY_NAME = {route.name: route for route in ROUTES}
 
 # --- HELP ----------------------------------------------------------------------------------------
 
+VERSION = '1.0'
 WORLD = f"""Mocean is an ocean planet in the shape of a torus.
 x grows to the east, 0 to {WIDTH_CELLS - 1}; y grows to the north, 0 to {HEIGHT_CELLS - 1}; \
 both wrap around, so the ocean has no edge.
@@ -4130,9 +4120,6 @@ def media(route):
 
 # --- WIRE ----------------------------------------------------------------------------------------
 
-VERSION = '1.0'
-
-
 def ask(sea, call):
     """Play. Who asks by HEAD is told the same, and nothing comes of it."""
     return rehearse(sea, call) if bottle.request.method == 'HEAD' else play(sea, call)
@@ -4141,6 +4128,28 @@ def ask(sea, call):
 def looks_like_refusal(error):
     """A rider's Refusal is not ours: it is known by what it has."""
     return all(hasattr(error, name) for name in ('words', 'status', 'route', 'fix', 'numbers'))
+
+
+def as_text(route, facts):
+    """Values separated by commas, one record a line: those that the route names in its `reply`."""
+    if 'repeated' in facts:
+        facts = {name: fact for name, fact in facts.items() if name != 'repeated'}
+    if 'try' in facts:
+        return f'{as_line(route, facts)}\ntry: {facts["try"]}'      # as in every error
+    if not route.many or route.many not in facts:
+        return as_line(route, facts)
+    return '\n'.join([as_line(route, record) for record in facts[route.many]])
+
+
+def as_line(route, record):
+    values = [record[name] for name in route.columns if name in record]
+    values = values or record.values()     # `use`: each treasure answers in its own way
+    return ','.join([' '.join(map(str, value)) if isinstance(value, list) else str(value)
+                     for value in values])
+
+
+def as_json(facts):
+    return json.dumps(facts, ensure_ascii=False)
 
 
 class Wire:
