@@ -147,6 +147,26 @@ def test_4_a_busy_game_stops_in_five_seconds(traps, trap):
     assert traps.state() == 'inactive'
 
 
+def test_a_stop_answers_whatever_it_has_done(vm):
+    """Three times, for one that does not would pass now and then."""
+    def sail(id):
+        far = place(get, id)[1]
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            while True:
+                reply = get(f'/move?id={id}&heading=north&steps=3')
+                far = reply.split(',')[1] if reply.status == 200 else far
+        return far
+
+    boats = [aboard(name) for name in names('Stop', 8)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for _ in range(3):
+            sailing = [pool.submit(sail, id) for id in boats]
+            vm.sh('sleep 0.7; systemctl stop mocean')
+            told = [sailed.result() for sailed in sailing]
+            vm.sh('systemctl start mocean')
+            assert [place(get, id)[1] for id in boats] == told
+
+
 def test_11_a_reload_loses_no_request(vm):
     stop, wrong = threading.Event(), []
 
