@@ -4170,21 +4170,23 @@ class Wire:
         pairs = pairs_of(environ.get('QUERY_STRING', ''))
         form = 'json' if route.json else wanted_form(environ, dict(pairs))
         try:
-            try:
-                nobody = sent_by_nobody(environ)
-                if nobody:
-                    raise Refusal(nobody, AWAY)
-                call = read_call(route, pairs, form)
-                facts = callback(call)
-                if isinstance(facts, bottle.HTTPResponse):
-                    return facts
-                body = as_json(facts) if form == 'json' else as_text(route, facts)
-            except Exception as refusal:
-                if not looks_like_refusal(refusal):
-                    raise
-                return self.refuse(route, pairs, refusal, form)
+            return self.carry_out(route, callback, pairs, form)
         except (Exception, SystemExit):    # the one place: logged with its request, and answered
             return self.confess(route, pairs, form)
+
+    def carry_out(self, route, callback, pairs, form):
+        try:
+            nobody = sent_by_nobody(bottle.request.environ)
+            if nobody:
+                raise Refusal(nobody, AWAY)
+            facts = callback(read_call(route, pairs, form))
+            if isinstance(facts, bottle.HTTPResponse):
+                return facts
+            body = as_json(facts) if form == 'json' else as_text(route, facts)
+        except Exception as refusal:
+            if looks_like_refusal(refusal):
+                return self.refuse(route, pairs, refusal, form)
+            raise
         self.note(route, pairs, 200, 'answered again: ' + body if 'repeated' in facts else body)
         bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
@@ -4198,7 +4200,8 @@ class Wire:
         works = call_of(base_of(environ), *self.corrected(refusal, route.name, dict(pairs)))
         self.note(route, pairs, refusal.status, refusal.words)
         words = self.without_ids(refusal.words, pairs)
-        sea.say(f'{self.request(route, pairs)}: {refusal.status} {words}', self.who(pairs))
+        sea.say(f'{self.who(pairs)} {self.request(route, pairs)}: {refusal.status} {words}',
+                self.who(pairs))
         return error_form(refusal, works, form)
 
     def note(self, route, pairs, status, said):
@@ -4218,21 +4221,20 @@ class Wire:
 
     def confess(self, route, pairs, form):
         """The answer to a call that met a bug."""
-        self.sea.say(f'{self.who(pairs) or "somebody"} asked for {self.request(route, pairs, "")} '
-                     f'and met a bug:\n{traceback.format_exc()}')
+        self.sea.say(f'{self.who(pairs)} asked for {self.request(route, pairs)} and met a bug:\n'
+                     f'{traceback.format_exc()}')
         works = call_of(base_of(bottle.request.environ), 'health', {})
         return error_form(Refusal(MISTAKE, BUG), works, form)
 
-    def request(self, route, pairs, who=None):
-        """Who asked for what, as far as a person may read along: masked first, cut short then."""
-        texts = {name: masked(self.sea.ocean, text) for name, text in pairs}
-        who = self.who(pairs) or 'somebody' if who is None else who
-        return f'{who} {told(route.name, texts)}'.strip()
+    def request(self, route, pairs):
+        """What was asked for, as far as a person may read along: masked first, cut short then."""
+        return told(route.name, {name: masked(self.sea.ocean, text) for name, text in pairs})
 
     def who(self, pairs):
+        """The name of who asked; for the log."""
         key = caller(self.sea, pairs)
         boat = self.sea.ocean.boats.get(key) if key else None
-        return boat.name if boat else ''
+        return boat.name if boat else 'somebody'
 
     def corrected(self, refusal, name, texts):
         """A call that works: corrected, and asked whether it would. What that refuses is corrected
