@@ -4201,7 +4201,7 @@ class Wire:
         self.note(route, pairs, refusal.status, refusal.words)
         words = self.without_ids(refusal.words, pairs)
         sea.say(f'{self.who(pairs)} {self.request(route, pairs)}: {refusal.status} {words}',
-                self.who(pairs))
+                caller(sea, pairs) or '')
         return error_form(refusal, works, form)
 
     def note(self, route, pairs, status, said):
