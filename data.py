@@ -19,6 +19,8 @@
                                     |
                           DAP       the same for programs that open an address like a file
                                     |
+                          SEARCH    which datasets there are, and what is in them
+                                    |
                           COMMON    what mocean.py and steps.py have too, word for word
                                     |
                           ROUTES    the addresses, all of them under /erddap
@@ -894,6 +896,64 @@ def described(store, dataset):
 def iso(seconds):
     moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
     return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+class Spool:
+    """A whole answer, made before its first byte leaves: an error can still be told, and a slow
+    reader holds up nobody, for uWSGI hands him the file on the side (--offload-threads)."""
+
+    def __init__(self, pieces, folder):
+        self.lock = threading.Lock()
+        self.file = tempfile.SpooledTemporaryFile(MEMORY_BYTES, dir=folder)     # noqa: SIM115
+        self.size = 0
+        try:
+            for piece in pieces:
+                self.put(piece if isinstance(piece, bytes) else piece.encode('utf-8'), folder)
+        except BaseException:
+            self.file.close()
+            raise
+        self.is_long = self.size > MEMORY_BYTES
+        self.file.seek(0)                   # whoever reads the file by its number finds all of it
+
+    def put(self, piece, folder):
+        """Write, as long as the disk has room for more than that."""
+        self.size += len(piece)
+        try:
+            self.file.write(piece)
+            full = self.size > MEMORY_BYTES and is_disk_full(folder)
+        except OSError:
+            full = True
+        if full:
+            raise disk_full()
+
+    def read(self, begin, size):
+        with self.lock:
+            self.file.seek(begin)
+            return self.file.read(size)
+
+    def body(self):
+        """For one reader."""
+        return Copy(self) if self.is_long else self.read(0, self.size)
+
+    def __del__(self):
+        self.file.close()                   # when the last reader has gone
+
+
+class Copy:
+    """A reader of a spool, with a place of its own in it."""
+
+    def __init__(self, spool):
+        self.spool = spool
+        self.place = 0
+
+    def read(self, size=-1):
+        piece = self.spool.read(self.place, size)
+        self.place += len(piece)
+        return piece
+
+    def fileno(self):
+        """For uWSGI, which counts its own places."""
+        return self.spool.file.fileno()
 
 
 # --- QUERY ----------------------------------------------------------------------------------------
@@ -2037,6 +2097,118 @@ def das_attribute(name, value):
     return f'Float64 {name} {numbers(value)}'
 
 
+# --- SEARCH ---------------------------------------------------------------------------------------
+
+PAGING = ('page', 'itemsPerPage')
+
+
+def page_of(datasets, fields):
+    """One page of them. Behind the last one there is nothing."""
+    page, per_page = read_count(fields, 'page', 1), read_count(fields, 'itemsPerPage', 1_000)
+    found = datasets[(page - 1) * per_page:page * per_page]
+    if not found:
+        raise Refusal('Resource not found: Your query produced no matching results. '
+                      'Check the spelling of the word(s) you searched for.', UNKNOWN)
+    return found
+
+
+def read_count(fields, name, usual):
+    text = fields.get(name, str(usual))
+    if not re.fullmatch('[1-9][0-9]{0,8}', text):
+        raise query_error(f'{name}={text} isn\'t a whole number from 1.')
+    return int(text)
+
+
+def matches(store, dataset, words):
+    """All words must be there, whatever their case; -word must not; "a phrase" holds together."""
+    attributes = [f'{name}={value}' for name, value in dataset.attributes().items()]
+    variables = [' '.join(map(str, (v.name, v.units, *v.attributes.values())))
+                 for v in (*dataset.axes, *dataset.variables)]
+    text = ' '.join([*attributes, f'datasetID={dataset.id}', *variables]).lower()
+    for minus, phrase, word in re.findall(r'(-?)(?:"([^"]*)"?|([^\s"]+))', words.lower()):
+        if ((phrase or word) in text) == bool(minus):
+            return False
+    return True
+
+
+def has_attribute(name, store, dataset, value):
+    """The dataset itself or one of its variables. A form writes Mocean club as mocean_club."""
+    owners = [{'protocol': dataset.protocol, **dataset.attributes()}]
+    for variable in (*dataset.axes, *dataset.variables):
+        owners.append({'variableName': variable.name, **variable.attributes})
+    return plain(value) in [plain(owner[name]) for owner in owners if name in owner]
+
+
+def plain(value):
+    return re.sub(r'\W', '_', str(value).lower())
+
+
+def reaches(end, store, dataset, value):
+    """minTime: something was measured at that time or later; maxTime: then or earlier."""
+    kind, values = read_value(TRACKS, TIME, value, store.clock())
+    ranges = known_ranges(store, dataset)
+    if kind != '?' or values == [None]:
+        raise not_a_time(value)
+    if 'time' not in ranges:
+        return False
+    first, last = ranges['time']
+    return last >= values[0] if end == 'minTime' else first <= values[0]
+
+
+def never(store, dataset, value):
+    """What no dataset here has: a longitude, a latitude."""
+    return False
+
+
+SEARCHES = {                        # field: does a dataset fulfil it?
+    'searchFor': matches,
+    **{name: partial(has_attribute, name) for name in (
+        'protocol', 'cdm_data_type', 'institution', 'ioos_category', 'keywords', 'long_name',
+        'standard_name', 'variableName')},
+    **{name: partial(reaches, name) for name in ('minTime', 'maxTime')},
+    **{name: never for name in ('minLon', 'maxLon', 'minLat', 'maxLat')},
+}
+
+
+def list_table(datasets, here):
+    """What search and the indexes tell: one row a dataset. here: the address of the server."""
+    names = ('griddap', 'tabledap', 'Title', 'Summary', 'Info', 'Institution', 'Dataset ID')
+    rows = []
+    for dataset in datasets:
+        address = f'{here}/erddap/{dataset.protocol}/{dataset.id}'
+        rows.append([address if dataset.axes else '', '' if dataset.axes else address,
+                     dataset.title, dataset.summary,
+                     f'{here}/erddap/info/{dataset.id}/index.html', INSTITUTION, dataset.id])
+    return list_of(names, rows)
+
+
+def info_table(dataset):
+    """One row for each variable, and one for each attribute."""
+    rows = [('attribute', 'NC_GLOBAL', *info_value(*pair))
+            for pair in sorted(dataset.attributes().items())]
+    for axis in dataset.axes:
+        rows.append(('dimension', axis.name, '', 'double',
+                     f'nValues={len(MIDDLES[axis.name])}, evenlySpaced=true, '
+                     f'averageSpacing={float(SECTOR_KM)}'))
+        rows += info_attributes(axis)
+    for variable in dataset.variables:
+        kind = 'String' if variable.kind == 'text' else 'double'
+        axes = ', '.join(axis.name for axis in dataset.axes)
+        rows.append(('variable', variable.name, axes, kind, ''))
+        rows += info_attributes(variable)
+    names = ('Row Type', 'Variable Name', 'Attribute Name', 'Data Type', 'Value')
+    return list_of(names, rows)
+
+
+def info_attributes(variable):
+    return [('attribute', variable.name, *info_value(*pair))
+            for pair in variable.all_attributes().items()]
+
+
+def info_value(name, value):
+    return (name, 'String', value) if isinstance(value, str) else (name, 'double', numbers(value))
+
+
 # --- COMMON --------------------------------------------------------------------------------------
 # What mocean.py, steps.py and data.py all need. Each of them runs alone, so each has this section,
 # word for word the same: change it in one and copy it into the others; a test compares them.
@@ -2045,7 +2217,7 @@ WRONG, UNKNOWN, NOT_GET, CONFLICT, EARLY, BUG, AWAY = 400, 404, 405, 409, 429, 5
 TEXT, JSON = 'text/plain; charset=utf-8', 'application/json; charset=utf-8'
 HTML = 'text/html; charset=utf-8'
 ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'),
-          ('Access-Control-Allow-Origin', '*')]
+          ('Access-Control-Allow-Origin', '*'), ('Access-Control-Expose-Headers', '*')]
 MAY = [('Access-Control-Allow-Methods', 'GET, HEAD, OPTIONS'),
        ('Access-Control-Allow-Headers', '*'), ('Access-Control-Max-Age', '86400')]
 MISTAKE = 'the server has a bug here; its log says where, tell your teacher'
@@ -2254,7 +2426,9 @@ def wsgi(app):
     """The WSGI application: the same headers on every answer; OPTIONS; /health/ is /health."""
     def application(environ, start_response):
         def start(status, headers, exc_info=None):     # uWSGI throws away what comes with exc_info
-            return start_response(status, headers + ALWAYS)
+            said = dict(headers)
+            kept = [pair for pair in ALWAYS if pair[0] not in said]
+            return start_response(status, headers + kept)
         if environ['REQUEST_METHOD'] == 'OPTIONS':
             start('204 No Content', MAY)
             return []
@@ -2663,7 +2837,8 @@ def on_list(store, datasets, file):
     if id in DATASETS and not kind:
         return redirect(f'info/{id}/index.html')
     format = find_index_format(file)
-    return reply(store, format, list_table(page_of(datasets, read_fields())))
+    found = page_of(datasets, read_fields())
+    return reply(store, format, list_table(found, base_of(request.environ)))
 
 
 def on_info(store, id, file):
@@ -2683,10 +2858,8 @@ def on_search(store, file):
     found = [dataset for dataset in LISTED
              if all(SEARCHES[name](store, dataset, value)
                     for name, value in fields.items() if name not in PAGING)]
-    return reply(store, format, list_table(page_of(found, fields)))
-
-
-PAGING = ('page', 'itemsPerPage')
+    table = list_table(page_of(found, fields), base_of(request.environ))
+    return reply(store, format, table)
 
 
 def read_fields():
@@ -2694,114 +2867,6 @@ def read_fields():
     pairs = [part.partition('=')[::2] for part in read_parts(request.query_string)]
     return {name: value for name, value in pairs
             if value.strip().lower() not in ('', '(any)')}
-
-
-def page_of(datasets, fields):
-    """One page of them. Behind the last one there is nothing."""
-    page, per_page = read_count(fields, 'page', 1), read_count(fields, 'itemsPerPage', 1_000)
-    found = datasets[(page - 1) * per_page:page * per_page]
-    if not found:
-        raise Refusal('Resource not found: Your query produced no matching results. '
-                           'Check the spelling of the word(s) you searched for.', UNKNOWN)
-    return found
-
-
-def read_count(fields, name, usual):
-    text = fields.get(name, str(usual))
-    if not re.fullmatch('[1-9][0-9]{0,8}', text):
-        raise query_error(f'{name}={text} isn\'t a whole number from 1.')
-    return int(text)
-
-
-def matches(store, dataset, words):
-    """All words must be there, whatever their case; -word must not; "a phrase" holds together."""
-    attributes = [f'{name}={value}' for name, value in dataset.attributes().items()]
-    variables = [' '.join(map(str, (v.name, v.units, *v.attributes.values())))
-                 for v in (*dataset.axes, *dataset.variables)]
-    text = ' '.join([*attributes, f'datasetID={dataset.id}', *variables]).lower()
-    for minus, phrase, word in re.findall(r'(-?)(?:"([^"]*)"?|([^\s"]+))', words.lower()):
-        if ((phrase or word) in text) == bool(minus):
-            return False
-    return True
-
-
-def has_attribute(name, store, dataset, value):
-    """The dataset itself or one of its variables. A form writes Mocean club as mocean_club."""
-    owners = [{'protocol': dataset.protocol, **dataset.attributes()}]
-    for variable in (*dataset.axes, *dataset.variables):
-        owners.append({'variableName': variable.name, **variable.attributes})
-    return plain(value) in [plain(owner[name]) for owner in owners if name in owner]
-
-
-def plain(value):
-    return re.sub(r'\W', '_', str(value).lower())
-
-
-def reaches(end, store, dataset, value):
-    """minTime: something was measured at that time or later; maxTime: then or earlier."""
-    kind, values = read_value(TRACKS, TIME, value, store.clock())
-    ranges = known_ranges(store, dataset)
-    if kind != '?' or values == [None]:
-        raise not_a_time(value)
-    if 'time' not in ranges:
-        return False
-    first, last = ranges['time']
-    return last >= values[0] if end == 'minTime' else first <= values[0]
-
-
-def never(store, dataset, value):
-    """What no dataset here has: a longitude, a latitude."""
-    return False
-
-
-SEARCHES = {                        # field: does a dataset fulfil it?
-    'searchFor': matches,
-    **{name: partial(has_attribute, name) for name in (
-        'protocol', 'cdm_data_type', 'institution', 'ioos_category', 'keywords', 'long_name',
-        'standard_name', 'variableName')},
-    **{name: partial(reaches, name) for name in ('minTime', 'maxTime')},
-    **{name: never for name in ('minLon', 'maxLon', 'minLat', 'maxLat')},
-}
-
-
-def list_table(datasets):
-    """What search and the indexes tell: one row a dataset."""
-    here = base_of(request.environ)
-    names = ('griddap', 'tabledap', 'Title', 'Summary', 'Info', 'Institution', 'Dataset ID')
-    rows = []
-    for dataset in datasets:
-        address = f'{here}/erddap/{dataset.protocol}/{dataset.id}'
-        rows.append([address if dataset.axes else '', '' if dataset.axes else address,
-                     dataset.title, dataset.summary,
-                     f'{here}/erddap/info/{dataset.id}/index.html', INSTITUTION, dataset.id])
-    return list_of(names, rows)
-
-
-def info_table(dataset):
-    """One row for each variable, and one for each attribute."""
-    rows = [('attribute', 'NC_GLOBAL', *info_value(*pair))
-            for pair in sorted(dataset.attributes().items())]
-    for axis in dataset.axes:
-        rows.append(('dimension', axis.name, '', 'double',
-                     f'nValues={len(MIDDLES[axis.name])}, evenlySpaced=true, '
-                     f'averageSpacing={float(SECTOR_KM)}'))
-        rows += info_attributes(axis)
-    for variable in dataset.variables:
-        kind = 'String' if variable.kind == 'text' else 'double'
-        axes = ', '.join(axis.name for axis in dataset.axes)
-        rows.append(('variable', variable.name, axes, kind, ''))
-        rows += info_attributes(variable)
-    names = ('Row Type', 'Variable Name', 'Attribute Name', 'Data Type', 'Value')
-    return list_of(names, rows)
-
-
-def info_attributes(variable):
-    return [('attribute', variable.name, *info_value(*pair))
-            for pair in variable.all_attributes().items()]
-
-
-def info_value(name, value):
-    return (name, 'String', value) if isinstance(value, str) else (name, 'double', numbers(value))
 
 
 def split_file(file):
@@ -2843,64 +2908,6 @@ def reply(store, format, table):
     """A table, dressed."""
     spool = Spool(format.write(table), store.path.parent)
     return send(format.media_type, spool.body(), spool.size)
-
-
-class Spool:
-    """A whole answer, made before its first byte leaves: an error can still be told, and a slow
-    reader holds up nobody, for uWSGI hands him the file on the side (--offload-threads)."""
-
-    def __init__(self, pieces, folder):
-        self.lock = threading.Lock()
-        self.file = tempfile.SpooledTemporaryFile(MEMORY_BYTES, dir=folder)     # noqa: SIM115
-        self.size = 0
-        try:
-            for piece in pieces:
-                self.put(piece if isinstance(piece, bytes) else piece.encode('utf-8'), folder)
-        except BaseException:
-            self.file.close()
-            raise
-        self.is_long = self.size > MEMORY_BYTES
-        self.file.seek(0)                   # whoever reads the file by its number finds all of it
-
-    def put(self, piece, folder):
-        """Write, as long as the disk has room for more than that."""
-        self.size += len(piece)
-        try:
-            self.file.write(piece)
-            full = self.size > MEMORY_BYTES and is_disk_full(folder)
-        except OSError:
-            full = True
-        if full:
-            raise disk_full()
-
-    def read(self, begin, size):
-        with self.lock:
-            self.file.seek(begin)
-            return self.file.read(size)
-
-    def body(self):
-        """For one reader."""
-        return Copy(self) if self.is_long else self.read(0, self.size)
-
-    def __del__(self):
-        self.file.close()                   # when the last reader has gone
-
-
-class Copy:
-    """A reader of a spool, with a place of its own in it."""
-
-    def __init__(self, spool):
-        self.spool = spool
-        self.place = 0
-
-    def read(self, size=-1):
-        piece = self.spool.read(self.place, size)
-        self.place += len(piece)
-        return piece
-
-    def fileno(self):
-        """For uWSGI, which counts its own places."""
-        return self.spool.file.fileno()
 
 
 def send(media_type, body, size=None, headers=()):

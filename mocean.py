@@ -31,6 +31,7 @@ THE PICTURE How a request travels down this file, and where to look for what:
       HELP            the usage page and openapi.json, written from ROUTES
       WIRE            a request in, an answer out: text or JSON, one form for every error
       PAGES           the usage page, the live map, a program to start with
+      SHELVES         the files of /code, and lines on their way to a program there
       START           the app with its routes, and who rides along
       SERVERS         uWSGI on the VM, Python's own server on a laptop, and a watch over both
 
@@ -3456,7 +3457,7 @@ WRONG, UNKNOWN, NOT_GET, CONFLICT, EARLY, BUG, AWAY = 400, 404, 405, 409, 429, 5
 TEXT, JSON = 'text/plain; charset=utf-8', 'application/json; charset=utf-8'
 HTML = 'text/html; charset=utf-8'
 ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'),
-          ('Access-Control-Allow-Origin', '*')]
+          ('Access-Control-Allow-Origin', '*'), ('Access-Control-Expose-Headers', '*')]
 MAY = [('Access-Control-Allow-Methods', 'GET, HEAD, OPTIONS'),
        ('Access-Control-Allow-Headers', '*'), ('Access-Control-Max-Age', '86400')]
 MISTAKE = 'the server has a bug here; its log says where, tell your teacher'
@@ -3665,7 +3666,9 @@ def wsgi(app):
     """The WSGI application: the same headers on every answer; OPTIONS; /health/ is /health."""
     def application(environ, start_response):
         def start(status, headers, exc_info=None):     # uWSGI throws away what comes with exc_info
-            return start_response(status, headers + ALWAYS)
+            said = dict(headers)
+            kept = [pair for pair in ALWAYS if pair[0] not in said]
+            return start_response(status, headers + kept)
         if environ['REQUEST_METHOD'] == 'OPTIONS':
             start('204 No Content', MAY)
             return []
@@ -3951,6 +3954,7 @@ ROUTES = [
           'time,status,request,answer', (ID,), many='calls'),
     Route('map', None, 'the live map', 'HTML'),
     Route('qrcode.js', None, 'what the map and the cards draw QR codes with', 'JavaScript'),
+    Route('code', None, 'write and run Python in the browser', 'HTML'),
     Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, MY_ID)),
     Route('chart', rule_chart, 'what the live map needs', 'JSON', (SINCE_TIME,), json=True),
     Route('client.py', None, 'a program to start with, with your server and id filled in', 'Python',
@@ -4062,6 +4066,26 @@ def help_html(routes, base, id, also):
                      f'<code>{html.escape(route.reply)}</code></p><dl>{known}</dl>'
                      f'<p>{shown_call(route.name)}</p>')
     return PAGE.format(body='\n'.join(parts))
+
+
+PLAIN_PAGE = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def join_html(base, facts):
+    """What a browser is shown that has joined: the reply as it is, and the ways from here."""
+    id, name = html.escape(facts['id']), html.escape(facts['name'])
+    return PAGE.format(body=f"""
+<p>Welcome aboard, {name}. The server answers:</p>
+<p><code>{html.escape(as_text(BY_NAME['join'], facts))}</code></p>
+<p>The first word is your secret id: <b><code>{id}</code></b>. Write it down, it is the key to your
+boat. Then your name, and where you are: x, y, and how deep.</p>
+<p><a href="{base}/code#id={id}&amp;level=1">Write a program</a>: here in the browser, your id is
+filled in.</p>
+<p><a href="{base}/map#follow={name}">Look at the map</a>: your boat is followed.</p>
+<p>Or type a call of your own: <code>{base}/move?id={id}&amp;heading=north</code></p>""")
+
+
+LEAVES = {'join': join_html}      # what a browser gets as a page; to a program the reply is a line
 
 
 def openapi(routes, base):
@@ -4188,6 +4212,9 @@ class Wire:
                 return self.refuse(route, pairs, refusal, form)
             raise
         self.note(route, pairs, 200, 'answered again: ' + body if 'repeated' in facts else body)
+        if form == 'html' and route.name in LEAVES:
+            return answer(LEAVES[route.name](base_of(environ), facts), HTML,
+                          Content_Security_Policy=PLAIN_PAGE)
         bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
 
@@ -4345,8 +4372,8 @@ def page_of(sea, call):
     if values['usage'] == 'brief':
         return answer(help_brief(sea.routes, also))
     if values['client'] == 'browser' or not values['client'] and call.form == 'html':
-        policy = "default-src 'none'; style-src 'unsafe-inline'"
-        return answer(help_html(sea.routes, base, id, also), HTML, Content_Security_Policy=policy)
+        return answer(help_html(sea.routes, base, id, also), HTML,
+                      Content_Security_Policy=PLAIN_PAGE)
     return answer(help_text(sea.routes, base, id, also))
 
 
@@ -4376,6 +4403,10 @@ def qrcode_of(sea, call):
     return answer(file_beside('qrcode.js'), 'text/javascript; charset=utf-8')
 
 
+def code_of(sea, call):
+    return answer(file_beside('code.html'), HTML, Content_Security_Policy="frame-ancestors 'self'")
+
+
 def client_of(sea, call):
     """A starter program, with the learner's server, id and next quest filled in."""
     program = file_beside(f'starter_{call.values["level"]}.py')
@@ -4399,7 +4430,69 @@ def openapi_of(sea, call):
 
 
 PAGES = {'mocean': page_of, 'quest': quest_of, 'map': map_of, 'qrcode.js': qrcode_of,
-         'client.py': client_of, 'openapi.json': openapi_of}
+         'code': code_of, 'client.py': client_of, 'openapi.json': openapi_of}
+
+
+# --- SHELVES -------------------------------------------------------------------------------------
+# What /code needs besides: files, which the server beneath sends (wsgi.file_wrapper), for Python
+# has a game to keep; and boxes for the lines that somebody types for a program that cannot hear the
+# page, in a browser which cannot set Python's stack aside.
+
+SHELVES = {'code/<name:re:[a-z_.]+>': 'clients/code',
+           'clients/<name:re:[a-z_0-9]+[.]py>': 'clients',
+           'pyodide/<name:re:[0-9.]+/[a-z_.]+>': 'clients/pyodide'}
+SUFFIXES = {'.html': HTML, '.css': 'text/css', '.js': 'text/javascript', '.mjs': 'text/javascript',
+            '.json': JSON, '.wasm': 'application/wasm', '.zip': 'application/zip', '.py': TEXT}
+FOR_EVER = 'public, max-age=31536000, immutable'        # of Pyodide: its version is in the address
+ROOM = ("sandbox allow-scripts; default-src 'none'; script-src {0} blob: 'wasm-unsafe-eval'; "
+        'worker-src blob:; connect-src http: https: blob:; frame-ancestors {0}')
+BOX = re.compile('[0-9a-f]{32}-(line|event)')
+BOXES, BOX_LINES, BOX_LETTERS = 500, 20, 1000
+
+
+def shelf_of(shelf, name):
+    """A file from a shelf, compressed where it lies there so and the browser takes it."""
+    environ = bottle.request.environ
+    homes = HERE, HERE / 'mocean'
+    folder = next((home / shelf for home in homes if (home / shelf).is_dir()), HERE)
+    kind = SUFFIXES.get(pathlib.PurePath(name).suffix, '')
+    small = 'gzip' in environ.get('HTTP_ACCEPT_ENCODING', '') and (folder / f'{name}.gz').is_file()
+    reply = bottle.static_file(f'{name}.gz' if small else name, folder, kind, charset=None)
+    if not kind or reply.status_code >= 400:
+        raise bottle.HTTPError(UNKNOWN)
+    if small:
+        reply.set_header('Content-Encoding', 'gzip')
+    if shelf == 'clients/pyodide':
+        reply.set_header('Cache-Control', FOR_EVER)
+        reply.set_header('Vary', 'Accept-Encoding')
+    if kind == HTML:
+        origin = re.match('https?://[^/]+', base_of(environ))[0]
+        reply.set_header('Content-Security-Policy', ROOM.format(origin))
+    return reply
+
+
+def typed_of(boxes):
+    """Put a line into a box, or take the oldest one out. Nothing of it is kept anywhere else."""
+    texts = dict(pairs_of(bottle.request.environ.get('QUERY_STRING', '')))
+    name, line = texts.get('box', ''), texts.get('put', '')
+    if not BOX.fullmatch(name) or len(line) > BOX_LETTERS:
+        raise bottle.HTTPError(UNKNOWN)
+    if line:
+        boxes.setdefault(name, collections.deque(maxlen=BOX_LINES)).append(line)
+        if len(boxes) > BOXES:
+            boxes.pop(next(iter(boxes)), None)
+        return answer('')
+    lines = boxes.get(name)
+    found = lines.popleft() if lines else ''
+    if not lines:
+        boxes.pop(name, None)
+    return answer(found)
+
+
+def put_up_shelves(app):
+    for path, shelf in SHELVES.items():
+        app.route(f'/{path}', 'GET', functools.partial(shelf_of, shelf), skip=True)
+    app.route('/code/typed', 'GET', functools.partial(typed_of, {}), skip=True)
 
 
 # --- START ---------------------------------------------------------------------------------------
@@ -4449,6 +4542,7 @@ def make_app(folder=None, clock=None, dice=None, calendar=time.time):
     app.install(wire)
     for route in ROUTES:
         add_route(app, route)
+    put_up_shelves(app)
     for status in (UNKNOWN, NOT_GET):
         app.error(status)(wire.lost)
     if not first_process:

@@ -47,6 +47,8 @@ for file in steps.py mocean.py data.py captain.py; do
         ln -sfn "$project/$file" ~/"$file"
     fi
 done
+# Python for browsers, which /code runs. Without it a browser fetches it from the internet by itself.
+"$env/bin/python" "$project/clients/get_pyodide.py" || true
 
 say "4. The words that a teacher types: mocean_start, mocean_why, ..."
 touch ~/.bash_aliases

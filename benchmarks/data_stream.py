@@ -79,11 +79,15 @@ def measure(server, ids):
 
 
 class Downloads:
-    """Others, in processes of their own: each downloads all rows, again and again, until stopped."""
+    """Others, in processes of their own: each downloads all rows, again and again, until stopped.
+
+    Each time the question is another one: the very same would be answered with the answer before.
+    """
 
     def __init__(self, server, readers):
-        self.command = ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code} %{size_download} %{time_total}',
-                        f'{server.url}/erddap/tabledap/tracks.csv?&time<min(time)%2B{ROWS // 30 + 1}seconds']
+        self.command = ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code} %{size_download} %{time_total}']
+        self.url = f'{server.url}/erddap/tabledap/tracks.csv?&time<min(time)%2B{ROWS // 30 + 1}seconds&x<'
+        self.numbers = itertools.count(600)
         self.lines, self.going = [], True
         self.threads = [threading.Thread(target=self.repeat) for _ in range(readers)]
         for thread in self.threads:
@@ -91,7 +95,8 @@ class Downloads:
 
     def repeat(self):
         while self.going:
-            self.lines.append(subprocess.run(self.command, capture_output=True, text=True).stdout.strip())
+            command = [*self.command, f'{self.url}{next(self.numbers)}']
+            self.lines.append(subprocess.run(command, capture_output=True, text=True).stdout.strip())
 
     def stop(self):
         self.going = False

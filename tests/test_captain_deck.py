@@ -81,6 +81,7 @@ def test_each_trouble_of_a_class_is_at_the_top_and_dealt_with_in_two_clicks(brow
     assert time.monotonic() - began < SOON_S + 5
     assert 'the same error' in line(page, 'Typo').inner_text() and 'misspelt' in line(page, 'Typo').inner_text()
     poll(lambda: 'flood' in line(page, 'Flood').inner_text())
+    poll(lambda: 'two programs' in line(page, 'Twin').inner_text())
     sea.say(f'/join?name={RUDE}')
     poll(lambda: page.locator(f'.newest:has-text("{RUDE}")').count(), SOON_S)
     top = page.locator('#players tbody tr').nth(0).bounding_box()

@@ -562,7 +562,7 @@ def test_every_refusal_says_what_is_wrong_in_the_same_form(say, way):
 
 
 def test_other_methods_and_other_places_are_refused_in_the_same_form(say):
-    for path in ('/erddap/a%0Ab', '/erddap/tabledap/a%0Ab/c', '/erddap/%00', '/erddap/tabledap/%22/'):
+    for path in ('/erddap/a%0Ab', '/erddap/tabledap/a%0Ab/c', '/erddap/%00'):
         reply = say(path)
         assert reply.startswith('Error {\n    code=404;\n    message="Not Found: There is nothing at /erddap/'), path
     for path in ('/erddap', '/erddap/', '/erddap/tabledap/tracks.csv'):

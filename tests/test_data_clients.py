@@ -370,7 +370,7 @@ table = e.to_pandas()
 results['table'] = [list(table.columns), table.values.tolist()]
 results['names'] = sorted(set(e.to_pandas(distinct=True)['player']))
 results['rows'] = e.to_xarray().sizes['row']
-results['axes'] = e.get_var_by_attr('tracks', axis=lambda axis: axis in ('X', 'Y', 'T'))
+results['axes'] = sorted(e.get_var_by_attr('tracks', axis=lambda axis: axis in ('X', 'Y', 'T')))
 e = erddapy.ERDDAP(server=sea, protocol='griddap')
 e.dataset_id = 'bathymetry'
 if not e.dim_names:

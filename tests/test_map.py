@@ -124,7 +124,7 @@ def test_a_newcomer_gets_from_the_wall_to_a_moving_boat(empty_sea, wall, tmp_pat
     page = wall(server=empty_sea)
     tab = page.context.new_page()
     tab.goto(page.locator('#join code').inner_text().replace('you', 'nia'))
-    id, name, x, y, _ = tab.locator('body').inner_text().split(',')
+    id, name, x, y, _ = tab.locator('code').first.inner_text().split(',')
     tab.goto(f'{empty_sea.url}/client.py?id={id}&level=1')
     starter = tab.locator('body').inner_text()
     tab.close()
@@ -372,7 +372,7 @@ def test_the_course_of_now_is_on_the_wall_with_its_marks_and_best_times(fast_sea
     course = page.get_by_role('region', name='The regatta')
     start, *others = fast_sea('/chart').json()['course']['marks']
     course.get_by_text(f'Mark 0, the start, is at {start[0]},{start[1]}').wait_for()
-    page.get_by_role('heading', name=re.compile(r'^Course 0 · \d:\d\d left$')).wait_for()
+    page.get_by_role('heading', name=re.compile(r'^Course 0 · \d+:\d\d left$')).wait_for()
     accent = page.evaluate('colours.accent')
     assert drawn(page, *start) == accent                        # mark 0 is filled with the colour of the theme
     assert all(drawn(page, *mark) != accent for mark in others)

@@ -14,7 +14,7 @@ LINES = TEXT.split('\n')
 PROGRAMS = ['mocean', 'steps', 'data']
 SECTIONS = ['SETTINGS', 'TYPES', 'TORUS', 'NEAR', 'THINGS', 'SEAFLOOR', 'COURSES',
             'READ', 'TELL', 'RULES', 'QUESTS', 'CHANGE', 'JOURNAL', 'PLAY', 'RUNS',
-            'COMMON', 'ROUTES', 'HELP', 'WIRE', 'PAGES', 'START', 'SERVERS']
+            'COMMON', 'ROUTES', 'HELP', 'WIRE', 'PAGES', 'SHELVES', 'START', 'SERVERS']
 
 
 def part(banner, end='# --- '):
