@@ -1381,7 +1381,8 @@ def tell_podium(ocean):
     """The first ten places of a round. Where the captain has enlisted players, only they take
     places; and nobody does without a point."""
     boats = ocean.boats.values()
-    ranked = {boat.name for boat in boats if boat.enlisted} or {boat.name for boat in boats}
+    enlisted = [boat for boat in boats if boat.enlisted]
+    ranked = {boat.name for boat in enlisted or boats}
     rows = [row for row in tell_ranks(ocean) if row['name'] in ranked and row['score']]
     for row in rows:
         row['rank'] = 1 + sum(other['score'] > row['score'] for other in rows)
@@ -1531,8 +1532,9 @@ def rule_join(turn, name, id):
     if owner:
         return come_back(turn, owner, key, name)
     if key in ocean.boats or key in ocean.ashore:
-        words = f'the name {name} is taken, and by another id than this' if id else \
-            f'the name {name} is taken; if it is your boat, add &id= and your id'
+        words = f'the name {name} is taken; if it is your boat, add &id= and your id'
+        if id:
+            words = f'the name {name} is taken, and by another id than this'
         raise Refusal(words, CONFLICT, fix={'name': free_name(ocean, name), 'id': None})
     if len(ocean.boats) >= MOST_BOATS:
         raise Refusal(f'the ocean is full: {MOST_BOATS} boats', AWAY, 'who')
@@ -1999,9 +2001,10 @@ def rule_teleport(turn, x, y):
 
 def rule_sendchat(turn, name, message):
     ocean, boat = turn.ocean, turn.boat
-    if boat.muted or ocean.planet['mocean'].quiet:
-        raise Refusal('the captain has closed your letter box' if boat.muted else
-                      'the captain wants quiet: no messages now', CONFLICT, 'who')
+    if boat.muted:
+        raise Refusal('the captain has closed your letter box', CONFLICT, 'who')
+    if ocean.planet['mocean'].quiet:
+        raise Refusal('the captain wants quiet: no messages now', CONFLICT, 'who')
     key = 'all' if key_of(name) == 'all' else recipient(ocean, name)
     talk = max(boat.talk, turn.now - 60) + 60 / LETTERS_PER_MINUTE
     if talk > turn.now:
@@ -2121,7 +2124,8 @@ def rule_race(turn, anew):
     if not at_start:
         raise way_to_start(turn, number, x, y)
     if boat.riding or turn.now < boat.fast_until:
-        wait_s = max(boat.ride_until if boat.riding else 0, boat.fast_until) - turn.now
+        ride_until = boat.ride_until if boat.riding else 0
+        wait_s = max(ride_until, boat.fast_until) - turn.now
         raise Refusal('a race is sailed without a whale and without a sandwich: they wear off in '
                       f'{wait_s:.0f} s', CONFLICT, 'course')
     charge_cell(turn)
@@ -3344,8 +3348,8 @@ def gone_for_good(turn):
 def save_when_due(sea):
     """A fresh state file after so many lines, or so many seconds."""
     lines = sea.journal.lines
-    if lines >= JOURNAL_LINES or sea.journal.doubtful or \
-            lines and sea.tended - sea.state_at >= STATE_S:
+    due = lines and sea.tended - sea.state_at >= STATE_S
+    if due or lines >= JOURNAL_LINES or sea.journal.doubtful:
         save(sea)
 
 
@@ -4199,8 +4203,10 @@ class Wire:
             return self.confess(route, pairs, form)
 
     def carry_out(self, route, callback, pairs, form):
+        """The answer to a call: that of its rule or page, or that to a Refusal."""
+        environ = bottle.request.environ
         try:
-            nobody = sent_by_nobody(bottle.request.environ)
+            nobody = sent_by_nobody(environ)
             if nobody:
                 raise Refusal(nobody, AWAY)
             facts = callback(read_call(route, pairs, form))
@@ -4327,8 +4333,9 @@ class Wire:
         words = ''
         pasted = re.fullmatch(r'(try:?\s*)?https?:/+[^/]+/*(.*)', path, re.DOTALL)
         if pasted:
-            words = 'only what comes behind try: is the address' if pasted[1] else \
-                'the address stands there twice; once is enough'
+            words = 'the address stands there twice; once is enough'
+            if pasted[1]:
+                words = 'only what comes behind try: is the address'
             path = pasted[2]
         name, sign, rest = re.match(r'([\w.]*)([^\w.]*)(.*)', path, re.DOTALL).groups()
         if sign and '=' in rest:
@@ -4355,7 +4362,7 @@ class Wire:
             return 'mocean'
         rules = [rule.rule.strip('/') for rule in bottle.request.app.routes if '<' not in rule.rule]
         close = difflib.get_close_matches(plain, rules, 1, 0.6)
-        return plain if plain in rules else close[0] if close else ''
+        return close[0] if close else ''
 
 
 # --- PAGES ---------------------------------------------------------------------------------------
@@ -4371,7 +4378,8 @@ def page_of(sea, call):
     also = [name for name in ALSO if any(rule.startswith(f'/{name}') for rule in rules)]
     if values['usage'] == 'brief':
         return answer(help_brief(sea.routes, also))
-    if values['client'] == 'browser' or not values['client'] and call.form == 'html':
+    client = values['client'] or ('browser' if call.form == 'html' else 'text')
+    if client == 'browser':
         return answer(help_html(sea.routes, base, id, also), HTML,
                       Content_Security_Policy=PLAIN_PAGE)
     return answer(help_text(sea.routes, base, id, also))
@@ -4572,10 +4580,10 @@ def add_route(app, route, whose='mocean.py'):
 def ride_along(app, name):
     """Serve the routes of a file, too, that lies in the working folder or beside this one."""
     folders = dict.fromkeys([pathlib.Path.cwd(), HERE] if name == 'my_routes' else [HERE])
-    path = next((folder / f'{name}.py' for folder in folders if (folder / f'{name}.py').is_file()),
-                None)
-    if not path:
+    paths = [folder / f'{name}.py' for folder in folders if (folder / f'{name}.py').is_file()]
+    if not paths:
         return
+    path = paths[0]
     app.sea.collects = app.sea.collects or name == 'data'
     try:
         rider = module_at(path).ride(sys.modules[__name__], app.sea)
