@@ -4132,7 +4132,8 @@ def schema_of(parameter):
 
 def media(route):
     """What a route answers: its kinds, and what is in them."""
-    pages = {'HTML': ['text/html'], 'Python': ['text/plain'], 'text': ['text/plain', 'text/html']}
+    pages = {'HTML': ['text/html'], 'Python': ['text/plain'], 'JavaScript': ['text/javascript'],
+             'text': ['text/plain', 'text/html']}
     kinds = pages.get(route.reply, ['text/plain', 'application/json'])
     schemas = {kind: {'type': 'string'} for kind in kinds}
     record = {'type': 'object', 'properties': {name: {} for name in route.columns}}
