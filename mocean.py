@@ -1098,7 +1098,7 @@ def misread(route, pairs):
     texts, faults, fix = dict(pairs), [], {}
     for name, times in collections.Counter(name for name, _ in pairs).items():
         if times > 1:
-            faults.append(f'{shown(name)[1:-1]} came more than once; once is enough')
+            faults.append(f'{bare(name)} came more than once; once is enough')
     while take_apart(route, {**texts, **fix}, faults, fix):
         pass
     note_unknown(route, texts, faults, fix)
@@ -1141,7 +1141,7 @@ def note_unknown(route, texts, faults, fix):
         free = [other for other in route.known if other not in texts and other not in fix]
         meant = meant_parameter(name, text, free)
         said = f'did you mean {meant}?' if meant else f'it knows {", ".join(route.known) or "none"}'
-        faults.append(f'{route.name} has no parameter {shown(name)[1:-1]}; {said}')
+        faults.append(f'{route.name} has no parameter {bare(name)}; {said}')
         fix[name] = None
         if meant:
             fix[meant] = text
@@ -3494,6 +3494,11 @@ def shown(text):
     return repr(text if len(text) <= 40 else text[:40] + '...')
 
 
+def bare(text):
+    """The same without the quotes."""
+    return shown(text)[1:-1]
+
+
 # Files: nothing is ever overwritten but by its whole successor.
 
 def hold(path, words, fix=None):
@@ -3819,9 +3824,10 @@ def own_addresses():
             found.append(probe.getsockname()[0])
         with contextlib.suppress(OSError, ImportError):
             import fcntl
+            ask_address = 0x8915                       # SIOCGIFADDR
             for _, name in socket.if_nameindex():      # a network without a way out: ask Linux
                 with contextlib.suppress(OSError):
-                    reply = fcntl.ioctl(probe, 0x8915, struct.pack('256s', name.encode()))
+                    reply = fcntl.ioctl(probe, ask_address, struct.pack('256s', name.encode()))
                     found.append(socket.inet_ntoa(reply[20:24]))
     if not found:
         with contextlib.suppress(OSError):
@@ -4089,7 +4095,7 @@ filled in.</p>
 <p>Or type a call of your own: <code>{base}/move?id={id}&amp;heading=north</code></p>""")
 
 
-LEAVES = {'join': join_html}      # what a browser gets as a page; to a program the reply is a line
+REPLY_PAGES = {'join': join_html}      # for a browser; a program gets the line
 
 
 def openapi(routes, base):
@@ -4219,8 +4225,8 @@ class Wire:
                 return self.refuse(route, pairs, refusal, form)
             raise
         self.note(route, pairs, 200, 'answered again: ' + body if 'repeated' in facts else body)
-        if form == 'html' and route.name in LEAVES:
-            return answer(LEAVES[route.name](base_of(environ), facts), HTML,
+        if form == 'html' and route.name in REPLY_PAGES:
+            return answer(REPLY_PAGES[route.name](base_of(environ), facts), HTML,
                           Content_Security_Policy=PLAIN_PAGE)
         bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
@@ -4250,7 +4256,7 @@ class Wire:
         for name, text in pairs:
             words = words.replace(shown(text), "'********'" if name == 'id' else
                                   shown(masked(self.sea.ocean, text)))
-            words = words.replace(shown(name)[1:-1], shown(masked(self.sea.ocean, name))[1:-1])
+            words = words.replace(bare(name), bare(masked(self.sea.ocean, name)))
         return words
 
     def confess(self, route, pairs, form):
@@ -4308,14 +4314,14 @@ class Wire:
         environ = bottle.request.environ
         path, headers = environ['PATH_INFO'].strip('/'), {}
         if error.status_code == NOT_GET:
-            words = f'{shown(environ["REQUEST_METHOD"])[1:-1]} is not spoken here, only GET: ' \
+            words = f'{bare(environ["REQUEST_METHOD"])} is not spoken here, only GET: ' \
                 'requests.get(url, params={...})'
             name, headers = path, {'Allow': 'GET, HEAD, OPTIONS'}
         else:
             path, pairs, words = self.untangle(path, pairs)
             name = self.meant(path)
             if not words:
-                words = f'there is no /{shown(path)[1:-1]} here; ' + (
+                words = f'there is no /{bare(path)} here; ' + (
                     f'did you mean /{name}?' if name else 'the usage page lists what there is')
         name = name or 'mocean'
         refusal = Refusal(words, error.status_code)
@@ -4341,7 +4347,7 @@ class Wire:
         name, sign, rest = re.match(r'([\w.]*)([^\w.]*)(.*)', path, re.DOTALL).groups()
         if sign and '=' in rest:
             pairs = pairs_of(urllib.parse.quote(rest, safe='=&+')) + pairs
-            path, words = name, words or f'the sign behind /{shown(name)[1:-1]} is ?; ' \
+            path, words = name, words or f'the sign behind /{bare(name)} is ?; ' \
                 'the & comes between parameters'
         return path, pairs, words
 
