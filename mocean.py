@@ -30,7 +30,7 @@ THE PICTURE How a request travels down this file, and where to look for what:
       ROUTES          every route, declared once
       HELP            the usage page and openapi.json, written from ROUTES
       WIRE            a request in, an answer out: text or JSON, one form for every error
-      PAGES           the usage page, the live map, a program to start with
+      PAGES           what a browser is shown: usage, map, code; a program to start with
       SHELVES         the files of /code, and lines on their way to a program there
       START           the app with its routes, and who rides along
       SERVERS         uWSGI on the VM, Python's own server on a laptop, and a watch over both
@@ -4081,23 +4081,6 @@ def help_html(routes, base, id, also):
 PLAIN_PAGE = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def join_html(base, facts):
-    """What a browser is shown that has joined: the reply as it is, and the ways from here."""
-    id, name = html.escape(facts['id']), html.escape(facts['name'])
-    return PAGE.format(body=f"""
-<p>Welcome aboard, {name}. The server answers:</p>
-<p><code>{html.escape(as_text(BY_NAME['join'], facts))}</code></p>
-<p>The first word is your secret id: <b><code>{id}</code></b>. Write it down, it is the key to your
-boat. Then your name, and where you are: x, y, and how deep.</p>
-<p><a href="{base}/code#id={id}&amp;level=1">Write a program</a>: here in the browser, your id is
-filled in.</p>
-<p><a href="{base}/map#follow={name}">Look at the map</a>: your boat is followed.</p>
-<p>Or type a call of your own: <code>{base}/move?id={id}&amp;heading=north</code></p>""")
-
-
-REPLY_PAGES = {'join': join_html}      # for a browser; a program gets the line
-
-
 def openapi(routes, base):
     """The interface as OpenAPI 3.1 describes it."""
     paths = {}
@@ -4390,6 +4373,23 @@ def page_of(sea, call):
         return answer(help_html(sea.routes, base, id, also), HTML,
                       Content_Security_Policy=PLAIN_PAGE)
     return answer(help_text(sea.routes, base, id, also))
+
+
+def join_html(base, facts):
+    """What a browser is shown that has joined: the reply as it is, and the ways from here."""
+    id, name = html.escape(facts['id']), html.escape(facts['name'])
+    return PAGE.format(body=f"""
+<p>Welcome aboard, {name}. The server answers:</p>
+<p><code>{html.escape(as_text(BY_NAME['join'], facts))}</code></p>
+<p>The first word is your secret id: <b><code>{id}</code></b>. Write it down, it is the key to your
+boat. Then your name, and where you are: x, y, and how deep.</p>
+<p><a href="{base}/code#id={id}&amp;level=1">Write a program</a>: here in the browser, your id is
+filled in.</p>
+<p><a href="{base}/map#follow={name}">Look at the map</a>: your boat is followed.</p>
+<p>Or type a call of your own: <code>{base}/move?id={id}&amp;heading=north</code></p>""")
+
+
+REPLY_PAGES = {'join': join_html}      # for a browser; a program gets the line
 
 
 def quest_of(sea, call):
