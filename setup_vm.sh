@@ -32,7 +32,7 @@ if [ -x ~/miniconda/bin/conda ]; then
     ~/miniconda/bin/conda env "$verb" -q -n mocean-env -f "$project/environment.yml"
 else
     [ -x "$env/bin/python" ] || "${PYTHON:-python3}" -m venv "$env"
-    "$env/bin/pip" install -q --disable-pip-version-check -r "$project/requirements.txt"
+    "$env/bin/pip" install -q --disable-pip-version-check -r "$project/requirements-vm.txt"
 fi
 # Steps uses the same packages: one environment, two names.
 [ -e ~/miniconda/envs/steps-env ] || ln -s mocean-env ~/miniconda/envs/steps-env
