@@ -19,6 +19,7 @@ To add an order: a function under ORDERS with @order, whose docstring says what 
 a click shall do it, a button under DECK.
 """
 import collections
+import functools
 import hmac
 import html
 import json
@@ -808,7 +809,7 @@ MEANINGS = [
      'two windows, or in threads: close one, or give a new id'),
     (r'too early', 'too early', 'a loop without a pause: time.sleep, or wait as long as wait_s'),
     (r'id is missing', 'id is missing', 'the call needs id=, from join or from the card'),
-    (r'nobody aboard has the id|has \d+ letters|is a name, and no', 'a wrong id',
+    (r'nobody aboard has the id|has # letters|is a name, and no', 'a wrong id',
      'look at the card; a new id makes a new card'),
     (r'heading was', 'heading was ...', 'misspelt: north, northeast, ... or n, ne, ...'),
     (r'steps was', 'steps was ...', 'not a number, or more than the boat makes in one call'),
@@ -821,6 +822,7 @@ MEANINGS = [
     (r'.*sailed home', 'the boat quit', 'join with the id brings it back')]
 
 
+@functools.lru_cache(1000)
 def meaning_of(error):
     """A name for an error, so that it can be counted, and what it means."""
     for pattern, name, meaning in MEANINGS:
@@ -837,10 +839,9 @@ class Call:
         self.at, self.status = int(at), int(status)
         self.is_wrong = self.status not in (200, 503)       # 503: the sea is frozen
 
-    def is_like(self, other):
-        """The same error, but for numbers: waiting times differ."""
-        plain = re.sub('[0-9.]+', '0', self.said)
-        return self.is_wrong and plain == re.sub('[0-9.]+', '0', other.said)
+    def plain(self):
+        """What was said, but for numbers: waiting times differ."""
+        return re.sub('[0-9.]*[0-9]', '#', self.said)
 
 
 def calls_of(captain, key):
@@ -854,10 +855,10 @@ def error_of(captain, key, calls):
     wrong = next((call for call in calls[:STUCK_CALLS] if call.is_wrong), None)
     if not wrong:
         return None, 0
-    times = 0
+    times, plain = 0, wrong.plain()
     for call in calls:
         if call.route == wrong.route:
-            if not call.is_like(wrong):
+            if not call.is_wrong or call.plain() != plain:
                 break
             times += 1
     traffic = captain.sea.calls.get(key)
@@ -878,14 +879,14 @@ def trouble_of(captain, key, boat, calls):
     """What is wrong with a player, or None."""
     wrong, times = error_of(captain, key, calls)
     early = [call for call in calls if call.status == captain.game.EARLY]
-    collisions = sum(bool(re.match(MEANINGS[0][0], call.said)) for call in early)
+    collisions = sum(meaning_of(call.plain())[0] == MEANINGS[0][1] for call in early)
     idle_s = idle_of(captain, key, boat)
     if len(early) > captain.game.LOG_KEPT / 2 and calls[0].at - calls[-1].at <= FLOOD_S:
         return Trouble('flood', 'a flood of calls', MEANINGS[1][2])
     if collisions >= TWO_PROGRAMS:
         return Trouble('two', 'two programs, one boat', MEANINGS[0][2])
     if wrong and times >= STUCK_ERRORS:
-        name, meaning = meaning_of(wrong.said)
+        name, meaning = meaning_of(wrong.plain())
         if wrong in early:
             return Trouble('early', f'does not wait: {times} calls too early', meaning)
         return Trouble(f'error {name}', f'the same error {times} times', meaning)
@@ -939,7 +940,7 @@ def common_errors(captain):
     for key in list(captain.sea.calls):
         for call in calls_of(captain, key):
             if call.is_wrong and now - call.at < ERRORS_S:
-                name, meanings[name] = meaning_of(call.said)
+                name, meanings[name] = meaning_of(call.plain())
                 counted[name] += 1
     return [{'error': name, 'times': times, 'meaning': meanings[name]}
             for name, times in counted.most_common(3)]

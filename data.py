@@ -2217,7 +2217,7 @@ WRONG, UNKNOWN, NOT_GET, CONFLICT, EARLY, BUG, AWAY = 400, 404, 405, 409, 429, 5
 TEXT, JSON = 'text/plain; charset=utf-8', 'application/json; charset=utf-8'
 HTML = 'text/html; charset=utf-8'
 ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'),
-          ('Access-Control-Allow-Origin', '*')]
+          ('Access-Control-Allow-Origin', '*'), ('Access-Control-Expose-Headers', '*')]
 MAY = [('Access-Control-Allow-Methods', 'GET, HEAD, OPTIONS'),
        ('Access-Control-Allow-Headers', '*'), ('Access-Control-Max-Age', '86400')]
 MISTAKE = 'the server has a bug here; its log says where, tell your teacher'
@@ -2426,7 +2426,9 @@ def wsgi(app):
     """The WSGI application: the same headers on every answer; OPTIONS; /health/ is /health."""
     def application(environ, start_response):
         def start(status, headers, exc_info=None):     # uWSGI throws away what comes with exc_info
-            return start_response(status, headers + ALWAYS)
+            said = dict(headers)
+            kept = [pair for pair in ALWAYS if pair[0] not in said]
+            return start_response(status, headers + kept)
         if environ['REQUEST_METHOD'] == 'OPTIONS':
             start('204 No Content', MAY)
             return []

@@ -15,14 +15,14 @@ THE PICTURE How a request travels down this file, and where to look for what:
       NEAR            what lies near a place, found without measuring the way to everything
       THINGS          treasures, whales, how far a boat sees
       SEAFLOOR        how deep it is, made from a seed
-      COURSES         the regatta: twelve marks, the best way round them, what a time is worth
+      COURSES         the regatta: twelve marks, a good way round them, what a time is worth
   PART 2  A TURN      what happens, in the order in which a request meets it
       READ            text from the web -> values, or a Refusal that teaches
       TELL            what a player may know: ocean -> facts
       RULES           what a player may do: a rule writes on its turn what shall be, or refuses
-      QUESTS          what a program can newly do, seen only from its calls
-      CHANGE          merge, the only function that alters the ocean; records <-> JSON
-      JOURNAL         the only part that writes to the disk
+      QUESTS          what a program can newly do, seen from its calls and what comes of them
+      CHANGE          merge, the only function that alters the tables; records <-> JSON
+      JOURNAL         the ocean's files: only here they are read and written
       PLAY            the keystone: rule decides -> journal is written -> merge lets it happen
       RUNS            each start and end of the server, remembered: why did it halt?
   PART 3  THE DOORS   HTTP, and only here
@@ -31,12 +31,17 @@ THE PICTURE How a request travels down this file, and where to look for what:
       HELP            the usage page and openapi.json, written from ROUTES
       WIRE            a request in, an answer out: text or JSON, one form for every error
       PAGES           the usage page, the live map, a program to start with
-      START           from an empty folder to a running ocean, and who rides along
-      SERVERS         uWSGI on the VM, Python's own server on a laptop
+      SHELVES         the files of /code, and lines on their way to a program there
+      START           the app with its routes, and who rides along
+      SERVERS         uWSGI on the VM, Python's own server on a laptop, and a watch over both
 
-WORDS       sea time: seconds since the ocean began, while the server was up; all clocks of the
-            game run on it. True time: seconds since 1970, for news and data. A boat's key is its
-            name without regard to case. A sector is a square of 10 by 10 cells of the chart.
+WORDS       Sea time: seconds since the ocean began, while the server was up and the sea not
+            frozen; all clocks of the game run on it. True time: seconds since 1970, for news and
+            data. A boat's key: its name without regard to case or script. A sector: a square of 10
+            by 10 cells of the chart; other squares only help to search. A course: twelve marks to
+            sail round, or (a boat's own) which way it points, in sixteenths of a circle; a heading
+            is one of eight words for that, or radians. A turn: one call, and the sheet on which
+            its rule writes. A change: whole new records; a patch: the same for the journal.
 """
 import atexit
 import collections
@@ -92,6 +97,7 @@ COLUMNS, ROWS = WIDTH_CELLS // SECTOR_CELLS, HEIGHT_CELLS // SECTOR_CELLS
 HULL_CELLS_PER_S = 10                   # speed limits: a boat at the surface,
 SUBMERGED_CELLS_PER_S = 5               # under water,
 WHALE_CELLS_PER_S = 20                  # on the back of a whale
+LEAST_SWIM_CELLS_PER_S, MOST_SWIM_CELLS_PER_S = 0.1, 0.5    # a whale by itself
 SAVED_S = 1.0                           # a boat at rest saves up at most so much of its time
 GRACE_S = 0.010                         # a call may be early by its own price and this: it waits
 PING_S = 0.5                            # what a sounding costs
@@ -103,11 +109,12 @@ SWEEP_S, WHALE_SWEEP_S = 0.1, 10        # how often what moves is put into anoth
 FLOOR_M, TRENCH_M, SUMMIT_M = 30, 50, 5     # depth of the plain, the trench, the highest summit
 DIVE_M = 5                              # one `dive`
 SIGHT_CELLS, LEAST_SIGHT_CELLS = 20, 5  # how far one sees at the surface, and anywhere
-BINOCULARS_CELLS, ROV_CELLS = 100, 50
-REACH_CELLS, HOOK_CELLS, REACH_M = 10, 35, 5
+BINOCULARS_CELLS, ROV_CELLS = 100, 50   # how far these see
+REACH_CELLS, HOOK_CELLS, REACH_M = 10, 35, 5    # how far one can take things: bare, by hook, down
 SONAR_CELLS = 5                         # the sonar's patch reaches this far to each side
 BLOOM_CELLS, BLOOM_S = 30, 600          # a plankton bloom: how wide, how long
-SANDWICH_S, NET_S, LEAP_S, CRYSTAL_S = 60, 60, 60, 10
+SANDWICH_S, NET_S = 60, 60              # how long it works; how long until the net's next catch
+LEAP_S, CRYSTAL_S = 60, 10              # until the infundibulum, or the crystal, works again
 FISHED_S = 600                          # so long a sector is fished out, for everybody
 
 SECTOR_POINTS, SOUNDING_POINTS, NET_POINTS, MOST_NET_POINTS = 1, 1, 2, 40
@@ -127,7 +134,7 @@ LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
 BOARD_KEPT, TALK_KEPT = 200, 500        # messages to all; of all kinds, for the captain
 NEWS_KEPT, NEWS_OF_ONE_KEPT = 1000, 50
 LOG_KEPT, REPLIES_KEPT, REPLY_S = 20, 100, 60   # `log`; replies stored for `n=`, and how long
-SOUNDINGS_KEPT = 100_000                # that wait for the data service
+SOUNDINGS_KEPT, RUNS_KEPT = 100_000, 20 # that wait for the data service; of the server
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0    # a fresh state file after so many; sync to disk
 TIME_S = 10                             # so often sea time is written down where nothing happens
 STUCK_S = 10                            # who holds the ocean longer is a bug: see keep_watch
@@ -146,13 +153,14 @@ class Record:
     """A row of the ocean's tables. It never changes: `but` makes a new one."""
 
     def but(self, **changes):
-        """The same record with some fields changed."""
+        """The same record with some fields changed: dataclasses.replace, but nine times as fast."""
         new = object.__new__(type(self))
         object.__setattr__(new, '__dict__', self.__dict__ | changes)
         return new
 
 
 def is_number(value):
+    """No bool, no infinity, and no nan, of which no comparison is true."""
     return value.__class__ in (int, float) and abs(value) < 1e15
 
 
@@ -170,6 +178,7 @@ East = kind(lambda value: is_number(value) and 0 <= value < WIDTH_CELLS)       #
 North = kind(lambda value: is_number(value) and 0 <= value < HEIGHT_CELLS)     # cells, y
 Metres = kind(lambda value: is_number(value) and value >= 0)                   # below the surface
 Speed = kind(lambda value: is_number(value) and abs(value) <= 2 * WHALE_CELLS_PER_S)
+Seconds = kind(lambda value: is_number(value) and value >= 0)                  # how long
 Moment = kind(lambda value: is_number(value))                                  # sea time, seconds
 Date = kind(lambda value: is_number(value) and 0 <= value < 1e11)              # seconds since 1970
 Words = kind(lambda value: isinstance(value, tuple) and all(map(Text, value)))
@@ -325,7 +334,7 @@ class Race(Record):
     course: Count             # its number
     start: Moment
     left: Marks               # not yet passed
-    seconds: Metres = 0       # how long it took; 0: it is not finished
+    seconds: Seconds = 0      # how long it took; 0: it is not finished
     end: Text = ''            # why it ended before
 
 
@@ -333,7 +342,7 @@ class Race(Record):
 class Lap(Record):
     """The best time of a boat in a course of the regatta."""
     name: Text
-    seconds: Metres
+    seconds: Seconds
     points: Count
     at: Date
 
@@ -342,7 +351,7 @@ class Lap(Record):
 class Round(Record):
     """A race of the whole class in an ocean of its own: see captain.py."""
     name: Text
-    seconds: Count            # how long it is
+    seconds: Count            # how long it is, whole
     state: Text               # 'prepared', 'running', 'ending' (for a moment) or 'over'
     until: Moment = 0         # its end, once it runs
 
@@ -374,7 +383,8 @@ class Ocean:
         self.keys = {}            # id -> key of the boat, aboard or ashore
         self.sailing = set()      # keys of the boats under sail
         self.ridden = set()       # names of the whales that somebody rides
-        self.boats_near, self.things_near = Near(5), Near(50)
+        self.boats_near = Near(5)       # many, and looked for within REACH_CELLS with each location
+        self.things_near = Near(50)     # few, and looked for as far as binoculars go
         self.swept = self.whales_swept = -math.inf      # when what moves was last put into squares
         self.floor = None         # the sea floor, as soon as there is a planet
         self.home = {}            # key of a sector of the home waters -> its bit
@@ -433,8 +443,16 @@ class Turn:
     def next_number(self, table):
         """The number after the highest one, in a table whose keys are numbers: the last one, since
         they are put in order when they are loaded."""
-        rows, new = getattr(self.ocean, table), self.change.get(table, ())
-        return max(int(next(reversed(rows), 0)), *map(int, new), 0) + 1
+        last = next(reversed(getattr(self.ocean, table)), 0)
+        new = self.change.get(table, ())
+        return max(map(int, [last, *new])) + 1
+
+    def append(self, table, kept, **fields):
+        """Shall be: a new row under the next number. Of more than are kept, the oldest is gone."""
+        self.put(table, str(self.next_number(table)), **fields)
+        rows = getattr(self.ocean, table)
+        if len(rows) >= kept:
+            self.drop(table, next(iter(rows)))
 
     def news(self, text):
         """Shall be known to all. The oldest news make room: those of this boat, if it has many."""
@@ -451,7 +469,7 @@ class Turn:
 
 HEADINGS = {'east': (1, 0), 'northeast': (1, 1), 'north': (0, 1), 'northwest': (-1, 1),
             'west': (-1, 0), 'southwest': (-1, -1), 'south': (0, -1), 'southeast': (1, -1)}
-CIRCLE = 2 * len(HEADINGS)       # courses, counter-clockwise from east: headings, one between two
+CIRCLE = 2 * len(HEADINGS)       # so many courses: the headings, and one between each two of them
 COURSE_OF = {heading: 2 * number for number, heading in enumerate(HEADINGS)}
 SHORT = {'e': 'east', 'ne': 'northeast', 'n': 'north', 'nw': 'northwest',
          'w': 'west', 'sw': 'southwest', 's': 'south', 'se': 'southeast'}
@@ -530,7 +548,8 @@ class Near:
         self.across, self.up = WIDTH_CELLS // cells, HEIGHT_CELLS // cells
         self.squares = {}         # (column, row) -> the keys in that square
         self.square_of = {}       # key -> (column, row): the same, the other way round
-        self.ring_squares = [ring_of(number) for number in range(min(self.across, self.up) // 2)]
+        rings = min(self.across, self.up) // 2     # a wider one would meet itself round the planet
+        self.ring_squares = [ring_of(number) for number in range(rings)]
 
     def put(self, key, x, y):
         """The thing with this key is at x, y now."""
@@ -576,11 +595,10 @@ SEAMOUNT_NAMES = ('Old Molar', 'Grumble', 'The Thimble', 'Kettle Top', 'Sleeping
 WHALE_NAMES = ('Ambrose', 'Bubbles', 'Clementine', 'Dumpling', 'Esmeralda', 'Fitz', 'Gulliver',
                'Hiccup', 'Isolde', 'Jellybean', 'Krakatoa', 'Lullaby', 'Mumbles', 'Nettle',
                'Odysseus', 'Pudding', 'Quincy')
-LEAST_SWIM_CELLS_PER_S, MOST_SWIM_CELLS_PER_S = 0.1, 0.5     # how fast whales swim
 
 
 class Treasure(NamedTuple):
-    """A kind of treasure. To add one: a line in TREASURES (in RULES, where `use` is), and a
+    """What a treasure is. To add one: a line in TREASURES (in RULES, where `use` is), and a
     seamount for it to lie on."""
     name: str
     does: str                     # for its owner, in words
@@ -605,7 +623,7 @@ def is_left(ocean, name):
     return name not in ocean.finds or TREASURES[name].evergreen
 
 
-def ridden(ocean, whale, now):
+def rider_of(ocean, whale, now):
     """The boat on the back of a whale, or None."""
     rider = ocean.boats.get(whale.rider)
     return rider if rider and now < rider.ride_until else None
@@ -674,10 +692,11 @@ class Seafloor:
     def __init__(self, seed):
         dice = random.Random(f'seafloor {seed}')
         self.trench_y = dice.uniform(0, HEIGHT_CELLS)
+        # The trench's bends: how many round the planet, how far they swing (cells), the phase.
         self.waves = [(wave, dice.uniform(10, 40) / wave, dice.uniform(0, 2 * math.pi))
                       for wave in (1, 2, 3)]
         self.seamounts = []
-        while len(self.seamounts) < len(SEAMOUNT_NAMES):
+        while len(self.seamounts) < len(SEAMOUNT_NAMES):   # clear of the trench, and of each other
             x, y = dice.randrange(WIDTH_CELLS), dice.randrange(HEIGHT_CELLS)
             if self.off_trench(x, y) > 25 and self.off_seamounts(x, y) > 85:
                 self.seamounts.append(Seamount(SEAMOUNT_NAMES[len(self.seamounts)], x, y,
@@ -691,12 +710,12 @@ class Seafloor:
 
     def off_trench(self, x, y):
         """Cells from the middle line of the trench, measured along y."""
-        turn = 2 * math.pi * x / WIDTH_CELLS
-        bends = [width * math.sin(wave * turn + phase) for wave, width, phase in self.waves]
+        angle = 2 * math.pi * x / WIDTH_CELLS
+        bends = [swing * math.sin(wave * angle + phase) for wave, swing, phase in self.waves]
         return abs(gap(self.trench_y + sum(bends), y, HEIGHT_CELLS))
 
     def __call__(self, x, y):
-        cut = math.exp(-(self.off_trench(x, y) / 6) ** 4)     # 1 in the middle of the trench
+        cut = math.exp(-(self.off_trench(x, y) / 6) ** 4)     # 1 in the trench, 0 ten cells off
         hills = 0
         for hill in self.seamounts:
             away = gap(hill.x, x, WIDTH_CELLS) ** 2 + gap(hill.y, y, HEIGHT_CELLS) ** 2
@@ -735,9 +754,10 @@ def course_of(ocean, number):
     course = ocean.courses.get(number)
     if not course:
         marks = course_marks(ocean.planet['mocean'].seed, number)
-        seconds = EXPECT_PRICE * reference_tour(marks)[1] / HULL_CELLS_PER_S
+        _, cells = reference_tour(marks)
+        seconds = EXPECT_PRICE * cells / HULL_CELLS_PER_S
         course = Course(number, marks, seconds)
-        while len(ocean.courses) > 20:
+        while len(ocean.courses) > 20:        # a tour takes long: remember the latest
             ocean.courses.pop(next(iter(ocean.courses)))
         ocean.courses[number] = course
     return course
@@ -816,22 +836,22 @@ def race_after(race, marks, leg, began, ended):
     be on the leg on which it passed the last of the others."""
     if began > race.start + FINISH_S:
         return race.but(end=f'its {FINISH_S} seconds were over')
-    passed = {mark: passes(*leg, *marks[mark]) for mark in race.left}
+    passed = {mark: passes_at(*leg, *marks[mark]) for mark in race.left}
     passed = {mark: part for mark, part in passed.items() if part is not None}
     if passed:
         race = race.but(left=tuple(mark for mark in race.left if mark not in passed))
     if race.left:
         return race
-    home = passes_later(max(passed.values(), default=0), leg, marks[0])
+    home = passes_later_at(max(passed.values(), default=0), leg, marks[0])
     if home is None:
         return race
     seconds = round(began + home * (ended - began) - race.start, 2)
     if seconds > FINISH_S:
         return race.but(end=f'its {FINISH_S} seconds were over')
-    return race.but(seconds=max(seconds, 0.01))
+    return race.but(seconds=max(seconds, 0.01))      # 0 would mean: not finished
 
 
-def passes(x0, y0, x1, y1, mark_x, mark_y):
+def passes_at(x0, y0, x1, y1, mark_x, mark_y):
     """How far along a leg, 0 to 1, the boat is first within reach of a mark; None if it never is.
 
     Seen from the mark, the boat goes from p to p + d; after a part t of the leg it is at p + t * d.
@@ -855,12 +875,12 @@ def passes(x0, y0, x1, y1, mark_x, mark_y):
     return part if part <= 1 else None   # beyond 1 the leg ends before
 
 
-def passes_later(part, leg, mark):
+def passes_later_at(part, leg, mark):
     """The same, but only what lies behind this part of the leg counts."""
     x0, y0, x1, y1 = leg
     x = x0 + part * gap(x0, x1, WIDTH_CELLS)
     y = y0 + part * gap(y0, y1, HEIGHT_CELLS)
-    rest = passes(x, y, x1, y1, *mark)
+    rest = passes_at(x, y, x1, y1, *mark)
     return None if rest is None else part + rest * (1 - part)
 
 
@@ -885,7 +905,7 @@ class Fault(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Parameter:
-    """What a route may be told. `read` is its kind: text -> value, or raises Fault."""
+    """What a route may be told. `read` makes a value of a text, or raises Fault."""
     name: str
     meaning: str
     read: object
@@ -916,7 +936,7 @@ def choose(text, words, works):
 
 
 def read_heading(text):
-    """A kind: one of the eight headings, long or short."""
+    """Reads one of the eight headings, long or short."""
     plain = re.sub(r'[\s_-]+', '', text).casefold()
     heading = SHORT.get(plain, plain)
     if heading in HEADINGS:
@@ -928,7 +948,7 @@ read_heading.schema = {'type': 'string', 'enum': [*HEADINGS, *SHORT]}
 
 
 def read_word(*words):
-    """A kind: one of these words."""
+    """A reader of one of these words."""
     works = 'it is ' + (' or '.join(words) if len(words) < 3 else f'one of {", ".join(words)}')
 
     def read(text):
@@ -937,17 +957,22 @@ def read_word(*words):
     return read
 
 
-def read_whole(low, high=999_999_999):
-    """A kind: whole numbers from low to high."""
-    upward = f', {low} or more' if high == 999_999_999 else f' from {low} to {high}'
+GREATEST = 999_999_999                            # whole numbers have nine digits
+
+
+def read_whole(low, high=GREATEST):
+    """A reader of whole numbers from low to high."""
+    works = f'it is a whole number from {low} to {high}'
+    if high == GREATEST:
+        works = f'it is a whole number, {low} or more'
 
     def read(text):
         found = re.fullmatch(r'\s*([+-]?[0-9]{1,9})(\.0*)?\s*', text)
         if not found:
-            raise Fault(f'it is a whole number{upward}')
+            raise Fault(works)
         number = int(found[1])
         if not low <= number <= high:
-            raise Fault(f'it is a whole number{upward}', str(min(max(number, low), high)))
+            raise Fault(works, str(min(max(number, low), high)))
         return number
     read.schema = {'type': 'integer', 'minimum': low, 'maximum': high}
     return read
@@ -957,7 +982,7 @@ LATEST = 999_999_999_999                          # seconds since 1970: long aft
 
 
 def read_seconds(text):
-    """A kind: a time in seconds since 1970."""
+    """Reads a time in seconds since 1970."""
     found = re.fullmatch(r'\s*[0-9]{1,12}(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?\s*', text)
     if not found or float(found[0]) > LATEST:
         raise Fault('it is a number, 0 or more')
@@ -968,7 +993,7 @@ read_seconds.schema = {'type': 'number', 'minimum': 0, 'maximum': LATEST}
 
 
 def read_cell(text):
-    """A kind: a cell of the ocean as x,y; -1 and 600 are 599 and 0."""
+    """Reads a cell of the ocean as x,y; -1 and 600 are 599 and 0."""
     found = re.fullmatch(r'[\s(]*([+-]?[0-9]{1,6})\s*,\s*([+-]?[0-9]{1,6})[\s)]*', text)
     if not found:
         raise Fault('it is where you will be, as x,y')
@@ -979,7 +1004,7 @@ read_cell.schema = {'type': 'string', 'pattern': '^[+-]?[0-9]{1,6},[+-]?[0-9]{1,
 
 
 def read_name(text):
-    """A kind: the name of a boat, 1 to 20 letters or digits of any script, but not a mix."""
+    """Reads the name of a boat, 1 to 20 letters or digits of any script, but not a mix."""
     name = unicodedata.normalize('NFKC', text.strip())
     kept = tidy_name(text)
     if name != kept or not name or key_of(name) == 'all':
@@ -992,7 +1017,7 @@ read_name.schema = {'type': 'string', 'pattern': '^[0-9A-Za-z]{1,20}$'}
 
 
 def read_text(longest):
-    """A kind: any text in one line."""
+    """A reader of any text in one line."""
     def read(text):
         line = ' '.join(''.join(map(printable, text)).split())
         if not 1 <= len(line) <= longest:
@@ -1021,7 +1046,7 @@ def looks_like_id(text):
 
 
 def read_id(text):
-    """A kind: an id, or what somebody pastes who means one: in quotes, in a URL, join's answer."""
+    """Reads an id, or what somebody pastes who means one: in quotes, in a URL, join's answer."""
     if text.isalnum():
         return text.lower() if text.isascii() else text
     if re.fullmatch(r'\s*\{.+\}\s*', text):
@@ -1036,7 +1061,7 @@ def read_id(text):
 
 
 def read_any_id(text):
-    """A kind: an id, for pages that are there without one, too."""
+    """Reads an id, for pages that are there without one, too."""
     try:
         return read_id(text)
     except Fault:
@@ -1061,11 +1086,11 @@ def read_call(route, pairs, form):
     if len(values) != len(route.known) or len(texts) != len(pairs):
         raise misread(route, pairs)
     values.pop('format', None)
-    number = values.pop('n', None) or ''
+    n = values.pop('n', None) or ''
     id = values.pop('id') if route.mine else ''
     if route.mine and not id:
         raise no_id(texts)
-    return Call(route, values, id, number, form)
+    return Call(route, values, id, n, form)
 
 
 def misread(route, pairs):
@@ -1074,17 +1099,17 @@ def misread(route, pairs):
     for name, times in collections.Counter(name for name, _ in pairs).items():
         if times > 1:
             faults.append(f'{shown(name)[1:-1]} came more than once; once is enough')
-    while missing_sign(route, {**texts, **fix}, faults, fix):
+    while take_apart(route, {**texts, **fix}, faults, fix):
         pass
-    unknown_names(route, texts, faults, fix)
+    note_unknown(route, texts, faults, fix)
     if route.mine and not fix.get('id', texts.get('id', '')).strip(QUOTES):
         return no_id(texts)
     for name, parameter in route.known.items():
-        unreadable(parameter, fix.get(name, texts.get(name)), faults, fix)
+        note_unreadable(parameter, fix.get(name, texts.get(name)), faults, fix)
     return Refusal(faults[0], fix=fix)
 
 
-def missing_sign(route, texts, faults, fix):
+def take_apart(route, texts, faults, fix):
     """Somebody forgot the & before a parameter, or wrote ; , or ? for it: take the text apart.
     True if one was found: there may be more of them."""
     absent = [name for name in route.known if name not in texts]
@@ -1108,7 +1133,7 @@ def cannot_be(parameter, text):
     return False
 
 
-def unknown_names(route, texts, faults, fix):
+def note_unknown(route, texts, faults, fix):
     """Parameters that the route does not have: a slip of the finger, or something else."""
     for name, text in texts.items():
         if name in route.known:
@@ -1134,7 +1159,7 @@ def meant_parameter(name, text, free):
     return close[0] if close else None
 
 
-def unreadable(parameter, text, faults, fix):
+def note_unreadable(parameter, text, faults, fix):
     """A parameter that is missing, or that cannot be read."""
     if text is None and parameter.required:
         faults.append(f'{parameter.name} is missing: {parameter.meaning}')
@@ -1155,20 +1180,13 @@ def no_id(texts):
     return Refusal(f'id is missing: {NO_ID}', WRONG, 'join', {'id': None, 'name': name})
 
 
-ID = Parameter('id', 'the secret id that join gave you', read_id, '')
-N = Parameter('n', 'your own name for this call, such as 1: the same n again within a minute is '
-              'answered again, and not done twice', read_text(40), '1', required=False)
-FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'json'), 'json',
-                   required=False)
-
-
 # --- TELL ----------------------------------------------------------------------------------------
 
-def told(route, texts):
+def told(route_name, texts):
     """A call as `log` shows it: one short printable line, without the id."""
-    query = '&'.join([f'{name}={text}' for name, text in texts.items()
-                      if name != 'id' and text is not None])
-    return f'/{route}' + ('?' + brief(query) if query else '')
+    pairs = [f'{name}={text}' for name, text in texts.items() if name != 'id' and text is not None]
+    query = '?' + brief('&'.join(pairs)) if pairs else ''
+    return f'/{route_name}{query}'
 
 
 def brief(text, most=200):
@@ -1243,7 +1261,7 @@ def nearest_boats(turn, cells):
     near = []
     for found, sure in near_boats(turn, cells):
         near = sorted(near + found)[:MOST_SEEN]
-        if len(near) == MOST_SEEN and near[-1][0] < sure * abs(sure):
+        if len(near) == MOST_SEEN and sure > 0 and near[-1][0] < sure * sure:
             break
     boats = [(math.sqrt(away), turn.ocean.boats[key]) for away, key in near]
     return [Seen(away, 'player', boat.name, *place(boat, turn.now), boat.z)
@@ -1259,15 +1277,14 @@ def near_things(turn, cells):
         things += keys
     seen = []
     for thing in things:
-        if thing.__class__ is Lying:
-            kind, (name, there_x, there_y, z) = 'treasure', thing
+        if isinstance(thing, Lying):
+            if is_left(ocean, thing.name):
+                away = distance(x, y, thing.x, thing.y)
+                seen.append(Seen(away, 'treasure', *thing))
         else:
-            kind, name, z = 'whale', thing, 0
-            there_x, there_y = whale_place(ocean, ocean.whales[name], now)
-        away = distance(x, y, there_x, there_y)
-        if away <= cells and (kind == 'whale' or is_left(ocean, name)):
-            seen.append(Seen(away, kind, name, there_x, there_y, z))
-    return seen
+            there = whale_place(ocean, ocean.whales[thing], now)
+            seen.append(Seen(distance(x, y, *there), 'whale', thing, *there, 0))
+    return [thing for thing in seen if thing.cells <= cells]
 
 
 def tell_near(seen):
@@ -1337,7 +1354,8 @@ def chart_treasure(ocean, name, first):
 
 
 def chart_whale(ocean, name, whale, now):
-    (x, y), rider = whale_place(ocean, whale, now), ridden(ocean, whale, now)
+    x, y = whale_place(ocean, whale, now)
+    rider = rider_of(ocean, whale, now)
     return {'name': name, 'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS),
             'vx': 0 if rider else whale.vx, 'vy': 0 if rider else whale.vy,
             'rider': rider.name if rider else ''}
@@ -1351,12 +1369,12 @@ def chart_course(ocean, now):
 
 def chart_round(ocean, now):
     """The captain's round: its name, and how long it still is; None if there is none."""
-    round = ocean.rounds.get('now')
-    if not round:
+    current = ocean.rounds.get('now')
+    if not current:
         return None
-    left_s = max(round.until - now, 0) if round.state != 'prepared' else round.seconds
-    return {'name': round.name, 'state': round.state, 'ends_in_s': left_s,
-            'podium': tell_podium(ocean) if round.state == 'over' else []}
+    left_s = current.seconds if current.state == 'prepared' else max(current.until - now, 0)
+    return {'name': current.name, 'state': current.state, 'ends_in_s': left_s,
+            'podium': tell_podium(ocean) if current.state == 'over' else []}
 
 
 def tell_podium(ocean):
@@ -1368,27 +1386,6 @@ def tell_podium(ocean):
     for row in rows:
         row['rank'] = 1 + sum(other['score'] > row['score'] for other in rows)
     return [row for row in rows if row['rank'] <= 10]
-
-
-def as_text(route, facts):
-    """Values separated by commas, one record a line: those that the route names in its `reply`."""
-    if 'repeated' in facts:
-        facts = {name: fact for name, fact in facts.items() if name != 'repeated'}
-    if 'try' in facts:
-        return f'{as_line(route, facts)}\ntry: {facts["try"]}'      # as in every error
-    if not route.many or route.many not in facts:
-        return as_line(route, facts)
-    return '\n'.join([as_line(route, record) for record in facts[route.many]])
-
-
-def as_line(route, record):
-    values = [record[name] for name in route.columns if name in record] or record.values()
-    return ','.join([' '.join(map(str, value)) if isinstance(value, list) else str(value)
-                     for value in values])
-
-
-def as_json(facts):
-    return json.dumps(facts, ensure_ascii=False)
 
 
 # --- RULES ---------------------------------------------------------------------------------------
@@ -1415,8 +1412,9 @@ def arrive(turn):
 def travel(turn, dx, dy, legs, began, ended, **changes):
     """The boat goes so many legs of (dx, dy) cells, between these moments: a rising floor lifts it,
     new sectors, marks of a race and going round count."""
-    boat, z, sectors = turn.boat, turn.boat.z, {}
+    boat, z = turn.boat, turn.boat.z
     path = [(boat.x, boat.y)]
+    sectors = {}                          # keys of the sectors on the way, in order, each once
     for leg in range(1, legs + 1):
         x, y = wrap(boat.x + dx * leg, WIDTH_CELLS), wrap(boat.y + dy * leg, HEIGHT_CELLS)
         path.append((x, y))
@@ -1431,7 +1429,7 @@ def travel(turn, dx, dy, legs, began, ended, **changes):
     turn.steer(x=x, y=y, z=z, **changes)
     enter(turn, sectors)
     go_round(turn)
-    sail_on(turn, path, began, ended)
+    pass_marks(turn, path, began, ended)
 
 
 def go_round(turn):
@@ -1459,12 +1457,12 @@ def enter(turn, keys):
     """Points for sectors: in the home waters once to every boat, elsewhere to the first; every
     25th is news."""
     new = [key for key in keys if not turn.row('sectors', key)]
-    points, home = len(new), int(turn.boat.home or '0', 16)
+    points, home = 0, int(turn.boat.home or '0', 16)
     for key in keys:
         bit = turn.ocean.home.get(key, 0)
-        if bit:
-            points += (not home & bit) - (key in new)
-            home |= bit
+        is_first = not home & bit if bit else key in new
+        points += is_first
+        home |= bit
     for key in new:
         turn.put('sectors', key, name=turn.boat.name, at=turn.true_time)
     if points:
@@ -1488,17 +1486,18 @@ def dismount(turn):
 
 
 def pay(turn, seconds, patience_s=None):
-    """The price of a call, in time. A call that is early by no more than this waits; one that is
-    earlier is refused. Returns until when the boat has used up its time."""
+    """The price of a call, in seconds. A call that is early by no more than patience_s (its price,
+    if nothing else is said) waits; one that is earlier is refused. Returns until when the boat has
+    used up its time."""
     patience_s = (seconds if patience_s is None else patience_s) + GRACE_S
     paid = max(turn.boat.paid, turn.now - SAVED_S) + seconds
-    wait = paid - turn.now
-    if wait > patience_s:
+    wait_s = paid - turn.now
+    if wait_s > patience_s:
         why = f'your boat goes {speed_limit(turn.boat, turn.now)} cells a second'
         if turn.traffic and turn.traffic.waiting:
             why = 'another program (or window) moves this boat at the same time'
-        raise too_early(wait - patience_s + GRACE_S, why)
-    turn.wait_s = max(wait, 0)
+        raise too_early(wait_s - patience_s + GRACE_S, why)
+    turn.wait_s = max(wait_s, 0)
     turn.has_paid = True
     return paid
 
@@ -1545,7 +1544,7 @@ def rule_join(turn, name, id):
 
 
 def launch_boat(turn, name, id, **fields):
-    """A new boat, at its berth."""
+    """A new boat, at its berth; it may send three messages at once."""
     turn.key = key_of(name)
     x, y = berth(turn.ocean.floor, len(turn.ocean.boats) + len(turn.change.get('boats', ())))
     turn.steer(name=name, id=id, x=x, y=y, from_x=x, from_y=y, joined=turn.now,
@@ -1602,7 +1601,7 @@ def berth(floor, number):
     """Where the new boat with this number starts: round a home seamount, its treasure in sight."""
     number, home = divmod(number, HOMES)
     hill = floor.seamounts[home]
-    away = 7 + (SIGHT_CELLS - 8 - 7) * math.sqrt(number % BERTHS / BERTHS)
+    away = 7 + (SIGHT_CELLS - 8 - 7) * math.sqrt(number % BERTHS / BERTHS)    # 7 to 12 cells
     x = hill.x + away * math.cos(number * GOLDEN_RADIANS)
     y = hill.y + away * math.sin(number * GOLDEN_RADIANS)
     return round(x) % WIDTH_CELLS, round(y) % HEIGHT_CELLS
@@ -1660,18 +1659,21 @@ def rule_name(turn):
 
 
 def rule_move(turn, heading, steps, expect):
-    (dx, dy), limit = HEADINGS[heading], speed_limit(turn.boat, turn.now)
+    dx, dy = HEADINGS[heading]
+    limit = speed_limit(turn.boat, turn.now)
     cell_s = math.hypot(dx, dy) / limit                # a diagonal cell costs its length, 1.41
     most = int(SAVED_S / cell_s)
     if steps > most:
         raise Refusal(f'steps was {steps}; your boat goes at most {most} cells {heading} in one '
                       'call now', fix={'steps': str(most)})
     patience_s = cell_s + take_sails_down(turn, limit)
-    began, price = max(turn.boat.paid, turn.now - SAVED_S), steps * cell_s
+    began = max(turn.boat.paid, turn.now - SAVED_S)
+    price = steps * cell_s
     end = (turn.boat.x + dx * steps) % WIDTH_CELLS, (turn.boat.y + dy * steps) % HEIGHT_CELLS
     if expect == end:
         price *= EXPECT_PRICE
-    paid, seams = pay(turn, price, patience_s), (turn.boat.seams_x, turn.boat.seams_y)
+    paid = pay(turn, price, patience_s)
+    seams = turn.boat.seams_x, turn.boat.seams_y
     travel(turn, dx, dy, steps, began, paid, course=COURSE_OF[heading], paid=paid)
     if expect:
         turn.besides['expected'] = expect == end
@@ -1747,7 +1749,7 @@ def rule_dive(turn, ctrl, direction):
     else:
         z = max(boat.z - DIVE_M, 0)
     turn.steer(z=z)
-    charge_cell(turn)
+    charge_cell(turn)                    # as fast as it is at the new depth
     end_race(turn, 'it dived')
     if boat.riding and z:
         dismount(turn)
@@ -1790,7 +1792,8 @@ def chart_soundings(turn):
 
 
 def sonar_patch(turn):
-    """The depths round the boat, row by row; the north comes first, as on a map."""
+    """The depths round the boat, row by row; the north comes first, as on a map. Each is a sounding
+    of the turn."""
     span, rows = range(-SONAR_CELLS, SONAR_CELLS + 1), []
     for dy in reversed(span):
         row = []
@@ -1824,7 +1827,8 @@ def get_treasure(turn):
     if not near:
         raise Refusal(f'no treasure within {cells} cells of you that you do not have; look around',
                       CONFLICT, 'look')
-    _, _, name, _, _, z = min(near)
+    nearest = min(near)
+    name, z = nearest.name, nearest.z
     if abs(z - boat.z) > REACH_M:
         raise Refusal(f'the {name} lies {z:g} m deep and you are at {boat.z:g} m; '
                       f'{REACH_M} m is as far as you reach', CONFLICT, 'dive',
@@ -1846,7 +1850,7 @@ def get_whale(turn):
         raise Refusal(f'you are riding {boat.riding} already; row on', CONFLICT, 'move',
                       {'heading': 'north'})
     near = [thing for thing in near_things(turn, cells)
-            if thing.kind == 'whale' and not ridden(ocean, ocean.whales[thing.name], turn.now)]
+            if thing.kind == 'whale' and not rider_of(ocean, ocean.whales[thing.name], turn.now)]
     if not near:
         raise Refusal(f'no free whale within {cells} cells of you; look around', CONFLICT, 'look')
     until = bloom_until(turn)
@@ -1905,7 +1909,7 @@ def use_net(turn):
     rested(turn, boat.net_at, NET_S, 'the fish come back once a minute')
     key = sector_key(boat.x, boat.y)
     sector = turn.row('sectors', key)
-    if sector and turn.now < sector.fished + FISHED_S:
+    if sector:
         rested(turn, sector.fished, FISHED_S, 'these waters are fished out; row to others')
     points = min(NET_POINTS, MOST_NET_POINTS - boat.net_points)
     turn.put('sectors', key, name=sector.name if sector else boat.name,
@@ -2016,19 +2020,13 @@ def rule_sendchat(turn, name, message):
 
 def post(turn, name, message):
     """A message to all goes on a board, once; each boat remembers how far it has read."""
-    number = turn.next_number('board')
-    turn.put('board', str(number), at=turn.now, name=name, text=message)
-    if len(turn.ocean.board) >= BOARD_KEPT:
-        turn.drop('board', min(turn.ocean.board, key=int))
+    turn.append('board', BOARD_KEPT, at=turn.now, name=name, text=message)
     note_talk(turn, name, 'all', message)
 
 
 def note_talk(turn, name, to, message):
     """The captain reads all that is said."""
-    number = turn.next_number('talk')
-    turn.put('talk', str(number), at=turn.true_time, name=name, to=to, text=message)
-    if len(turn.ocean.talk) >= TALK_KEPT:
-        turn.drop('talk', min(turn.ocean.talk, key=int))
+    turn.append('talk', TALK_KEPT, at=turn.true_time, name=name, to=to, text=message)
 
 
 def letters(ocean, key):
@@ -2116,7 +2114,8 @@ def begun_course(turn, number):
 def rule_race(turn, anew):
     boat, number = turn.boat, int(turn.now // COURSE_S)
     x, y = course_of(turn.ocean, number).marks[0]
-    race, at_start = running_race(turn), distance(boat.x, boat.y, x, y) <= MARK_CELLS
+    race = running_race(turn)
+    at_start = distance(boat.x, boat.y, x, y) <= MARK_CELLS
     if race and not (at_start and (anew or len(race.left) == MARKS - 1)):
         return tell_race(turn, race)         # also where the way of a race passes mark 0
     if not at_start:
@@ -2137,13 +2136,15 @@ def rule_race(turn, anew):
 def way_to_start(turn, number, x, y):
     """The Refusal for a race away from its start: how the last one ended, and a call that rows
     towards mark 0."""
-    boat, last, over = turn.boat, turn.row('races', turn.key), ''
+    boat, last = turn.boat, turn.row('races', turn.key)
+    over = ''
     if last and last.seconds:
         over = f'you sailed course {last.course} in {last.seconds:.2f} s. '
     elif last:
         end = last.end or f'its {FINISH_S} seconds were over'
         over = f'your race in course {last.course} ended: {end}. '
-    away, heading = distance(boat.x, boat.y, x, y), bearing(boat.x, boat.y, x, y)
+    away = distance(boat.x, boat.y, x, y)
+    heading = bearing(boat.x, boat.y, x, y)
     most = int(speed_limit(boat, turn.now) * SAVED_S / math.hypot(*HEADINGS[heading]))
     return Refusal(f'{over}course {number} starts at mark 0, at {x},{y}: {tidy(away)} cells '
                    f'{heading} of you; row there, then call race', CONFLICT, 'move',
@@ -2165,12 +2166,13 @@ def running_race(turn):
     return race
 
 
-def sail_on(turn, path, began, ended):
+def pass_marks(turn, path, began, ended):
     """Where the boat is in a race: has it passed a mark on its way, or even finished?"""
     race = turn.row('races', turn.key)
     if not race or race.seconds or race.end:
         return
-    marks, leg_s = course_of(turn.ocean, race.course).marks, (ended - began) / (len(path) - 1)
+    marks = course_of(turn.ocean, race.course).marks
+    leg_s = (ended - began) / (len(path) - 1)
     sailed = race
     for number, (here, there) in enumerate(itertools.pairwise(path)):
         start = began + number * leg_s
@@ -2194,11 +2196,13 @@ def finish(turn, race):
     """A course is finished: the table, the points, the news, and two quests."""
     course, name = course_of(turn.ocean, race.course), turn.boat.name
     points = course_points(course.seconds, race.seconds)
-    key, table = f'{race.course} {turn.key}', tell_laps(turn.ocean, race.course)
+    table = tell_laps(turn.ocean, race.course)
     best = min((lap['seconds'] for lap in table), default=math.inf)
+    key = f'{race.course} {turn.key}'
     old = turn.row('laps', key)
     turn.meets('Racer')
-    if course.seconds >= 0.85 * race.seconds or old and race.seconds <= 0.8 * old.seconds:
+    is_near_best = course.seconds >= 0.85 * race.seconds
+    if is_near_best or old and race.seconds <= 0.8 * old.seconds:
         turn.meets('Champion')
     if not old or race.seconds < old.seconds:
         turn.put('laps', key, name=name, seconds=race.seconds, points=points, at=turn.true_time)
@@ -2250,9 +2254,9 @@ def rule_chart(turn, since):
 
 
 def rule_health(turn):
-    runs = sorted(turn.ocean.runs.items(), key=lambda run: int(run[0]))
-    halt = runs[-2][1].how if len(runs) > 1 else 'this is the first run'
-    return {'state': 'ok', 'uptime_s': int(max(turn.true_time - runs[-1][1].began, 0)),
+    runs = [run for _, run in sorted(turn.ocean.runs.items(), key=lambda row: int(row[0]))]
+    halt = runs[-2].how if len(runs) > 1 else 'this is the first run'
+    return {'state': 'ok', 'uptime_s': int(max(turn.true_time - runs[-1].began, 0)),
             'players': len(turn.ocean.boats), 'halt': halt}
 
 
@@ -2313,7 +2317,10 @@ class Traffic:
     def note_error(self, status, said):
         """For the captain: what goes wrong, and how often in a row. Waiting times differ."""
         plain = re.sub('[0-9]+', '0', said) if status != 200 else ''
-        self.same_errors = self.same_errors + 1 if plain and plain == self.error else bool(plain)
+        if plain != self.error:
+            self.same_errors = 0
+        if plain:
+            self.same_errors += 1
         self.error = plain
         self.early = self.early + 1 if status == EARLY else 0
 
@@ -2328,8 +2335,8 @@ class Traffic:
         """Note a sounding. True if the last twenty lie in one row, each at another place."""
         self.pings.append((x, y))
         places = set(self.pings)
-        rows = len({y for _, y in places}), len({x for x, _ in places})
-        return len(places) == self.pings.maxlen and 1 in rows
+        in_a_row = len({y for _, y in places}) == 1 or len({x for x, _ in places}) == 1
+        return len(places) == self.pings.maxlen and in_a_row
 
 
 def watch(turn, call, facts):
@@ -2339,9 +2346,9 @@ def watch(turn, call, facts):
     if route == 'move':
         traffic.moves.append(turn.boat.paid)
         turn.meets('First stroke')
-        if len(traffic.moves) == 10 and evenly(traffic.moves):
+        if len(traffic.moves) == traffic.moves.maxlen and evenly(traffic.moves):
             turn.meets('Looper')
-        if len(traffic.foreseen) == 20 and sum(traffic.foreseen) >= 3:
+        if len(traffic.foreseen) == traffic.foreseen.maxlen and sum(traffic.foreseen) >= 3:
             turn.meets('Navigator')
     if traffic.failed == route:
         turn.meets('Phoenix')
@@ -2470,9 +2477,9 @@ def fields_of(table, key, old, new):
     changed = {name: value for name, value in vars(new).items()
                if name not in before or value is not before[name]}
     for name, value in changed.items():
-        kind_ = KINDS[table].get(name)
-        if not kind_ or not kind_(value):
-            which = f'is no {NAMES_OF_KINDS[kind_]}' if kind_ else 'has no such field'
+        fits = KINDS[table].get(name)
+        if not fits or not fits(value):
+            which = f'is no {NAMES_OF_KINDS[fits]}' if fits else 'has no such field'
             raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which {which}; '
                             'nothing has changed')
     return changed
@@ -2487,12 +2494,14 @@ NAMES_OF_KINDS = {value: name for name, value in list(globals().items())
 def change_of(ocean, patch, spare=None, faults=None):
     """What a patch, read from JSON, changes in this ocean. A value that its field cannot hold is
     left out, and said: what `spare`, another ocean, has there takes its place."""
-    change, faults = {}, faults if faults is not None else []
+    change = {}
+    faults = [] if faults is None else faults
     for table in TABLES:
         rows, records = patch.get(table, {}), {}
         if not isinstance(rows, dict):
             faults.append(f'{table} is no table')
-            rows, records = {}, dict(getattr(spare, table)) if spare else {}
+            rows = {}
+            records = dict(getattr(spare, table)) if spare else {}
         for key, values in rows.items():
             if fits_table(table, key):
                 old = getattr(ocean, table).get(key)
@@ -2520,7 +2529,7 @@ def fits_table(table, key):
 
 def record_of(table, key, old, values, spare, faults):
     """The record after a patch: the old one changed, or a new one; None if it is gone, or cannot be
-    one."""
+    one. `spare` is what another ocean has in its place."""
     if values is None:
         return None
     if not isinstance(values, dict):
@@ -2540,12 +2549,12 @@ def record_of(table, key, old, values, spare, faults):
 def good_fields(table, key, values, spare, faults):
     """The values that their fields can hold. Fields that there are not are left out."""
     good = {}
-    for name, kind_ in KINDS[table].items():
+    for name, fits in KINDS[table].items():
         if name in values:
             value = as_tuple(values[name])
-            if kind_ is Letters:
+            if fits is Letters:
                 value = with_times(value)
-            if kind_(value):
+            if fits(value):
                 good[name] = value
                 continue
             faults.append(f'{table} {shown(key)}: {name} is {shown(str(value))}')
@@ -2583,7 +2592,7 @@ def document_of(ocean):
 # (mocean.last.json, mocean.last.journal). So at each moment two files of each kind know everything.
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
-encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':'), check_circular=False).encode
+encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
 datasync = getattr(os, 'fdatasync', os.fsync)
 
 
@@ -2604,7 +2613,7 @@ class Journal:
         self.size = 0             # of what has been written well, bytes
         self.lead = b''           # what the next line has to begin with, after half a line
         self.lines = 0            # that no state file has yet
-        self.synced = True
+        self.synced = True        # all that was written is on the disk
         self.doubtful = False     # the disk did not take a sync: only a fresh state file is sure
 
     def load(self):
@@ -2768,6 +2777,19 @@ class Journal:
             self.open()
         return old
 
+    def close_page(self, file):
+        """Sync and close a page that was turned. (A failed sync: the state file comes anyway.)"""
+        if file is not None:
+            with os.fdopen(file, 'ab', buffering=0), contextlib.suppress(OSError):
+                datasync(file)
+
+    def put_beside(self, document):
+        """An ocean, whole, into a folder with a date in its name. Returns the folder."""
+        aside = dated(self.folder / 'before')
+        aside.mkdir()
+        write_new(aside / 'mocean.json', readable(document))
+        return aside
+
     def put_state(self, document):
         """A fresh state file, whole or not at all; the one before it becomes the last good copy."""
         fresh, text = self.folder / 'mocean.json.new', readable(document)
@@ -2837,9 +2859,10 @@ def read_ocean(document, spare=None):
 
 def happen(ocean, patch):
     """Let one line of the journal happen."""
-    number, last, now, faults = patch['number'], str(patch['last']), patch.get('now'), []
+    number, last, now = patch['number'], str(patch['last']), patch.get('now')
     if not Count(number):
         raise ValueError('its number is no number')
+    faults = []
     change = change_of(ocean, patch, None, faults)
     merge(ocean, change)
     ocean.number, ocean.last = max(ocean.number, number), last
@@ -2994,13 +3017,14 @@ class Sea:
     def set_clock(self, now):
         """Sea time goes on from this moment: not while the sea is frozen, and not beyond the end of
         a round."""
-        planet, round = self.ocean.planet.get('mocean'), self.ocean.rounds.get('now')
-        until = round.until if round and round.state == 'running' else math.inf
+        planet = self.ocean.planet.get('mocean')
+        current = self.ocean.rounds.get('now')
+        until = current.until if current and current.state == 'running' else math.inf
         self.clock.set(now, bool(planet and planet.frozen), until)
 
     def is_frozen(self):
         """True while no boat may act."""
-        return self.clock.frozen or self.clock.until < math.inf and self.clock() >= self.clock.until
+        return self.clock.frozen or self.clock() >= self.clock.until
 
     def say(self, text, who=''):
         """A line for the log; ids, and the captain's key, are masked wherever they came in."""
@@ -3015,7 +3039,7 @@ def masked(ocean, line):
         plain = unicodedata.normalize('NFKC', word[0]).casefold()
         inside = (plain[at:at + ID_LENGTH] for at in range(len(plain) - ID_LENGTH + 1))
         return '********' if any(id in ocean.keys for id in inside) else word[0]
-    return re.sub(r'[^\W_]{8,}', mask, line) if ocean else line
+    return re.sub(rf'[^\W_]{{{ID_LENGTH},}}', mask, line) if ocean else line
 
 
 def play(sea, call):
@@ -3033,7 +3057,12 @@ def play(sea, call):
         tend(sea)
     if turn.wait_s:
         wait(sea, turn.traffic, turn.wait_s)
-    return {**facts, **turn.besides} if call.form == 'json' and turn.besides else facts
+    return with_besides(turn, call, facts)
+
+
+def with_besides(turn, call, facts):
+    """The facts; in JSON also those that the turn tells besides."""
+    return {**facts, **turn.besides} if call.form == 'json' else facts
 
 
 def take_turn(sea, call, turn):
@@ -3139,7 +3168,7 @@ def rehearse(sea, call):
         if facts is not None:
             return facts
         facts = decide(turn, call)
-        return {**facts, **turn.besides} if call.form == 'json' else facts
+        return with_besides(turn, call, facts)
 
 
 def aboard(ocean, call, now):
@@ -3181,7 +3210,9 @@ def asked(call):
 
 def find_reply(ocean, key, call):
     """The reply stored under this name of a call, or None."""
-    for slot in reply_keys(key) if call.n and key else ():
+    if not call.n or not key:
+        return None
+    for slot in reply_keys(key):
         reply = ocean.replies.get(slot)
         if reply and (reply.route, reply.n) == (call.route.name, call.n):
             return reply
@@ -3207,29 +3238,35 @@ def keep_reply(turn, call, facts):
     """Store the reply under the player's own name for the call, in the same line of the journal."""
     old = find_reply(turn.ocean, turn.key, call)
     slots = reply_keys(turn.key)
-    slot = next((slot for slot in slots if turn.ocean.replies.get(slot) is old), slots[0]) \
-        if old else slots[turn.boat.replies % REPLIES_KEPT]
+    slot = slots[turn.boat.replies % REPLIES_KEPT]
+    if old:
+        slot = next(slot for slot in slots if turn.ocean.replies.get(slot) is old)
     turn.put('replies', slot, route=call.route.name, n=call.n, asked=asked(call),
-             facts=as_json(facts), besides=as_json(turn.besides), at=turn.now)
+             facts=encode(facts), besides=encode(turn.besides), at=turn.now)
     if turn.row('boats', turn.key):
         turn.steer(replies=turn.boat.replies + 1)
 
 
 def note_call(sea, route, pairs, query, status, said):
     """Remember a call for the player's `log`; a refused one may become a quest."""
+    if not sea.ocean:
+        return
     key = caller(sea, pairs)
-    if key and key in sea.ocean.boats or sea.ocean and status != 200:
-        traffic = sea.calls[key if key in sea.ocean.boats else '']     # '': of nobody aboard
-        traffic.last = sea.clock()
-        traffic.calls.append(f'{int(sea.calendar())} {status} {route.name} {query[:500]} '
-                             f'{said[:200]}')
-        if status == AWAY:             # a frozen sea, a full disk: no mistake of the caller's
+    if key not in sea.ocean.boats:
+        if status == 200:
             return
-        traffic.note_error(status, said)
-        if status == EARLY:
-            traffic.calm = 0
-        elif status != 200:
-            traffic.failed = route.name
+        key = ''                       # the mistakes of nobody aboard
+    traffic = sea.calls[key]
+    traffic.last = sea.clock()
+    traffic.calls.append(f'{int(sea.calendar())} {status} {route.name} {query[:500]} '
+                         f'{said[:200]}')
+    if status == AWAY:                 # a frozen sea, a full disk: no mistake of the caller's
+        return
+    traffic.note_error(status, said)
+    if status == EARLY:
+        traffic.calm = 0
+    elif status != 200:
+        traffic.failed = route.name
 
 
 def keep_tending(sea):
@@ -3244,7 +3281,7 @@ def tend(sea):
         return
     try:
         sea.tended = sea.clock()
-        own = sync, check_clock, send_home, save_when_due
+        own = (sync, check_clock, send_home, save_when_due)
         tasks = [functools.partial(task, sea) for task in own]
         for task in tasks + [rider.tend for rider in sea.riders]:
             try:
@@ -3283,7 +3320,7 @@ def send_home(sea):
     with sea.lock:
         ocean = sea.ocean
         turn = Turn(ocean, sea.clock(), round(sea.calendar(), 3))
-        for key in lost(turn):
+        for key in gone_for_good(turn):
             forget(turn, key)
         if len(ocean.boats) > CROWD_BOATS:
             for key, boat in ocean.boats.items():
@@ -3295,13 +3332,13 @@ def send_home(sea):
                 merge(ocean, turn.change)
 
 
-def lost(turn):
+def gone_for_good(turn):
     """The boats ashore that nobody can bring back any more: who quit, after a while; of those that
     only joined, the oldest."""
     ashore = turn.ocean.ashore
-    quit = [key for key, boat in ashore.items() if boat.acted and turn.now > boat.left + ASHORE_S]
+    left = [key for key, boat in ashore.items() if boat.acted and turn.now > boat.left + ASHORE_S]
     idle = [key for key, boat in ashore.items() if not boat.acted]
-    return quit + idle[:max(len(idle) - ASHORE_KEPT, 0)]
+    return left + idle[:max(len(idle) - ASHORE_KEPT, 0)]
 
 
 def save_when_due(sea):
@@ -3319,9 +3356,7 @@ def save(sea):
     with sea.lock:
         document = document_of(sea.ocean)
         lines, old = sea.journal.lines, sea.journal.turn_page()
-    if old is not None:
-        with os.fdopen(old, 'ab', buffering=0), contextlib.suppress(OSError):
-            datasync(old)             # where it fails, the state file is on the disk all the same
+    sea.journal.close_page(old)
     sea.journal.put_state(document)
     sea.journal.lines -= lines
 
@@ -3330,16 +3365,13 @@ def renew(sea, ocean):
     """Another ocean takes the place of this one, whole or not at all. What was there stays beside
     it, in a folder with a date in its name. Returns the folder. Who calls this holds `tending` and
     `lock`."""
-    aside = dated(sea.folder / 'before')
-    aside.mkdir()
-    write_new(aside / 'mocean.json', readable(document_of(sea.ocean)))
+    aside = sea.journal.put_beside(document_of(sea.ocean))
     ocean.number = 1 + max(ocean.number, sea.ocean.number)      # no line of a journal fits it
     ocean.runs, ocean.season = sea.ocean.runs, sea.ocean.season
-    old = sea.journal.turn_page()
-    if old is not None:
-        os.close(old)
+    sea.journal.close_page(sea.journal.turn_page())
     sea.journal.put_state(document_of(ocean))
-    sea.journal.lines, sea.ocean = 0, ocean
+    sea.journal.lines = 0
+    sea.ocean = ocean
     sea.calls.clear()
     sea.moved.clear()
     sea.set_clock(ocean.now)
@@ -3387,7 +3419,7 @@ def begin_run(sea):
         how = run.how or 'ended without a goodbye: killed, crashed, or the power failed; ' \
             f'the last thing that happened was: {last}'
         log(f'run {number} began {tell_time(run.began)} and {how}')
-        change = {str(number): run.but(how=how), str(number - 20): None}
+        change = {str(number): run.but(how=how), str(number - RUNS_KEPT): None}
     merge(ocean, {'runs': {**change, str(number + 1): Run(began=true_time)}})
     log(f'run {number + 1} begins: {len(ocean.boats)} boats, change number {ocean.number}')
     sea.tended = sea.clock()
@@ -3827,6 +3859,11 @@ class Route:
                          if not parameter.required}
 
 
+ID = Parameter('id', 'the secret id that join gave you', read_id, '')
+N = Parameter('n', 'your own name for this call, such as 1: the same n again within a minute is '
+              'answered again, and not done twice', read_text(40), '1', required=False)
+FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'json'), 'json',
+                   required=False)
 NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
 OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
 MY_ID = Parameter('id', 'your id: it is filled in for you', read_any_id, '', required=False,
@@ -3931,6 +3968,7 @@ BY_NAME = {route.name: route for route in ROUTES}
 
 # --- HELP ----------------------------------------------------------------------------------------
 
+VERSION = '1.0'
 WORLD = f"""Mocean is an ocean planet in the shape of a torus.
 x grows to the east, 0 to {WIDTH_CELLS - 1}; y grows to the north, 0 to {HEIGHT_CELLS - 1}; \
 both wrap around, so the ocean has no edge.
@@ -4080,7 +4118,7 @@ def error_of(words):
         'text/plain': {'schema': {'type': 'string', 'pattern': '\ntry: http'}},
         'application/json': {'schema': {
             'type': 'object', 'required': ['error', 'try', 'status'],
-            'properties': {name: {'type': kind_} for name, kind_ in facts.items()}}}}}
+            'properties': {name: {'type': type_} for name, type_ in facts.items()}}}}}
 
 
 def schema_of(parameter):
@@ -4090,9 +4128,9 @@ def schema_of(parameter):
 
 def media(route):
     """What a route answers: its kinds, and what is in them."""
-    kinds = {'HTML': ['text/html'], 'Python': ['text/plain'],
-             'text': ['text/plain', 'text/html']}.get(route.reply,
-                                                      ['text/plain', 'application/json'])
+    pages = {'HTML': ['text/html'], 'Python': ['text/plain'], 'JavaScript': ['text/javascript'],
+             'text': ['text/plain', 'text/html']}
+    kinds = pages.get(route.reply, ['text/plain', 'application/json'])
     schemas = {kind: {'type': 'string'} for kind in kinds}
     record = {'type': 'object', 'properties': {name: {} for name in route.columns}}
     if route.many:
@@ -4107,9 +4145,6 @@ def media(route):
 
 # --- WIRE ----------------------------------------------------------------------------------------
 
-VERSION = '1.0'
-
-
 def ask(sea, call):
     """Play. Who asks by HEAD is told the same, and nothing comes of it."""
     return rehearse(sea, call) if bottle.request.method == 'HEAD' else play(sea, call)
@@ -4118,6 +4153,28 @@ def ask(sea, call):
 def looks_like_refusal(error):
     """A rider's Refusal is not ours: it is known by what it has."""
     return all(hasattr(error, name) for name in ('words', 'status', 'route', 'fix', 'numbers'))
+
+
+def as_text(route, facts):
+    """Values separated by commas, one record a line: those that the route names in its `reply`."""
+    if 'repeated' in facts:
+        facts = {name: fact for name, fact in facts.items() if name != 'repeated'}
+    if 'try' in facts:
+        return f'{as_line(route, facts)}\ntry: {facts["try"]}'      # as in every error
+    if not route.many or route.many not in facts:
+        return as_line(route, facts)
+    return '\n'.join([as_line(route, record) for record in facts[route.many]])
+
+
+def as_line(route, record):
+    values = [record[name] for name in route.columns if name in record]
+    values = values or record.values()     # `use`: each treasure answers in its own way
+    return ','.join([' '.join(map(str, value)) if isinstance(value, list) else str(value)
+                     for value in values])
+
+
+def as_json(facts):
+    return json.dumps(facts, ensure_ascii=False)
 
 
 class Wire:
@@ -4361,7 +4418,8 @@ def client_of(sea, call):
               'ID': boat.id if boat else 'your-id'}
     for name, text in filled.items():
         line = f'{name} = {text!r}'
-        program = re.sub(rf'^{name} = .*$', lambda _, line=line: line, program, count=1, flags=re.M)
+        program = re.sub(rf'^{name} = .*$', lambda _, line=line: line, program, count=1,
+                         flags=re.M)                # by lambda: a \\ in the line stays as it is
     return answer(program)
 
 
@@ -4388,13 +4446,14 @@ FOR_EVER = 'public, max-age=31536000, immutable'        # of Pyodide: its versio
 ROOM = ("sandbox allow-scripts; default-src 'none'; script-src {0} blob: 'wasm-unsafe-eval'; "
         'worker-src blob:; connect-src http: https: blob:; frame-ancestors {0}')
 BOX = re.compile('[0-9a-f]{32}-(line|event)')
-BOXES, BOX_LINES, BOX_LETTERS = 500, 50, 5000
+BOXES, BOX_LINES, BOX_LETTERS = 500, 20, 1000
 
 
 def shelf_of(shelf, name):
     """A file from a shelf, compressed where it lies there so and the browser takes it."""
     environ = bottle.request.environ
-    folder = next((home / shelf for home in (HERE, HERE / 'mocean') if (home / shelf).is_dir()), HERE)
+    homes = HERE, HERE / 'mocean'
+    folder = next((home / shelf for home in homes if (home / shelf).is_dir()), HERE)
     kind = SUFFIXES.get(pathlib.PurePath(name).suffix, '')
     small = 'gzip' in environ.get('HTTP_ACCEPT_ENCODING', '') and (folder / f'{name}.gz').is_file()
     reply = bottle.static_file(f'{name}.gz' if small else name, folder, kind, charset=None)
@@ -4475,8 +4534,9 @@ def make_app(folder=None, clock=None, dice=None, calendar=time.time):
     sea = Sea(folder or os.environ.get('STATE_DIRECTORY') or HERE, clock, dice, calendar)
     app, wire = bottle.Bottle(), Wire(sea)
     app.sea = sea
+    # The first process only starts the second one, which needs the key: it keeps it where it is.
     first_process = __name__ == '__main__' and not os.environ.get('BOTTLE_CHILD')
-    if not first_process:                     # it only starts the other one, which needs the key
+    if not first_process:
         sea.captain_key = os.environ.pop('MOCEAN_CAPTAIN', '')      # before any rider is loaded
     app.install(wire)
     for route in ROUTES:
@@ -4484,24 +4544,28 @@ def make_app(folder=None, clock=None, dice=None, calendar=time.time):
     put_up_shelves(app)
     for status in (UNKNOWN, NOT_GET):
         app.error(status)(wire.lost)
-    for name in () if first_process else RIDERS:
-        ride_along(app, name)
+    if not first_process:
+        for name in RIDERS:
+            ride_along(app, name)
     return app
 
 
 def add_route(app, route, whose='mocean.py'):
     """Serve a route; one that is there already stays as it is."""
-    path = f'/{route.name}' if isinstance(route, Route) else route.rule
-    if path in {own.rule for own in app.routes}:
-        if isinstance(route, Route):
-            log(f'{whose} has {path}, which is there already: it stays as it was')
-    elif isinstance(route, Route):
-        act = PAGES.get(route.name, ask)
-        app.sea.routes[route.name] = route
-        for path in ('/', '/mocean') if route.name == 'mocean' else (f'/{route.name}',):
-            app.route(path, 'GET', functools.partial(act, app.sea), declared=route)
-    else:
-        app.merge([route])
+    own = {bottle_route.rule for bottle_route in app.routes}
+    if not isinstance(route, Route):         # one of Bottle's, from an app of its own
+        if route.rule not in own:
+            app.merge([route])
+        return
+    path = f'/{route.name}'
+    if path in own:
+        log(f'{whose} has {path}, which is there already: it stays as it was')
+        return
+    app.sea.routes[route.name] = route
+    act = functools.partial(PAGES.get(route.name, ask), app.sea)
+    if route.name == 'mocean':
+        app.route('/', 'GET', act, declared=route)
+    app.route(path, 'GET', act, declared=route)
 
 
 def ride_along(app, name):

@@ -47,7 +47,7 @@ class Desk:
         return poll(lambda: self.ask(question), seconds or self.patience)
 
     def ready(self):
-        self.until('mocean.python.ready', 90)
+        self.until('Boolean(globalThis.mocean?.python.ready)', 90)
         return self
 
     @property

@@ -1060,7 +1060,7 @@ def test_teaching_md_names_every_order_and_true_numbers():
     page = (ROOT / 'docs' / 'teaching.md').read_text(encoding='utf-8')
     table = page.partition('## All orders')[2].partition('## What is kept')[0]
     assert set(re.findall('`([a-z]+)`', table)) >= set(captain.ORDERS)
-    for number in (', '.join(map(str, captain.PLACES)), f'the last {mocean.TALK_KEPT}', f'the last {mocean.NEWS_KEPT:,}',
-                   f'last {mocean.LOG_KEPT} calls'):
+    for number in (', '.join(map(str, captain.PLACES)), f'the last {mocean.TALK_KEPT}',
+                   f'the last {mocean.NEWS_KEPT:,}', f'last {mocean.LOG_KEPT} calls'):
         assert number in page
     assert (captain.TRIES, captain.TRY_S, captain.CARDS_PER_PAGE) == (10, 6, 8)

@@ -60,12 +60,13 @@ def test_a_typed_line_waits_in_its_box_until_it_is_taken(say):
 
 
 def test_boxes_are_few_and_small(say):
+    from mocean import BOX_LETTERS, BOX_LINES, BOXES
     first = f'{0:032x}-line'
-    assert say(f'/code/typed?box={first}&put=' + 'x' * 5001).status == 404
-    for number in range(501):
+    assert say(f'/code/typed?box={first}&put=' + 'x' * (BOX_LETTERS + 1)).status == 404
+    for number in range(BOXES + 1):
         say(f'/code/typed?box={number:032x}-line&put=1')
-    assert say(f'/code/typed?box={first}') == '' and say(f'/code/typed?box={500:032x}-line') == '1'
-    for number in range(60):
+    assert say(f'/code/typed?box={first}') == '' and say(f'/code/typed?box={BOXES:032x}-line') == '1'
+    for number in range(BOX_LINES + 10):
         say(f'/code/typed?box={first}&put={number}')
     assert say(f'/code/typed?box={first}') == '10'
 

@@ -47,6 +47,7 @@ def test_from_the_wall_to_a_robot_of_ones_own(browser, sea, show):  # noqa: F811
     page.goto(f'http://club.test:{sea.port}/join?name=ada')
     show(page, 'join')
     click('Write a program')
+    page.wait_for_url('**/code**')
     desk.ready()
     desk.until("document.querySelector('#text').value.includes('heading')")
     id = page.locator('#own-id').inner_text()

@@ -11,10 +11,10 @@ import mocean
 TEXT = (ROOT / 'mocean.py').read_text(encoding='utf-8')
 TREE = ast.parse(TEXT)
 LINES = TEXT.split('\n')
-PROGRAMS = ['mocean', 'steps', 'data']
+PROGRAMS = ['mocean', 'steps', 'data', 'captain']
 SECTIONS = ['SETTINGS', 'TYPES', 'TORUS', 'NEAR', 'THINGS', 'SEAFLOOR', 'COURSES',
             'READ', 'TELL', 'RULES', 'QUESTS', 'CHANGE', 'JOURNAL', 'PLAY', 'RUNS',
-            'COMMON', 'ROUTES', 'HELP', 'WIRE', 'PAGES', 'START', 'SERVERS']
+            'COMMON', 'ROUTES', 'HELP', 'WIRE', 'PAGES', 'SHELVES', 'START', 'SERVERS']
 
 
 def part(banner, end='# --- '):

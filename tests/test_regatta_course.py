@@ -18,7 +18,7 @@ from mocean import (
     Race,
     course_marks,
     course_points,
-    passes,
+    passes_at,
     reference_tour,
     rowing_cells,
 )
@@ -189,13 +189,13 @@ def leg_of(start, dx, dy):
     ((590, 200, 597, 200), (0, 200), 1),
 ])
 def test_a_leg_passes_a_mark_within_three_cells(leg, mark, part):
-    assert passes(*leg, *mark) == (None if part is None else pytest.approx(part))
+    assert passes_at(*leg, *mark) == (None if part is None else pytest.approx(part))
 
 
 @given(ANYWHERE, FEW, FEW, FEW, FEW)
 def test_passing_is_what_one_sees_looking_at_every_moment(start, dx, dy, mark_dx, mark_dy):
     mark = on_planet(start[0] + mark_dx, start[1] + mark_dy)
-    part = passes(*leg_of(start, dx, dy), *mark)
+    part = passes_at(*leg_of(start, dx, dy), *mark)
 
     def away(part):
         return apart(*on_planet(start[0] + part * dx, start[1] + part * dy), *mark)
@@ -208,7 +208,7 @@ def test_passing_is_what_one_sees_looking_at_every_moment(start, dx, dy, mark_dx
 
 @given(ANYWHERE, FEW, FEW, FEW, FEW, ANYWHERE)
 def test_passing_does_not_know_where_the_seams_are(start, dx, dy, mark_dx, mark_dy, elsewhere):
-    here, there = [passes(*leg_of(at, dx, dy), *on_planet(at[0] + mark_dx, at[1] + mark_dy))
+    here, there = [passes_at(*leg_of(at, dx, dy), *on_planet(at[0] + mark_dx, at[1] + mark_dy))
                    for at in (start, elsewhere)]
     assert here == there
 
@@ -216,7 +216,7 @@ def test_passing_does_not_know_where_the_seams_are(start, dx, dy, mark_dx, mark_
 @given(ANYWHERE, st.floats(-190, 190), st.floats(-190, 190), ANYWHERE)
 def test_any_leg_and_any_mark_have_an_answer(start, dx, dy, mark):
     if math.hypot(dx, dy) < 190:
-        part = passes(*leg_of(start, dx, dy), *mark)
+        part = passes_at(*leg_of(start, dx, dy), *mark)
         assert part is None or 0 <= part <= 1
 
 
@@ -241,7 +241,7 @@ def sail(race, marks, leg, began, ended):
     OCEAN.courses[race.course] = mocean.Course(race.course, marks, 100.0)
     OCEAN.races['ada'] = race
     turn = mocean.Turn(OCEAN, ended, 0, key='ada', calls=collections.defaultdict(mocean.Traffic))
-    mocean.sail_on(turn, [leg[:2], leg[2:]], began, ended)
+    mocean.pass_marks(turn, [leg[:2], leg[2:]], began, ended)
     return turn.row('races', 'ada')
 
 

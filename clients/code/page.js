@@ -2,8 +2,8 @@
   The page /code: it keeps everything that is to be kept, and shows everything that is to be seen.
 
       SETTINGS   PYTHON    fetch Pyodide, start the room, talk with it
-                 EDITOR    a textarea with line numbers, a mark, and the few keys that a program needs
-                 PROGRAMS  the student's own, kept in this browser; the ladder of clients to start from
+                 EDITOR    a textarea with line numbers, a mark, and the keys that a program needs
+                 PROGRAMS  the student's own, kept in this browser; the ladder to start from
                  BOAT      who we are in the game
                  OUTPUT    what the program says, what is typed to it, and what helps after an error
                  DRAWING   what a turtle draws
@@ -13,20 +13,22 @@
 
 /* ================================================================ SETTINGS */
 
-const HOME = new URL('.', location.href);                 // the game's server; in front of several oceans, with ours
-const PLACE = `mocean.code:${HOME.pathname}`;             // where this browser keeps our things
-const PATIENCE_S = 60;                                    // so long nothing may happen before we say that something is wrong
-const OUTPUT_LETTERS = 200_000;                           // what is older is forgotten
+const HOME = new URL('.', location.href);      // the game's server, or our ocean's place on it
+const PLACE = `mocean.code:${HOME.pathname}`;  // where this browser keeps our things
+const PATIENCE_S = 60;                         // so long nothing may come, then we say so
+const OUTPUT_LETTERS = 200_000;                // what is older is forgotten
 const LEVELS = [[1, 'one move'], [2, 'a loop and a function'], [3, 'a robot that looks and decides']];
 const LADDER = [
   ['first_client', 'join, then move once'], ['keyboard', 'drive by typing: a function, a loop'],
-  ['turtle_window', 'arrow keys, and the way drawn: events'], ['look_and_move', 'find a treasure: read a reply, decide'],
+  ['turtle_window', 'arrow keys, and the way drawn: events'],
+  ['look_and_move', 'find a treasure: read a reply, decide'],
   ['survey_robot', 'measure how deep it is: patience'], ['chat', 'talk with other boats'],
   ['scoreboard', 'who leads: JSON'], ['fleet', 'two boats at once: threads'],
 ];
 const REGATTA = [['regatta_1', 'a race round twelve marks: a list'], ['regatta_2', 'on to the nearest mark'],
                  ['regatta_3', 'better than the nearest: your idea']];
-const STEPS = [['steps_1', 'the first message'], ['steps_2', 'a message of your own'], ['steps_3', 'a loop'], ['steps_4', 'a dialog']];
+const STEPS = [['steps_1', 'the first message'], ['steps_2', 'a message of your own'],
+               ['steps_3', 'a loop'], ['steps_4', 'a dialog']];
 
 const $ = selector => document.querySelector(selector);
 const wishes = new URLSearchParams(location.hash.slice(1));
@@ -38,12 +40,21 @@ function make(kind, words = '', fields = {}) {
 
 /* ================================================================ PYTHON */
 
-const python = {room: null, ready: false, running: false, stands_still: false, source: '', files: {}, watchdog: 0};
-const box = [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('');
+const python = {
+  room: null,                // the frame in which it runs
+  ready: false, running: false,
+  stands_still: false,       // it waits in such a way that it hears nothing: see worker.js
+  source: '',                // the program that runs, or ran last
+  files: {},                 // what programs have written: name -> bytes
+  watchdog: 0,
+};
+const dice = crypto.getRandomValues(new Uint8Array(16));
+const box = [...dice].map(byte => byte.toString(16).padStart(2, '0')).join('');
 
 async function start_python() {
   watch();
-  const manifest = await (await fetch('code/pyodide.json', {cache: 'no-cache'})).json(), kept = kept_snapshot();
+  const kept = kept_snapshot(), told = await fetch('code/pyodide.json', {cache: 'no-cache'});
+  const manifest = await told.json();
   await open_room();
   const files = await fetch_files(manifest, (name, bytes) => {
     if (name.endsWith('.wasm')) tell({do: 'compile', bytes}, [bytes]);
@@ -59,13 +70,14 @@ async function start_python() {
 
 /* The four files of Pyodide: from our server if it has them, else from where Pyodide is published. */
 async function fetch_files({version, cdn, files}, use) {
-  const names = Object.keys(files), sizes = names.map(name => files[name].bytes), got = sizes.map(() => 0);
+  const names = Object.keys(files), sizes = names.map(name => files[name].bytes);
+  const got = sizes.map(() => 0);
   const whole = sizes.reduce((a, b) => a + b);
   const own = new URL(`pyodide/${version}/`, HOME), has_own = (await ask_for(own + names[0]))?.ok;
   const fetch_one = async (name, number) => {
-    const hash = [...files[name].sha256.matchAll(/../g)].map(pair => String.fromCharCode(parseInt(pair, 16))).join('');
-    const reply = await ask_for(has_own ? own + name : cdn + name, has_own ? {} : {integrity: `sha256-${btoa(hash)}`});
-    if (!reply?.ok) throw new Error(has_own ? `the server has no whole Pyodide: ${name} is missing` : NOWHERE);
+    const reply = await (has_own ? ask_for(own + name)
+      : ask_for(cdn + name, {integrity: `sha256-${base64(files[name].sha256)}`}));
+    if (!reply?.ok) throw new Error(has_own ? `The server lacks a part of Pyodide: ${name}` : NOWHERE);
     const bytes = await read_all(reply, size => {
       got[number] = Math.min(size, sizes[number]);
       tell_progress(got.reduce((a, b) => a + b) / whole);
@@ -76,10 +88,15 @@ async function fetch_files({version, cdn, files}, use) {
   return Object.fromEntries(await Promise.all(names.map(fetch_one)));
 }
 
-const NOWHERE = 'Python is not to be had: this server has no clients/pyodide (docs/code.md says how to get it), '
-  + 'and the internet, where it could come from, cannot be reached from here.';
+const base64 = hex => btoa(hex.replace(/../g, pair => String.fromCharCode(parseInt(pair, 16))));
 
-const ask_for = (address, options = {}) => fetch(address, {credentials: 'omit', ...options}).catch(() => null);
+const NOWHERE = 'Python is not to be had: this server has no clients/pyodide '
+  + '(docs/code.md says how to get it), and the internet, where it could come from, cannot be reached from here.';
+
+/* The reply, or null where nobody answers. */
+function ask_for(address, options = {}) {
+  return fetch(address, {credentials: 'omit', ...options}).catch(() => null);
+}
 
 async function read_all(reply, tell_bytes) {
   const parts = [], reader = reply.body.getReader();
@@ -95,15 +112,18 @@ async function read_all(reply, tell_bytes) {
 function tell_progress(part) {
   watch();
   $('#progress').value = part;
-  const percent = `Python is on its way: ${Math.floor(part * 20) * 5} %`;         // a screen reader need not hear every one
+  const percent = `Python is on its way: ${Math.floor(part * 20) * 5} %`;     // read aloud: not each one
   if ($('#status').textContent !== percent) say(percent);
 }
 
 /* If nothing happens for a long time, say so. */
 function watch(on = true) {
   clearTimeout(python.watchdog);
-  if (on) python.watchdog = setTimeout(fail, PATIENCE_S * 1000, `Nothing has come for ${PATIENCE_S} seconds. Is the network slow, or the server away? Reload the page to try again.`);
+  if (on) python.watchdog = setTimeout(fail, PATIENCE_S * 1000, SILENCE);
 }
+
+const SILENCE = `Nothing has come for ${PATIENCE_S} seconds. Is the network slow, or the server away? `
+  + 'Reload the page to try again.';
 
 function fail(words) {
   watch(false);
@@ -115,7 +135,8 @@ function fail(words) {
 
 function open_room() {
   return new Promise(opened => {
-    const frame = make('iframe', '', {id: 'room', title: 'Python', src: 'code/room.html', ariaHidden: 'true', tabIndex: -1});
+    const frame = make('iframe', '', {
+      id: 'room', title: 'Python', src: 'code/room.html', ariaHidden: 'true', tabIndex: -1});
     frame.setAttribute('sandbox', 'allow-scripts');
     python.room = frame;
     python.opened = opened;
@@ -124,7 +145,9 @@ function open_room() {
 }
 
 /* The room's origin has no name, so that '*' is the only way to write its address. */
-const tell = (message, hand_over = []) => python.room.contentWindow.postMessage(message, '*', hand_over);
+function tell(message, hand_over = []) {
+  python.room.contentWindow.postMessage(message, '*', hand_over);
+}
 
 const hear = {
   here: () => python.opened(),
@@ -136,9 +159,10 @@ const hear = {
     tell_buttons();
     show_map();
   },
-  snapshot: picture => python.keep(picture),
+  snapshot(picture) { if (!python.ready) python.keep(picture); },      // later a program might send one
   spoilt: () => keep_snapshot('', null),
-  broken: why => fail(`Python could not start here (${why}). Reload the page to try again; an up-to-date Chrome, Edge or Firefox works.`),
+  broken: why => fail(`Python could not start here (${why}). Reload the page to try again; `
+    + 'an up-to-date Chrome, Edge or Firefox works.'),
   out: (text, {kind}) => print(text, kind),
   ask: ask_line,
   draw,
@@ -169,7 +193,8 @@ function stop() {
   tell({do: 'stop'});
 }
 
-const ENDS = {finished: 'It has ended', stopped: 'Stopped', failed: 'It ended with an error', ended: 'Stopped'};
+const ENDS = {
+  finished: 'It has ended', failed: 'It ended with an error', stopped: 'Stopped', ended: 'Stopped'};
 
 function done({how, line, cure, files = {}}) {
   python.running = false;
@@ -190,7 +215,7 @@ function tell_buttons() {
 
 const say = words => { $('#status').textContent = words; };
 
-/* The snapshot of a started Python, 30 MB, so that it stands at once next time. The browser may refuse: then not. */
+/* The snapshot of a started Python, 30 MB: next time it stands at once. The browser may refuse it. */
 const shelf = work => new Promise(keep => {
   const opening = indexedDB.open('mocean', 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore('things');
@@ -203,7 +228,9 @@ const shelf = work => new Promise(keep => {
 }).catch(() => null);
 
 const kept_snapshot = () => shelf(things => things.get('snapshot'));
-const keep_snapshot = (version, picture) => shelf(things => things.put({version, picture}, 'snapshot'));
+function keep_snapshot(version, picture) {
+  return shelf(things => things.put({version, picture}, 'snapshot'));
+}
 
 /* ================================================================ EDITOR */
 
@@ -215,7 +242,8 @@ function tell_lines() {
   const lines = editor.value.split('\n').length;
   if (lines !== lines_shown) {
     lines_shown = lines;
-    $('#numbers').textContent = Array.from({length: lines}, (_, index) => index + 1).join('\n') + '\n\n';
+    const numbers = Array.from({length: lines}, (_, index) => index + 1);
+    $('#numbers').textContent = numbers.join('\n') + '\n\n';
   }
   scroll_along();
 }
@@ -229,8 +257,9 @@ function scroll_along() {
 function mark_line(line) {
   marked = line || 0;
   if (marked) {
-    const top = (marked - 1) * ROW_PX;
-    if (top < editor.scrollTop || top > editor.scrollTop + editor.clientHeight - 3 * ROW_PX) editor.scrollTop = top - 3 * ROW_PX;
+    const top = (marked - 1) * ROW_PX, seen = editor.scrollTop;
+    const hidden = top < seen || top > seen + editor.clientHeight - 3 * ROW_PX;
+    if (hidden) editor.scrollTop = top - 3 * ROW_PX;
   }
   scroll_along();
 }
@@ -272,7 +301,8 @@ const on_key = {
     if (esc) return false;
     const {selectionStart: from, selectionEnd: to, value} = editor;
     if (from === to && !event.shiftKey) return put(' '.repeat(4 - line.length % 4));
-    const end = value.indexOf('\n', to) < 0 ? value.length : value.indexOf('\n', to), part = value.slice(start, end);
+    const end = value.indexOf('\n', to) < 0 ? value.length : value.indexOf('\n', to);
+    const part = value.slice(start, end);
     const moved = event.shiftKey ? part.replace(/^ {1,4}/gm, '') : part.replace(/^(?=.)/gm, '    ');
     if (moved === part) return;
     editor.setSelectionRange(start, end);
@@ -300,7 +330,10 @@ function edit(event) {
 const programs = {texts: {}, open: '', handed: {}};        // handed: as they came from the server
 
 function remember() {
-  try { localStorage.setItem(PLACE, JSON.stringify({texts: programs.texts, open: programs.open, boat})); } catch { say('This browser keeps nothing: save your program before you go'); }
+  const {texts, open} = programs;
+  try { localStorage.setItem(PLACE, JSON.stringify({texts, open, boat})); } catch {
+    say('This browser keeps nothing: save your program before you go');
+  }
 }
 
 function recall() {
@@ -322,12 +355,18 @@ function open_program(name, text = programs.texts[name]) {
 }
 
 function list_programs() {
-  $('#programs').replaceChildren(...Object.keys(programs.texts).map(name => make('option', name, {value: name, selected: name === programs.open})));
-  for (const button of document.querySelectorAll('#ladder button')) button.ariaCurrent = String(button.value === programs.open);
+  const option = name => make('option', name, {value: name, selected: name === programs.open});
+  $('#programs').replaceChildren(...Object.keys(programs.texts).map(option));
+  for (const button of document.querySelectorAll('#ladder button')) {
+    button.ariaCurrent = String(button.value === programs.open);
+  }
 }
 
 /* Names of files, as Python likes them. */
-const plain = name => name.trim().replace(/\.py$/i, '').replace(/[^\p{L}\p{N}_-]+/gu, '_').slice(0, 40) || 'mine';
+function plain(name) {
+  const kept = name.trim().replace(/\.py$/i, '').replace(/[^\p{L}\p{N}_-]+/gu, '_');
+  return kept.slice(0, 40) || 'mine';
+}
 
 function free_name(name) {
   for (let number = 1; ; number++) {
@@ -344,11 +383,15 @@ async function from_ladder(name, address) {
 
 async function handed_out(name, address) {
   const reply = await ask_for(address);
-  if (!reply?.ok) return say(reply ? 'The server does not have this program' : 'The server does not answer');
+  if (!reply) return say('The server does not answer');
+  if (!reply.ok) return say('The server does not have this program');
   return programs.handed[name] = fill_in(await reply.text());
 }
 
-const level_address = level => `client.py?${new URLSearchParams({level, ...(boat.id ? {id: boat.id} : {})})}`;
+function level_address(level) {
+  const fields = boat.id ? {level, id: boat.id} : {level};
+  return `client.py?${new URLSearchParams(fields)}`;
+}
 const open_level = level => from_ladder(`level_${level}`, level_address(level));
 
 function hang_ladder() {
@@ -359,7 +402,8 @@ function hang_ladder() {
   const number = name => name.split('_')[1];
   $('#ladder').append(
     make('span', 'Start: level'),
-    ...LEVELS.map(([level, words]) => rung(`level_${level}`, words, () => open_level(level), level)),
+    ...LEVELS.map(([level, words]) => (
+      rung(`level_${level}`, words, () => open_level(level), level))),
     ...clients(LADDER), make('span', 'regatta'), ...clients(REGATTA, number),
     make('span', 'Steps'), ...clients(STEPS, number));
 }
@@ -374,7 +418,9 @@ function renamed() {
   const name = plain($('#new-name').value);
   if ($('#naming').returnValue !== 'yes' || name === programs.open) return;
   const fresh = free_name(name);
-  programs.texts = Object.fromEntries(Object.entries(programs.texts).map(([old, text]) => [old === programs.open ? fresh : old, text]));
+  const entries = Object.entries(programs.texts);
+  programs.texts = Object.fromEntries(
+    entries.map(([old, text]) => [old === programs.open ? fresh : old, text]));
   programs.open = fresh;
   remember();
   list_programs();
@@ -392,7 +438,9 @@ function remove() {
 async function open_file() {
   const [file] = $('#file').files;
   $('#file').value = '';
-  if (file) open_program(free_name(plain(file.name)), (await file.text()).replace(/\r\n?/g, '\n').replace(/^\uFEFF/, ''));
+  if (!file) return;
+  const text = (await file.text()).replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n');
+  open_program(free_name(plain(file.name)), text);
 }
 
 function hand_out(name, content) {
@@ -405,20 +453,24 @@ function hand_out(name, content) {
 
 let boat = {id: '', name: ''};
 
-/* The boat's name and id in the first lines of a program, where nobody has written one yet. What stands behind
-   them on the line stays where it is. */
+/* The boat's name and id in the first lines of a program, where nobody has written one yet. */
 function fill_in(text) {
   if (!boat.id || !/^ID = '(your-id)?'/m.test(text)) return text;
-  const put_in = (text, name, value) => text.replace(new RegExp(`^(${name} = )'[^'\\n]*'( *)`, 'm'), (line, start, room) => {
+  return put_value(put_value(text, 'ID', boat.id), 'NAME', boat.name);
+}
+
+/* NAME = 'ada', with another value; a comment behind it stays where it is. */
+function put_value(text, name, value) {
+  return text.replace(new RegExp(`^(${name} = )'[^'\\n]*'( *)`, 'm'), (line, start, room) => {
     const filled = `${start}'${value}'`;
     return room ? `${filled} `.padEnd(line.length) : filled;
   });
-  return put_in(put_in(text, 'ID', boat.id), 'NAME', boat.name);
 }
 
 async function game(route, fields) {
-  const reply = await fetch(`${route}?${new URLSearchParams({...fields, format: 'json'})}`, {credentials: 'omit'}).catch(() => null);
-  return reply ? reply.json().catch(() => ({error: 'this is not the game that answers'})) : {error: 'the server does not answer', away: true};
+  const reply = await ask_for(`${route}?${new URLSearchParams({...fields, format: 'json'})}`);
+  if (!reply) return {error: 'the server does not answer', away: true};
+  return reply.json().catch(() => ({error: 'it is not the game that answers', away: true}));
 }
 
 async function join() {
@@ -430,8 +482,9 @@ async function join() {
     return $('#boat-name').select();
   }
   board(answer);
-  const name = programs.open, level = /^level_(\d)$/.exec(name)?.[1], untouched = editor.value === programs.handed[name];
-  const text = level && untouched && await handed_out(name, level_address(level)) || fill_in(editor.value);
+  const name = programs.open, level = /^level_(\d)$/.exec(name)?.[1];
+  const anew = level && editor.value === programs.handed[name];       // it has a task for this boat
+  const text = anew && await handed_out(name, level_address(level)) || fill_in(editor.value);
   if (text !== editor.value) replace_all(text);
   editor.focus();
 }
@@ -444,7 +497,7 @@ function board({id, name}) {
 
 function show_boat() {
   const aboard = Boolean(boat.id);
-  for (const part of document.querySelectorAll('#boat > :not(#aboard, #another)')) part.hidden = aboard;
+  for (const part of document.querySelectorAll('#boat > :is(label, input, button)')) part.hidden = aboard;
   $('#aboard').hidden = $('#another').hidden = !aboard;
   $('#own-name').textContent = boat.name;
   $('#own-id').textContent = boat.id;
@@ -456,7 +509,8 @@ function show_boat() {
 /* The map comes when Python stands, so that a slow computer has its hands free for one of them. */
 function show_map() {
   const address = `map#bare=1${boat.name ? `&follow=${encodeURIComponent(boat.name)}` : ''}`;
-  if ($('#map iframe')?.getAttribute('src') !== address) $('#map').replaceChildren(make('iframe', '', {title: 'The live map', src: address}));
+  if ($('#map iframe')?.getAttribute('src') === address) return;
+  $('#map').replaceChildren(make('iframe', '', {title: 'The live map', src: address}));
 }
 
 function leave_boat() {
@@ -467,7 +521,8 @@ function leave_boat() {
 /* The boat that came along in the address, or the one of last time, if the ocean still knows it. */
 async function find_boat(kept) {
   const id = wishes.get('id') || kept?.id || '';
-  if (wishes.has('id')) history.replaceState(null, '', location.pathname + (jspi ? '' : '#jspi=off'));
+  const rest = jspi ? '' : '#jspi=off';
+  if (wishes.has('id')) history.replaceState(null, '', location.pathname + rest);
   if (!id) return;
   const answer = await game('name', {id});
   if (answer.away) boat = kept ?? boat;
@@ -481,7 +536,7 @@ const output = $('#output'), roll = $('#paper-roll');
 const heard_words = [];                    // [kind, text], not shown yet
 let letters = 0, showing = 0;
 
-/* What comes within a moment is shown together: to lay out the page for each word would take longer than to print it. */
+/* What comes within a moment is shown together: to lay out the page for each word takes longer. */
 function print(text, kind = 'out') {
   const last = heard_words.at(-1);
   if (last?.[0] === kind) last[1] += text;
@@ -495,7 +550,8 @@ function show_words() {
   const below = roll.scrollHeight - roll.scrollTop - roll.clientHeight < 40;
   for (const [kind, text] of heard_words.splice(0)) {
     const last = output.lastElementChild;
-    if (last?.className === kind && last.firstChild.length < 4000) last.firstChild.data = returned(last.firstChild.data + text);
+    const node = last?.className === kind && last.firstChild;
+    if (node && node.length < 4000) node.data = returned(node.data + text);
     else output.append(make('span', returned(text.slice(-OUTPUT_LETTERS)), {className: kind}));
     letters += text.length;
   }
@@ -506,8 +562,11 @@ function show_words() {
   if (below) roll.scrollTop = roll.scrollHeight;
 }
 
-/* A carriage return without a line feed begins the line anew: that is how programs draw a progress bar. */
-const returned = text => text.includes('\r') ? text.replace(/\r\n/g, '\n').replace(/[^\n]*\r(?=[^\n])/g, '') : text;
+/* A carriage return begins the line anew: that is how programs draw a progress bar. */
+function returned(text) {
+  if (!text.includes('\r')) return text;
+  return text.replace(/\r\n/g, '\n').replace(/[^\n]*\r(?=[^\n])/g, '');
+}
 
 function clear_output() {
   show_words();
@@ -533,8 +592,11 @@ function answer(line) {
   else tell({do: 'answer', line});
 }
 
-/* Where a waiting Python stands still it hears nothing: the line lies on the server until Python looks there. */
-const leave_on_server = (kind, value) => ask_for(`code/typed?${new URLSearchParams({box: `${box}-${kind}`, put: JSON.stringify(value)})}`);
+/* A Python that stands still hears nothing: the line lies on the server until Python looks there. */
+function leave_on_server(kind, value) {
+  const fields = new URLSearchParams({box: `${box}-${kind}`, put: JSON.stringify(value)});
+  return ask_for(`code/typed?${fields}`);
+}
 
 /* What helps after the end of a program: the line, the call that works, the files that it wrote. */
 function offer(line, how, cure, files) {
@@ -549,25 +611,28 @@ function offer_one(words, click, kind = '') {
   $('#after').append(button);
 }
 
-/* The server refused a call and said which one would work. If one word makes the difference, change that word;
-   else the call goes into the program, below the line that made the refused one. */
+/* The server refused a call and said which one would work. If one word makes the difference, change
+   that word; else the call goes into the program, below the line that made the refused one. */
 function offer_cure({asked, works, after, column}) {
   if (editor.value !== python.source) return;
   const word = changed_word(new URL(asked), new URL(works));
-  if (word) offer_one(`Change '${word.from}' into '${word.to}'`, () => change(word.at, word.from, word.to), 'cure');
+  if (word) offer_one(`Change '${word.from}' into '${word.to}'`, () => change(word), 'cure');
   else offer_one(`Put this into the program: ${works}`, () => insert_call(works, after, column), 'cure');
 }
 
 function changed_word(asked, works) {
-  const [before, now] = [asked, works].map(call => [['', call.pathname.split('/').pop()], ...call.searchParams]);
-  if (before.length !== now.length || before.some(([name], index) => name !== now[index][0])) return null;
-  const different = before.map(([, value], index) => [value, now[index][1]]).filter(([old, fresh]) => old !== fresh);
+  const words = call => [['', call.pathname.split('/').pop()], ...call.searchParams];
+  const before = words(asked), now = words(works);
+  const alike = before.length === now.length && before.every(([name], at) => name === now[at][0]);
+  const different = alike ? before.filter(([, value], at) => value !== now[at][1]) : [];
   if (different.length !== 1) return null;
-  const [from, to] = different[0], places = [...editor.value.matchAll(new RegExp(`(?<=["'/])${from.replace(/[^\w]/g, '\\$&')}(?=["'])`, 'gu'))];
+  const [[, from]] = different, [, to] = now[before.indexOf(different[0])];
+  const quoted = new RegExp(`(?<=["'/])${from.replace(/[^\w]/gu, '\\$&')}(?=["'])`, 'g');
+  const places = [...editor.value.matchAll(quoted)];
   return from && places.length === 1 ? {from, to, at: places[0].index} : null;
 }
 
-function change(at, from, to) {
+function change({at, from, to}) {
   editor.focus();
   editor.setSelectionRange(at, at + from.length);
   put(to);
@@ -575,27 +640,34 @@ function change(at, from, to) {
 }
 
 function insert_call(call, after, column) {
-  const before = editor.value.split('\n').slice(0, after).join('\n').length, room = ' '.repeat(column);
+  const before = editor.value.split('\n').slice(0, after).join('\n').length;
+  const room = ' '.repeat(column), address = call.replaceAll("'", '%27');
   editor.focus();
   editor.setSelectionRange(before, before);
-  put(`\n${room}reply = requests.get('${call.replaceAll("'", '%27')}', timeout=10)\n${room}print(reply.text)`);
+  put(`\n${room}reply = requests.get('${address}', timeout=10)\n${room}print(reply.text)`);
   mark_line(0);
 }
 
 /* ================================================================ DRAWING */
 
-const drawing = {strokes: [], turtles: new Map(), world: [-300, -200, 300, 200], ground: '#ffffff', title: '', due: false};
+const drawing = {due: false};        // filled by clear_drawing()
 const SHAPES = {                                            // pointing east, in pixels
   classic: [[0, 0], [-9, 5], [-7, 0], [-9, -5]], arrow: [[10, 0], [-10, 10], [-10, -10]],
   triangle: [[11, 0], [-6, 10], [-6, -10]], square: [[10, 10], [-10, 10], [-10, -10], [10, -10]],
-  circle: Array.from({length: 20}, (_, i) => [10 * Math.cos(i * Math.PI / 10), 10 * Math.sin(i * Math.PI / 10)]),
-  turtle: [[16, 0], [14, 2], [10, 1], [7, 4], [9, 7], [8, 9], [5, 6], [1, 7], [-3, 5], [-6, 8], [-8, 6], [-5, 4], [-7, 0],
-           [-5, -4], [-8, -6], [-6, -8], [-3, -5], [1, -7], [5, -6], [8, -9], [9, -7], [7, -4], [10, -1], [14, -2]],
+  circle: Array.from({length: 20}, (_, part) => {
+    const angle = part * Math.PI / 10;
+    return [10 * Math.cos(angle), 10 * Math.sin(angle)];
+  }),
+  turtle: [[16, 0], [14, 2], [10, 1], [7, 4], [9, 7], [8, 9], [5, 6], [1, 7], [-3, 5], [-6, 8], [-8, 6],
+           [-5, 4], [-7, 0], [-5, -4], [-8, -6], [-6, -8], [-3, -5], [1, -7], [5, -6], [8, -9], [9, -7],
+           [7, -4], [10, -1], [14, -2]],
 };
-const KEYS = {ArrowUp: 'Up', ArrowDown: 'Down', ArrowLeft: 'Left', ArrowRight: 'Right', ' ': 'space', Enter: 'Return', Backspace: 'BackSpace'};
+const KEYS = {ArrowUp: 'Up', ArrowDown: 'Down', ArrowLeft: 'Left', ArrowRight: 'Right',
+              ' ': 'space', Enter: 'Return', Backspace: 'BackSpace'};      // as turtle calls them
 
 function clear_drawing() {
-  Object.assign(drawing, {strokes: [], turtles: new Map(), world: [-300, -200, 300, 200], ground: '#ffffff', title: ''});
+  const world = [-300, -200, 300, 200];                     // left, low, right, high
+  Object.assign(drawing, {strokes: [], turtles: new Map(), world, ground: '#ffffff', title: ''});
   $('#drawn').textContent = '';
   look_at('map');
 }
@@ -623,7 +695,8 @@ function draw(sent) {
 
 /* From the turtle's measures to pixels, the same in both directions. */
 function scale() {
-  const {clientWidth: width, clientHeight: height} = $('#drawing'), [left, low, right, high] = drawing.world;
+  const {clientWidth: width, clientHeight: height} = $('#drawing');
+  const [left, low, right, high] = drawing.world;
   const unit = Math.min(width / (right - left), height / (high - low)) || 1;
   const middle = [(left + right) / 2, (low + high) / 2];
   return {width, height, unit,
@@ -633,13 +706,16 @@ function scale() {
 
 function paint() {
   drawing.due = false;
-  const canvas = $('#drawing canvas'), ratio = Math.min(devicePixelRatio || 1, 2), pen = canvas.getContext('2d'), sheet = scale();
+  const canvas = $('#drawing canvas'), pen = canvas.getContext('2d'), sheet = scale();
+  const ratio = Math.min(devicePixelRatio || 1, 2);
   Object.assign(canvas, {width: sheet.width * ratio, height: sheet.height * ratio});
   pen.scale(ratio, ratio);
   Object.assign(pen, {lineCap: 'round', lineJoin: 'round', fillStyle: drawing.ground});
   pen.fillRect(0, 0, sheet.width, sheet.height);
   for (const [kind, ...stroke] of drawing.strokes) painters[kind]?.(pen, sheet, ...stroke);
-  for (const [x, y, angle, visible, ...look] of drawing.turtles.values()) if (visible) painters.stamp(pen, sheet, x, y, angle, ...look);
+  for (const [x, y, angle, visible, ...look] of drawing.turtles.values()) {
+    if (visible) painters.stamp(pen, sheet, x, y, angle, ...look);
+  }
 }
 
 const painters = {
@@ -663,7 +739,8 @@ const painters = {
     pen.fill();
   },
   text(pen, {place}, x, y, words, align, size, colour) {
-    Object.assign(pen, {fillStyle: colour, textAlign: align, font: `${Math.round(size * 1.33)}px system-ui, sans-serif`});
+    const font = `${Math.round(size * 1.33)}px system-ui, sans-serif`;
+    Object.assign(pen, {fillStyle: colour, textAlign: align, font});
     pen.fillText(words, ...place(x, y));
   },
   stamp(pen, {place}, x, y, angle, ink, paint, form, size) {
@@ -689,7 +766,8 @@ function send_event(event) {
 }
 
 function on_drawing_key(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.key === 'Tab' || event.key === 'Shift') return;
+  const browsers = event.ctrlKey || event.metaKey || event.altKey;
+  if (browsers || event.key === 'Tab' || event.key === 'Shift') return;
   event.preventDefault();
   send_event(['key', KEYS[event.key] ?? event.key]);
 }
@@ -714,27 +792,44 @@ function look_at(what) {
 
 function listen() {
   editor.addEventListener('keydown', edit);
-  editor.addEventListener('input', () => { tell_lines(); if (marked) mark_line(0); keep_program(); });
+  editor.addEventListener('input', () => {
+    tell_lines();
+    mark_line(0);
+    keep_program();
+  });
   editor.addEventListener('scroll', scroll_along);
-  const click = {'#run': run, '#stop': stop, '#rename': rename, '#delete': remove, '#clear': clear_output, '#another': leave_boat,
-                 '#new': () => { open_program(free_name('mine'), ''); editor.focus(); }, '#open': () => $('#file').click(),
-                 '#save': () => hand_out(`${programs.open}.py`, editor.value),
-                 '#show-map': () => look_at('map'), '#show-drawing': () => look_at('drawing')};
+  const click = {
+    '#run': run, '#stop': stop, '#rename': rename, '#delete': remove, '#clear': clear_output,
+    '#new': () => { open_program(free_name('mine'), ''); editor.focus(); },
+    '#open': () => $('#file').click(), '#save': () => hand_out(`${programs.open}.py`, editor.value),
+    '#show-map': () => look_at('map'), '#show-drawing': () => look_at('drawing'),
+    '#another': leave_boat};
   for (const [button, act] of Object.entries(click)) $(button).addEventListener('click', act);
   $('#programs').addEventListener('change', event => open_program(event.target.value));
   $('#file').addEventListener('change', open_file);
   $('#naming').addEventListener('close', renamed);
-  $('#boat').addEventListener('submit', event => { event.preventDefault(); join(); });
-  $('#ask').addEventListener('submit', event => { event.preventDefault(); answer($('#line').value); });
-  $('#line').addEventListener('keydown', event => { if (event.ctrlKey && event.key === 'd') { event.preventDefault(); answer(null); } });
+  const on_submit = (form, act) => $(form).addEventListener('submit', event => {
+    event.preventDefault();
+    act();
+  });
+  on_submit('#boat', join);
+  on_submit('#ask', () => answer($('#line').value));
+  $('#line').addEventListener('keydown', event => {
+    if (!event.ctrlKey || event.key !== 'd') return;
+    event.preventDefault();
+    answer(null);
+  });
   $('#drawing').addEventListener('keydown', on_drawing_key);
-  $('#drawing').addEventListener('click', event => send_event(['click', ...scale().back(event.offsetX, event.offsetY)]));
+  $('#drawing').addEventListener('click', event => {
+    send_event(['click', ...scale().back(event.offsetX, event.offsetY)]);
+  });
   addEventListener('keydown', event => { if (event.ctrlKey && event.key === 'c') on_ctrl_c(event); });
   new ResizeObserver(() => { if (!$('#drawing').hidden) paint(); }).observe($('#drawing'));
 }
 
 async function start() {
   listen();
+  clear_drawing();
   hang_ladder();
   const kept = recall();
   Object.assign(programs, {texts: kept.texts ?? {}, open: ''});
@@ -751,4 +846,6 @@ async function start() {
 }
 
 start();
-window.mocean = {python, programs, drawing, run, stop, open_program};      // for the curious, in the browser's console
+
+/* For the curious, in the browser's console: mocean.programs */
+window.mocean = {python, programs, drawing, run, stop, open_program};
