@@ -39,7 +39,7 @@ if [ -x ~/miniconda/bin/conda ]; then
 else
     # Half an environment (it was interrupted, or made without pip) is made anew.
     "$env/bin/python" -m pip --version >/dev/null 2>&1 || "${PYTHON:-python3}" -m venv --clear "$env"
-    "$env/bin/python" -m pip install -q --disable-pip-version-check -r "$project/requirements.txt"
+    "$env/bin/python" -m pip install -q --disable-pip-version-check -r "$project/requirements-vm.txt"
 fi
 # Steps uses the same packages: one environment, two names.
 [ -e ~/miniconda/envs/steps-env ] || ln -s mocean-env ~/miniconda/envs/steps-env

@@ -7,13 +7,19 @@ import sys
 
 import requests
 
-SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 NAME = 'ada'             # write your own name here
 ID = ''                  # after the first run: write your id here, to come back to your own boat
+if hasattr(sys.stdout, 'reconfigure'):           # some terminals do not know every letter:
+    sys.stdout.reconfigure(errors='replace')     # they print ? instead
 
 
 def ask(route, **parameters):
-    return requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
+    reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
+    if reply.text.lstrip().startswith('<'):
+        sys.exit('A web page came, not the game: does this network want a login?')
+    return reply
 
 
 def fetch():
@@ -31,11 +37,11 @@ print('Type a message and Enter; q ends.')
 
 while True:
     typed = input('> ').strip()
-    if typed == 'q':
+    if typed in ('q', 'quit'):
         break
-    name, colon, message = typed.partition(':')
-    if colon:
-        print(ask('sendchat', id=my_id, name=name.strip(), message=message.strip()).text)
+    name, colon, message = [part.strip() for part in typed.partition(':')]
+    if colon and name.isalnum() and not name.isdigit():          # but not 10:30
+        print(ask('sendchat', id=my_id, name=name, message=message).text)
     elif typed:
         print(ask('sendchat', id=my_id, name='all', message=typed).text)
     fetch()

@@ -6,7 +6,8 @@ import sys
 
 import pandas
 
-SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 
 # The question stands after the ?: three columns with commas between them, then & and a condition.
 table = pandas.read_csv(f'{SERVER}/erddap/tabledap/soundings.csvp?player,time,depth&time>now-7days')

@@ -8,14 +8,15 @@ import sys
 import matplotlib.pyplot as pyplot
 from erddapy import ERDDAP
 
-SERVER = sys.argv[1] + '/erddap' if len(sys.argv) > 1 else 'http://localhost:8080/erddap'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 DATASET = 'tracks'
 WHO, EAST, NORTH = 'player', 'x', 'y'
 SINCE = 'now-7days'
 SEAM = 100               # a longer step is no step: there the boat went over the edge of the map
 PICTURE = 'tracks.png'
 
-e = ERDDAP(server=SERVER, protocol='tabledap')
+e = ERDDAP(server=f'{SERVER}/erddap', protocol='tabledap')
 e.dataset_id = DATASET
 e.variables = [WHO, 'time', EAST, NORTH]
 e.constraints = {'time>=': SINCE}

@@ -4,7 +4,10 @@ import sys
 import matplotlib.pyplot as pyplot
 from erddapy import ERDDAP
 
-e = ERDDAP((sys.argv[1] if sys.argv[1:] else 'http://localhost:8080') + '/erddap', 'griddap')
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
+
+e = ERDDAP(f'{SERVER}/erddap', 'griddap')
 e.dataset_id = 'bathymetry'
 floor = e.to_pandas().pivot(index='y (km)', columns='x (km)', values='depth (m)')
 pyplot.pcolormesh(floor.columns, floor.index, floor, cmap='viridis_r')

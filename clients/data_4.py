@@ -7,7 +7,8 @@ import sys
 import matplotlib.pyplot as pyplot
 import xarray
 
-SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 
 floor = xarray.open_dataset(SERVER + '/erddap/griddap/bathymetry')
 depth = floor['depth']

@@ -6,7 +6,8 @@ import sys
 
 import pandas
 
-SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 EACH = '10minutes'               # try 1minute, or 1hour
 
 question = f'player,time,depth&time>now-7days&orderByMean("player,time/{EACH}")'

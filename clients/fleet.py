@@ -8,7 +8,8 @@ import time
 
 import requests
 
-SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 FLEET = [('castor', '', 'east'),                     # your own name, the id of this boat after
          ('pollux', '', 'north')]                    # the first run, and where it is going
 MEASURES = 10                                        # soundings of each boat
@@ -22,6 +23,9 @@ def ask(route, **parameters):
     parameters['format'] = 'json'
     while True:
         reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
+        if reply.text.lstrip().startswith('<'):
+            print('A web page came, not the game: does this network want a login?')
+            sys.exit(1)
         answer = reply.json()
         if 'wait_s' not in answer:           # 429: too early; 503: the captain has frozen the sea
             break
@@ -52,5 +56,4 @@ for thread in threads:
 for thread in threads:
     thread.join()
 
-deepest = max(soundings, key=lambda sounding: sounding[3], default=None)
-print('The deepest place:', deepest)
+print('The deepest place:', max(soundings, key=lambda sounding: sounding[3], default=None))

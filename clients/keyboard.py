@@ -6,14 +6,18 @@ import sys
 
 import requests
 
-SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 NAME = 'ada'             # write your own name here
 ID = ''                  # after the first run: write your id here, to come back to your own boat
 
 
 def ask(route, **parameters):
     """ask('move', id=..., heading='n') asks for /move?id=...&heading=n"""
-    return requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
+    reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
+    if reply.text.lstrip().startswith('<'):
+        sys.exit('A web page came, not the game: does this network want a login?')
+    return reply
 
 
 joined = ask('join', name=NAME, id=ID)
@@ -25,7 +29,7 @@ print('Type a heading (n, ne, east, ...), l to look around, p to ping the sea fl
 
 while True:
     key = input('> ').strip()
-    if key == 'q':
+    if key in ('q', 'quit'):
         break
     if key == 'l':
         print(ask('look', id=my_id).text or 'nothing but water')

@@ -7,28 +7,27 @@ import time
 
 import requests
 
-SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 NAME = 'ada'             # write your own name here
 ID = ''                  # after the first run: write your id here, to come back to your own boat
-WIDTH, HEIGHT = 600, 400
-HEADINGS = {(-1, 1): 'nw', (0, 1): 'n', (1, 1): 'ne',
-            (-1, 0): 'w',                (1, 0): 'e',
-            (-1, -1): 'sw', (0, -1): 's', (1, -1): 'se'}
 
 
 def ask(route, **parameters):
-    reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
-    print(route, parameters.get('heading', ''), '->', reply.text.replace('\n', ' | '))
-    return reply
+    """Ask; when it is too early, wait as long as the server says and ask again."""
+    while True:
+        reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
+        if reply.text.lstrip().startswith('<'):
+            sys.exit('A web page came, not the game: does this network want a login?')
+        print(route, parameters.get('heading', ''), '->', reply.text.replace('\n', ' | '))
+        if 'Retry-After' not in reply.headers:      # 429: too early; 503: the sea is frozen
+            return reply
+        time.sleep(float(reply.headers['Retry-After']))
 
 
 def shortest(step, size):
     """The short way round: -590 cells are the same as 10, on a torus of 600."""
     return (step + size // 2) % size - size // 2
-
-
-def sign(number):
-    return (number > 0) - (number < 0)
 
 
 joined = ask('join', name=NAME, id=ID)
@@ -45,10 +44,12 @@ for number in range(100):
     treasures = [line for line in seen if line[0] == 'treasure' and line[1] not in mine]
     if treasures:
         kind, name, there_x, there_y, depth, distance = treasures[0]
-        dx, dy = shortest(float(there_x) - x, WIDTH), shortest(float(there_y) - y, HEIGHT)
-        if abs(dx) < 1 and abs(dy) < 1:
+        dx, dy = shortest(float(there_x) - x, 600), shortest(float(there_y) - y, 400)
+        north = 'n' if dy >= 1 else 's' if dy <= -1 else ''
+        east = 'e' if dx >= 1 else 'w' if dx <= -1 else ''
+        if north + east == '':
             break
-        ask('move', id=my_id, heading=HEADINGS[sign(round(dx)), sign(round(dy))])
+        ask('move', id=my_id, heading=north + east)
     else:
         time.sleep(1)        # a boat goes 10 cells a second
         ask('move', id=my_id, heading='e', steps=10)

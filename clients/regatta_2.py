@@ -4,7 +4,8 @@ import time
 
 import requests
 
-SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 NAME = 'ada'             # write your own name here
 ID = ''                  # after the first run: write your id here, to come back to your own boat
 
@@ -14,6 +15,8 @@ def ask(route, **parameters):
     parameters['format'] = 'json'
     while True:
         reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
+        if reply.text.lstrip().startswith('<'):
+            sys.exit('A web page came, not the game: does this network want a login?')
         answer = reply.json()
         if 'wait_s' not in answer:           # 429: too early; 503: the captain has frozen the sea
             return answer if reply.ok else sys.exit(answer['error'])
@@ -27,9 +30,8 @@ def way(here, there):
 
 
 def cells(here, there):
-    """What the way costs: a diagonal cell costs its length, 1.41."""
-    dx, dy = way(here, there)
-    return max(abs(dx), abs(dy)) + 0.41 * min(abs(dx), abs(dy))
+    short, long = sorted(map(abs, way(here, there)))
+    return long + 0.41 * short               # a diagonal cell costs its length, 1.41
 
 
 def row(there):
@@ -49,7 +51,6 @@ order = [marks.pop(0)]
 while marks:
     order.append(min(marks, key=lambda mark: cells(order[-1], mark)))
     marks.remove(order[-1])
-
 row(order[0])
 course = ask('race', id=boat['id'])['course']           # the clock starts
 for mark in order[1:] + order[:1]:

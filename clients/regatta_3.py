@@ -4,16 +4,18 @@ import time
 
 import requests
 
-SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 NAME = 'ada'             # write your own name here
 ID = ''                  # after the first run: write your id here, to come back to your own boat
 
 
 def ask(route, **parameters):
-    """Ask; when it is too early, wait as long as the server says and ask again."""
     parameters['format'] = 'json'
     while True:
         reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
+        if reply.text.lstrip().startswith('<'):
+            sys.exit('A web page came, not the game: does this network want a login?')
         answer = reply.json()
         if 'wait_s' not in answer:           # 429: too early; 503: the captain has frozen the sea
             return answer if reply.ok else sys.exit(answer['error'])
@@ -27,9 +29,8 @@ def way(here, there):
 
 
 def cells(here, there):
-    """What the way costs: a diagonal cell costs its length, 1.41."""
-    dx, dy = way(here, there)
-    return max(abs(dx), abs(dy)) + 0.41 * min(abs(dx), abs(dy))
+    short, long = sorted(map(abs, way(here, there)))
+    return long + 0.41 * short               # a diagonal cell costs its length, 1.41
 
 
 def row(there):
@@ -49,8 +50,7 @@ order = [marks.pop(0)]
 while marks:
     order.append(min(marks, key=lambda mark: cells(order[-1], mark)))
     marks.remove(order[-1])
-# Now you: how many cells is this order? Turn a part of it round, order[2:5] = order[4:1:-1]: is
-# it shorter? Keep it. Try all parts. And a `move` with the right expect=x,y costs a fifth less.
+# Now you: turn a part round, order[2:5] = order[4:1:-1]: is it shorter? Then: expect=x,y in `move`.
 row(order[0])
 course = ask('race', id=boat['id'])['course']           # the clock starts
 for mark in order[1:] + order[:1]:

@@ -7,13 +7,18 @@ import time
 
 import requests
 
-SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 PAUSE_S = 2
 BAR = 40                 # letters of the longest bar
+if hasattr(sys.stdout, 'reconfigure'):           # some terminals do not know every letter:
+    sys.stdout.reconfigure(errors='replace')     # they print ? instead
 
 
 def ask(route, **parameters):
     reply = requests.get(f'{SERVER}/{route}', params={**parameters, 'format': 'json'}, timeout=10)
+    if reply.text.lstrip().startswith('<'):
+        sys.exit('A web page came, not the game: does this network want a login?')
     return reply.json()
 
 

@@ -1,4 +1,6 @@
 """Your second program in Mocean: a loop and a function."""
+import sys
+
 import requests
 
 # ----- filled in by the server -----
@@ -11,6 +13,8 @@ TASK = 'make ten moves, one after the other, evenly: let a loop do it'
 def ask(route, **parameters):
     """ask('move', heading='north') asks the server for /move?id=...&heading=north"""
     reply = requests.get(f'{SERVER}/{route}', params={'id': ID, **parameters}, timeout=10)
+    if reply.text.lstrip().startswith('<'):
+        sys.exit('A web page came, not the game: does this network want a login?')
     print(route, '->', reply.text)
     return reply.text
 

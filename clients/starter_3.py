@@ -1,4 +1,5 @@
 """Your third program in Mocean: a robot. It looks, decides, acts; `decide` is yours to improve."""
+import sys
 import time
 
 import requests
@@ -16,6 +17,8 @@ def ask(route, **parameters):
     parameters.update(id=ID, format='json')
     while True:
         reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
+        if reply.text.lstrip().startswith('<'):
+            sys.exit('A web page came, not the game: does this network want a login?')
         answer = reply.json()
         if 'wait_s' not in answer:           # 429: too early; 503: the captain has frozen the sea
             break

@@ -12,7 +12,8 @@ import time
 
 import requests
 
-server = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 session = requests.Session()
 route, key, along = '/steps', 'message', {}
 print(__doc__)
@@ -30,11 +31,13 @@ while True:
         key = setting[1]
         along.pop(key, None)
         continue
-    if line.startswith(('/', server)):
-        route, key, line = line.removeprefix(server).partition('?')[0], 'message', ''
+    if line.startswith(('/', SERVER)):
+        route, key, line = line.removeprefix(SERVER).partition('?')[0], 'message', ''
         along = {name: value for name, value in along.items() if name == 'name'}
     start = time.perf_counter()
-    reply = session.get(server + route, params={**along, key: line} if line else along, timeout=10)
+    reply = session.get(SERVER + route, params={**along, key: line} if line else along, timeout=10)
     seconds = time.perf_counter() - start
+    if reply.text.lstrip().startswith('<'):
+        sys.exit('A web page came, not the game: does this network want a login?')
     print(reply.text)
     print(f'({reply.status_code} after {seconds:.3f} seconds)\n')

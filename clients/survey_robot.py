@@ -8,7 +8,8 @@ import time
 
 import requests
 
-SERVER = sys.argv[1] if len(sys.argv) > 1 else 'http://localhost:8080'
+SERVER = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1][0] != '-' else 'http://localhost:8080'
+SERVER = SERVER if '://' in SERVER else f'http://{SERVER}'
 NAME = 'ada'             # write your own name here
 ID = ''                  # after the first run: write your id here, to come back to your own boat
 SECTOR = 10              # the chart is made of squares of ten by ten cells
@@ -20,6 +21,8 @@ def ask(route, **parameters):
     parameters['format'] = 'json'
     while True:
         reply = requests.get(f'{SERVER}/{route}', params=parameters, timeout=10)
+        if reply.text.lstrip().startswith('<'):
+            sys.exit('A web page came, not the game: does this network want a login?')
         answer = reply.json()
         if 'wait_s' not in answer:           # 429: too early; 503: the captain has frozen the sea
             break
@@ -51,5 +54,6 @@ for number in range(MEASURES):
 
 # TODO 3. Write the soundings into a file, one line each: x,y,depth. Open it in a spreadsheet and
 #         draw it.
-x, y, depth = min(soundings, key=lambda sounding: sounding[2])
-print(f'The shallowest place was at {x},{y}: {depth} metres. A seamount?')
+if soundings:
+    x, y, depth = min(soundings, key=lambda sounding: sounding[2])
+    print(f'The shallowest place was at {x},{y}: {depth} metres. A seamount?')

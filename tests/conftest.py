@@ -25,7 +25,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-pytest_plugins = ['lab', 'game']             # a real systemd; an ocean with the clock in the hand
+pytest_plugins = ['lab', 'game', 'student']  # a real systemd; an ocean with the clock in the hand; a screen
 
 UWSGI = shutil.which('uwsgi', path=os.path.dirname(sys.executable)) or shutil.which('uwsgi')
 

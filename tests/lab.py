@@ -53,8 +53,8 @@ class Lab:
 
     def up(self):
         wheels = self.folder / 'wheels'
-        subprocess.run([sys.executable, '-m', 'pip', 'download', '-q', '-d', wheels, '-r', ROOT / 'requirements.txt'],
-                       check=True)
+        packages = ROOT / 'requirements-vm.txt'
+        subprocess.run([sys.executable, '-m', 'pip', 'download', '-q', '-d', wheels, '-r', packages], check=True)
         hook = self.folder / 'hook'
         hook.write_text(HOOK.format(root=shlex.quote(str(ROOT)), wheels=shlex.quote(str(wheels))))
         booted = self.script('up', LAB_HOOK=str(hook))

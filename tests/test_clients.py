@@ -1,21 +1,15 @@
 """Every client runs as a student runs it: in a process of its own, against a real server."""
-import contextlib
 import json
 import os
 import re
-import select
-import shutil
-import subprocess
-import sys
-import time
 
 import pytest
 from browser import need
 from conftest import ROOT, Server, begin_ocean, join, place
+from student import CLIENTS, client, edited, hurry, id_in, python_with_tkinter, run, started, type_in, until
 
 import mocean
 
-CLIENTS = ROOT / 'clients'
 LADDER = ['first_client', 'keyboard', 'turtle_window', 'look_and_move', 'survey_robot', 'chat', 'scoreboard', 'fleet',
           'regatta_1', 'regatta_2', 'regatta_3']
 STARTERS = ['starter_1', 'starter_2', 'starter_3']
@@ -27,39 +21,6 @@ def sea(tmp_path):
     server = Server('mocean', tmp_path / 'state')
     yield server.start()
     server.kill()
-
-
-def run(program, *arguments, typed='', python=sys.executable, **options):
-    """What a program says, errors included, when somebody types this."""
-    done = subprocess.run([python, '-u', str(program), *arguments], input=typed, capture_output=True, text=True,
-                          timeout=90, encoding='utf-8', **options)
-    assert 'Traceback' not in done.stderr, done.stderr
-    return done.stdout + done.stderr
-
-
-def hurry(program, sea, **options):
-    """The same on the fast sea, where nobody has to wait."""
-    return run(ROOT / 'tests' / 'fast_client.py', str(program), sea.url, **options)
-
-
-def client(name):
-    return CLIENTS / f'{name}.py'
-
-
-def edited(name, folder, **lines):
-    """A copy of a client in which a student has changed some of the lines at its top."""
-    text = client(name).read_text(encoding='utf-8')
-    for word, value in lines.items():
-        text, found = re.subn(rf'^{word} = .*$', f'{word} = {value!r}', text, count=1, flags=re.M)
-        assert found, f'{name} has no line {word} = ...'
-    copy = folder / f'{name}.py'
-    copy.write_text(text, encoding='utf-8')
-    return copy
-
-
-def id_in(words):
-    """The id that join answered: eight letters or digits in front of a comma, or after `your id is`."""
-    return re.search(r'\b([a-z0-9]{8}),|your id is (\w{8})', words).expand(r'\1\2')
 
 
 def score(sea, name):
@@ -261,34 +222,6 @@ def test_a_race_that_cannot_begin_is_explained(fast_sea, tmp_path):
     assert re.search(r'^course 1 starts at mark 0, at \d+,\d+: [\d.]+ cells \w+ of you; row there', said, re.M)
 
 
-@contextlib.contextmanager
-def started(name, sea):
-    process = subprocess.Popen([sys.executable, '-u', str(client(name)), sea.url], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
-
-
-def type_in(process, line):
-    process.stdin.write(f'{line}\n'.encode())
-    process.stdin.flush()
-
-
-def until(process, words, seconds=20):
-    """Read what a program says until these words."""
-    said, end = '', time.monotonic() + seconds
-    while words not in said:
-        assert select.select([process.stdout], [], [], end - time.monotonic())[0], f'{words!r} did not come: {said}'
-        chunk = os.read(process.stdout.fileno(), 4096).decode()
-        assert chunk, f'it ended without saying {words!r}: {said}'
-        said += chunk
-
-
 # --- the starters, as /client.py hands them out ----------------------------------------------------------------------
 
 def handed_out(sea, folder, id, level):
@@ -373,6 +306,9 @@ canvas = screen.getcanvas()
 def press():
     if not keys:
         return
+    if 'q' not in screen._keys:              # the client has not said yet what to do with keys
+        screen.ontimer(press, 100)
+        return
     if keys[0] == 'q':
         lines = [canvas.coords(item) for item in canvas.find_all() if canvas.type(item) == 'line']
         print(json.dumps({'lines': lines, 'wide': screen.window_width()}))
@@ -382,36 +318,10 @@ def press():
     canvas.event_generate(f'<KeyRelease-{keys.pop(0)}>')
     screen.ontimer(press, 300)
 
-screen.ontimer(press, 1000)
+screen.ontimer(press, 100)
 sys.argv[0] = program
 runpy.run_path(program, run_name='__main__')
 '''
-
-
-@pytest.fixture
-def screen():
-    """A virtual screen; its number."""
-    need('Xvfb', shutil.which('Xvfb'))
-    there, here = os.pipe()
-    process = subprocess.Popen(['Xvfb', '-displayfd', str(here), '-screen', '0', '1024x768x24', '-nolisten', 'tcp'],
-                               pass_fds=[here], stderr=subprocess.DEVNULL)
-    os.close(here)
-    with os.fdopen(there) as told:
-        number = told.readline().strip()
-    assert number, 'Xvfb did not start'
-    yield f':{number}'
-    process.terminate()
-    process.wait()
-
-
-def python_with_tkinter():
-    for python in (sys.executable, '/usr/bin/python3'):
-        if not os.path.exists(python):
-            continue
-        tried = subprocess.run([python, '-c', 'import tkinter'], capture_output=True)
-        if tried.returncode == 0:
-            return python
-    return None
 
 
 def press_keys(sea, screen, folder, program, keys):

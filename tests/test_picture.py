@@ -11,7 +11,7 @@ import mocean
 TEXT = (ROOT / 'mocean.py').read_text(encoding='utf-8')
 TREE = ast.parse(TEXT)
 LINES = TEXT.split('\n')
-PROGRAMS = ['mocean', 'steps', 'data']
+PROGRAMS = ['mocean', 'steps', 'data', 'captain']
 SECTIONS = ['SETTINGS', 'TYPES', 'TORUS', 'NEAR', 'THINGS', 'SEAFLOOR', 'COURSES',
             'READ', 'TELL', 'RULES', 'QUESTS', 'CHANGE', 'JOURNAL', 'PLAY', 'RUNS',
             'COMMON', 'ROUTES', 'HELP', 'WIRE', 'PAGES', 'SHELVES', 'START', 'SERVERS']
@@ -140,7 +140,8 @@ def test_every_route_shows_an_example_that_can_be_read():
 
 
 def test_the_lists_of_packages_say_the_same():
-    wanted = (ROOT / 'requirements.txt').read_text() + (ROOT / 'requirements-dev.txt').read_text()
+    lists = [(ROOT / f'requirements{which}.txt').read_text() for which in ('', '-vm', '-dev')]
+    wanted = ''.join(lists)
     pip = dict(re.findall(r'^([A-Za-z]+)==([\d.]+)\.\*', wanted, re.M))
     conda = dict(re.findall(r'^  - ([a-z]+)=([\d.]+)$', (ROOT / 'environment.yml').read_text(), re.M))
     python = conda.pop('python')
@@ -148,3 +149,6 @@ def test_the_lists_of_packages_say_the_same():
     pip = {name.lower().replace('pyuwsgi', 'uwsgi'): version for name, version in pip.items()}
     assert set(conda) == {'bottle', 'uwsgi', 'requests', 'pytest', 'webtest'}
     assert [name for name, version in conda.items() if not f'{version}.'.startswith(f'{pip[name]}.')] == []
+    for shorter, longer in (('', '-vm'), ('-vm', '-dev')):
+        assert f'-r requirements{shorter}.txt\n' in lists[('', '-vm', '-dev').index(longer)]
+    assert re.findall(r'^\w+', lists[0], re.M) == ['bottle', 'requests']       # a laptop compiles nothing

@@ -104,7 +104,7 @@ def test_a_venv_elsewhere_needs_one_line(vm):
     dropin = DOCS.read_text().partition('```ini\n')[2].partition('```')[0]
     assert dropin.count('\n') == 2, dropin
     vm.user(f'{vm.python} -m venv ~/mocean-venv; ~/mocean-venv/bin/pip install -q --no-index '
-            '--find-links /srv/wheels -r ~/mocean/requirements.txt')
+            '--find-links /srv/wheels -r ~/mocean/requirements-vm.txt')
     vm.sh('mkdir -p /etc/systemd/system/mocean.service.d')
     vm.put('/etc/systemd/system/mocean.service.d/override.conf', dropin)
     try:

@@ -179,6 +179,9 @@ class _Screen:
                 fun(*what)
 
 
+TurtleScreen = _Screen         # its name in Python's own turtle
+
+
 class _Only:
     screen = None
 
