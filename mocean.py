@@ -3697,6 +3697,8 @@ class ThreadedServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServ
     def __init__(self, address, handler):
         if socket.has_dualstack_ipv6():         # on Windows localhost means IPv6 first
             self.address_family, address = socket.AF_INET6, ('::', address[1])
+        if handler:                             # try_port has none
+            handler.log_error = no_http
         super().__init__(address, handler)
 
     def server_bind(self):
@@ -3705,6 +3707,11 @@ class ThreadedServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServ
         socketserver.TCPServer.server_bind(self)       # HTTPServer's would look up a name first
         self.server_name, self.server_port = 'localhost', self.server_address[1]
         self.setup_environ()
+
+
+def no_http(handler, *_):
+    """One line about a request that is none: what came may be long, and not for a terminal."""
+    log(f'{handler.client_address[0]} sent something that is not HTTP: https:// for http://?')
 
 
 def port():

@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -75,6 +77,16 @@ def test_a_laptop_that_slept_plays_on(laptop):
     poll(laptop.up)
     time.sleep(1.2)
     assert place(laptop, id) == moved.split(',') and laptop.children() == [child]
+
+
+def test_https_typed_by_mistake_is_one_line_in_the_log(laptop):
+    lines = len(laptop.log_file.read_text().splitlines())
+    with pytest.raises(OSError):
+        ssl.create_default_context().wrap_socket(socket.create_connection(('127.0.0.1', laptop.port), 10),
+                                                 server_hostname='localhost')
+    said = poll(lambda: laptop.log_file.read_text().splitlines()[lines:])
+    assert len(said) == 1 and said[0].endswith(' sent something that is not HTTP: https:// for http://?')
+    assert laptop.up()
 
 
 def test_a_mistake_that_was_saved_waits_for_the_next_save(laptop):
