@@ -331,7 +331,7 @@ def read_values(game, order, texts):
             raise game.Refusal(f'{name} is missing; {order.__name__} knows {", ".join(names)}')
     for name in texts:
         if name not in (*names, 'order', 'n', 'format'):
-            raise game.Refusal(f'{order.__name__} has no parameter {game.shown(name)[1:-1]}; it '
+            raise game.Refusal(f'{order.__name__} has no parameter {game.bare(name)}; it '
                                f'knows {", ".join(names) or "none"}')
     return {name: texts[name].strip() for name in names if texts.get(name, '').strip()}
 
@@ -805,8 +805,8 @@ def newgame(captain):
 # What an error looks like, its name for the class, what it means. (One program alone is never too
 # early by much: each answer takes as long as the boat does.)
 MEANINGS = [
-    (r'too early .*(another program|your boat goes)', 'two programs, one boat', 'the same id runs in '
-     'two windows, or in threads: close one, or give a new id'),
+    (r'too early .*(another program|your boat goes)', 'two programs, one boat', 'the same id runs '
+     'in two windows, or in threads: close one, or give a new id'),
     (r'too early', 'too early', 'a loop without a pause: time.sleep, or wait as long as wait_s'),
     (r'id is missing', 'id is missing', 'the call needs id=, from join or from the card'),
     (r'nobody aboard has the id|has # letters|is a name, and no', 'a wrong id',
@@ -1264,7 +1264,8 @@ ul, ol { margin: .2em 0; padding-left: 1.4em; } .newest { list-style: none; padd
   align-items: center; border-bottom: 2px solid var(--line); } tbody th { flex: 1 1 40%; }
   td:empty { display: none; } td:nth-child(2), td:nth-child(3), td.do { flex: 1 1 100%; order: 1; }
   td:nth-child(5), td:nth-child(6) { display: none; } .podium { columns: 2; }
-  button, input, summary { min-height: 44px; } summary { line-height: 34px; } .message, .names { width: 100%; }
+  button, input, summary { min-height: 44px; } summary { line-height: 34px; }
+  .message, .names { width: 100%; }
   .orders form { display: block; } #top strong { font-size: 1.3em; } }
 """
 CARDS = """

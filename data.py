@@ -2250,6 +2250,11 @@ def shown(text):
     return repr(text if len(text) <= 40 else text[:40] + '...')
 
 
+def bare(text):
+    """The same without the quotes."""
+    return shown(text)[1:-1]
+
+
 # Files: nothing is ever overwritten but by its whole successor.
 
 def hold(path, words, fix=None):
@@ -2575,9 +2580,10 @@ def own_addresses():
             found.append(probe.getsockname()[0])
         with contextlib.suppress(OSError, ImportError):
             import fcntl
+            ask_address = 0x8915                       # SIOCGIFADDR
             for _, name in socket.if_nameindex():      # a network without a way out: ask Linux
                 with contextlib.suppress(OSError):
-                    reply = fcntl.ioctl(probe, 0x8915, struct.pack('256s', name.encode()))
+                    reply = fcntl.ioctl(probe, ask_address, struct.pack('256s', name.encode()))
                     found.append(socket.inet_ntoa(reply[20:24]))
     if not found:
         with contextlib.suppress(OSError):

@@ -30,7 +30,7 @@ THE PICTURE How a request travels down this file, and where to look for what:
       ROUTES          every route, declared once
       HELP            the usage page and openapi.json, written from ROUTES
       WIRE            a request in, an answer out: text or JSON, one form for every error
-      PAGES           the usage page, the live map, a program to start with
+      PAGES           what a browser is shown: usage, map, code; a program to start with
       SHELVES         the files of /code, and lines on their way to a program there
       START           the app with its routes, and who rides along
       SERVERS         uWSGI on the VM, Python's own server on a laptop, and a watch over both
@@ -1098,7 +1098,7 @@ def misread(route, pairs):
     texts, faults, fix = dict(pairs), [], {}
     for name, times in collections.Counter(name for name, _ in pairs).items():
         if times > 1:
-            faults.append(f'{shown(name)[1:-1]} came more than once; once is enough')
+            faults.append(f'{bare(name)} came more than once; once is enough')
     while take_apart(route, {**texts, **fix}, faults, fix):
         pass
     note_unknown(route, texts, faults, fix)
@@ -1141,7 +1141,7 @@ def note_unknown(route, texts, faults, fix):
         free = [other for other in route.known if other not in texts and other not in fix]
         meant = meant_parameter(name, text, free)
         said = f'did you mean {meant}?' if meant else f'it knows {", ".join(route.known) or "none"}'
-        faults.append(f'{route.name} has no parameter {shown(name)[1:-1]}; {said}')
+        faults.append(f'{route.name} has no parameter {bare(name)}; {said}')
         fix[name] = None
         if meant:
             fix[meant] = text
@@ -1381,7 +1381,8 @@ def tell_podium(ocean):
     """The first ten places of a round. Where the captain has enlisted players, only they take
     places; and nobody does without a point."""
     boats = ocean.boats.values()
-    ranked = {boat.name for boat in boats if boat.enlisted} or {boat.name for boat in boats}
+    enlisted = [boat for boat in boats if boat.enlisted]
+    ranked = {boat.name for boat in enlisted or boats}
     rows = [row for row in tell_ranks(ocean) if row['name'] in ranked and row['score']]
     for row in rows:
         row['rank'] = 1 + sum(other['score'] > row['score'] for other in rows)
@@ -1531,8 +1532,9 @@ def rule_join(turn, name, id):
     if owner:
         return come_back(turn, owner, key, name)
     if key in ocean.boats or key in ocean.ashore:
-        words = f'the name {name} is taken, and by another id than this' if id else \
-            f'the name {name} is taken; if it is your boat, add &id= and your id'
+        words = f'the name {name} is taken; if it is your boat, add &id= and your id'
+        if id:
+            words = f'the name {name} is taken, and by another id than this'
         raise Refusal(words, CONFLICT, fix={'name': free_name(ocean, name), 'id': None})
     if len(ocean.boats) >= MOST_BOATS:
         raise Refusal(f'the ocean is full: {MOST_BOATS} boats', AWAY, 'who')
@@ -1999,9 +2001,10 @@ def rule_teleport(turn, x, y):
 
 def rule_sendchat(turn, name, message):
     ocean, boat = turn.ocean, turn.boat
-    if boat.muted or ocean.planet['mocean'].quiet:
-        raise Refusal('the captain has closed your letter box' if boat.muted else
-                      'the captain wants quiet: no messages now', CONFLICT, 'who')
+    if boat.muted:
+        raise Refusal('the captain has closed your letter box', CONFLICT, 'who')
+    if ocean.planet['mocean'].quiet:
+        raise Refusal('the captain wants quiet: no messages now', CONFLICT, 'who')
     key = 'all' if key_of(name) == 'all' else recipient(ocean, name)
     talk = max(boat.talk, turn.now - 60) + 60 / LETTERS_PER_MINUTE
     if talk > turn.now:
@@ -2121,7 +2124,8 @@ def rule_race(turn, anew):
     if not at_start:
         raise way_to_start(turn, number, x, y)
     if boat.riding or turn.now < boat.fast_until:
-        wait_s = max(boat.ride_until if boat.riding else 0, boat.fast_until) - turn.now
+        ride_until = boat.ride_until if boat.riding else 0
+        wait_s = max(ride_until, boat.fast_until) - turn.now
         raise Refusal('a race is sailed without a whale and without a sandwich: they wear off in '
                       f'{wait_s:.0f} s', CONFLICT, 'course')
     charge_cell(turn)
@@ -3344,8 +3348,8 @@ def gone_for_good(turn):
 def save_when_due(sea):
     """A fresh state file after so many lines, or so many seconds."""
     lines = sea.journal.lines
-    if lines >= JOURNAL_LINES or sea.journal.doubtful or \
-            lines and sea.tended - sea.state_at >= STATE_S:
+    due = lines and sea.tended - sea.state_at >= STATE_S
+    if due or lines >= JOURNAL_LINES or sea.journal.doubtful:
         save(sea)
 
 
@@ -3488,6 +3492,11 @@ def log(text):
 def shown(text):
     """What somebody sent, safe to print: short, no control characters, in quotes."""
     return repr(text if len(text) <= 40 else text[:40] + '...')
+
+
+def bare(text):
+    """The same without the quotes."""
+    return shown(text)[1:-1]
 
 
 # Files: nothing is ever overwritten but by its whole successor.
@@ -3815,9 +3824,10 @@ def own_addresses():
             found.append(probe.getsockname()[0])
         with contextlib.suppress(OSError, ImportError):
             import fcntl
+            ask_address = 0x8915                       # SIOCGIFADDR
             for _, name in socket.if_nameindex():      # a network without a way out: ask Linux
                 with contextlib.suppress(OSError):
-                    reply = fcntl.ioctl(probe, 0x8915, struct.pack('256s', name.encode()))
+                    reply = fcntl.ioctl(probe, ask_address, struct.pack('256s', name.encode()))
                     found.append(socket.inet_ntoa(reply[20:24]))
     if not found:
         with contextlib.suppress(OSError):
@@ -4071,23 +4081,6 @@ def help_html(routes, base, id, also):
 PLAIN_PAGE = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def join_html(base, facts):
-    """What a browser is shown that has joined: the reply as it is, and the ways from here."""
-    id, name = html.escape(facts['id']), html.escape(facts['name'])
-    return PAGE.format(body=f"""
-<p>Welcome aboard, {name}. The server answers:</p>
-<p><code>{html.escape(as_text(BY_NAME['join'], facts))}</code></p>
-<p>The first word is your secret id: <b><code>{id}</code></b>. Write it down, it is the key to your
-boat. Then your name, and where you are: x, y, and how deep.</p>
-<p><a href="{base}/code#id={id}&amp;level=1">Write a program</a>: here in the browser, your id is
-filled in.</p>
-<p><a href="{base}/map#follow={name}">Look at the map</a>: your boat is followed.</p>
-<p>Or type a call of your own: <code>{base}/move?id={id}&amp;heading=north</code></p>""")
-
-
-LEAVES = {'join': join_html}      # what a browser gets as a page; to a program the reply is a line
-
-
 def openapi(routes, base):
     """The interface as OpenAPI 3.1 describes it."""
     paths = {}
@@ -4195,24 +4188,28 @@ class Wire:
         pairs = pairs_of(environ.get('QUERY_STRING', ''))
         form = 'json' if route.json else wanted_form(environ, dict(pairs))
         try:
-            try:
-                nobody = sent_by_nobody(environ)
-                if nobody:
-                    raise Refusal(nobody, AWAY)
-                call = read_call(route, pairs, form)
-                facts = callback(call)
-                if isinstance(facts, bottle.HTTPResponse):
-                    return facts
-                body = as_json(facts) if form == 'json' else as_text(route, facts)
-            except Exception as refusal:
-                if not looks_like_refusal(refusal):
-                    raise
-                return self.refuse(route, pairs, refusal, form)
+            return self.carry_out(route, callback, pairs, form)
         except (Exception, SystemExit):    # the one place: logged with its request, and answered
             return self.confess(route, pairs, form)
+
+    def carry_out(self, route, callback, pairs, form):
+        """The answer to a call: that of its rule or page, or that to a Refusal."""
+        environ = bottle.request.environ
+        try:
+            nobody = sent_by_nobody(environ)
+            if nobody:
+                raise Refusal(nobody, AWAY)
+            facts = callback(read_call(route, pairs, form))
+            if isinstance(facts, bottle.HTTPResponse):
+                return facts
+            body = as_json(facts) if form == 'json' else as_text(route, facts)
+        except Exception as refusal:
+            if looks_like_refusal(refusal):
+                return self.refuse(route, pairs, refusal, form)
+            raise
         self.note(route, pairs, 200, 'answered again: ' + body if 'repeated' in facts else body)
-        if form == 'html' and route.name in LEAVES:
-            return answer(LEAVES[route.name](base_of(environ), facts), HTML,
+        if form == 'html' and route.name in REPLY_PAGES:
+            return answer(REPLY_PAGES[route.name](base_of(environ), facts), HTML,
                           Content_Security_Policy=PLAIN_PAGE)
         bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
@@ -4226,7 +4223,8 @@ class Wire:
         works = call_of(base_of(environ), *self.corrected(refusal, route.name, dict(pairs)))
         self.note(route, pairs, refusal.status, refusal.words)
         words = self.without_ids(refusal.words, pairs)
-        sea.say(f'{self.request(route, pairs)}: {refusal.status} {words}', self.who(pairs))
+        sea.say(f'{self.who(pairs)} {self.request(route, pairs)}: {refusal.status} {words}',
+                caller(sea, pairs) or '')
         return error_form(refusal, works, form)
 
     def note(self, route, pairs, status, said):
@@ -4241,26 +4239,25 @@ class Wire:
         for name, text in pairs:
             words = words.replace(shown(text), "'********'" if name == 'id' else
                                   shown(masked(self.sea.ocean, text)))
-            words = words.replace(shown(name)[1:-1], shown(masked(self.sea.ocean, name))[1:-1])
+            words = words.replace(bare(name), bare(masked(self.sea.ocean, name)))
         return words
 
     def confess(self, route, pairs, form):
         """The answer to a call that met a bug."""
-        self.sea.say(f'{self.who(pairs) or "somebody"} asked for {self.request(route, pairs, "")} '
-                     f'and met a bug:\n{traceback.format_exc()}')
+        self.sea.say(f'{self.who(pairs)} asked for {self.request(route, pairs)} and met a bug:\n'
+                     f'{traceback.format_exc()}')
         works = call_of(base_of(bottle.request.environ), 'health', {})
         return error_form(Refusal(MISTAKE, BUG), works, form)
 
-    def request(self, route, pairs, who=None):
-        """Who asked for what, as far as a person may read along: masked first, cut short then."""
-        texts = {name: masked(self.sea.ocean, text) for name, text in pairs}
-        who = self.who(pairs) or 'somebody' if who is None else who
-        return f'{who} {told(route.name, texts)}'.strip()
+    def request(self, route, pairs):
+        """What was asked for, as far as a person may read along: masked first, cut short then."""
+        return told(route.name, {name: masked(self.sea.ocean, text) for name, text in pairs})
 
     def who(self, pairs):
+        """The name of who asked; for the log."""
         key = caller(self.sea, pairs)
         boat = self.sea.ocean.boats.get(key) if key else None
-        return boat.name if boat else ''
+        return boat.name if boat else 'somebody'
 
     def corrected(self, refusal, name, texts):
         """A call that works: corrected, and asked whether it would. What that refuses is corrected
@@ -4300,14 +4297,14 @@ class Wire:
         environ = bottle.request.environ
         path, headers = environ['PATH_INFO'].strip('/'), {}
         if error.status_code == NOT_GET:
-            words = f'{shown(environ["REQUEST_METHOD"])[1:-1]} is not spoken here, only GET: ' \
+            words = f'{bare(environ["REQUEST_METHOD"])} is not spoken here, only GET: ' \
                 'requests.get(url, params={...})'
             name, headers = path, {'Allow': 'GET, HEAD, OPTIONS'}
         else:
             path, pairs, words = self.untangle(path, pairs)
             name = self.meant(path)
             if not words:
-                words = f'there is no /{shown(path)[1:-1]} here; ' + (
+                words = f'there is no /{bare(path)} here; ' + (
                     f'did you mean /{name}?' if name else 'the usage page lists what there is')
         name = name or 'mocean'
         refusal = Refusal(words, error.status_code)
@@ -4326,13 +4323,14 @@ class Wire:
         words = ''
         pasted = re.fullmatch(r'(try:?\s*)?https?:/+[^/]+/*(.*)', path, re.DOTALL)
         if pasted:
-            words = 'only what comes behind try: is the address' if pasted[1] else \
-                'the address stands there twice; once is enough'
+            words = 'the address stands there twice; once is enough'
+            if pasted[1]:
+                words = 'only what comes behind try: is the address'
             path = pasted[2]
         name, sign, rest = re.match(r'([\w.]*)([^\w.]*)(.*)', path, re.DOTALL).groups()
         if sign and '=' in rest:
             pairs = pairs_of(urllib.parse.quote(rest, safe='=&+')) + pairs
-            path, words = name, words or f'the sign behind /{shown(name)[1:-1]} is ?; ' \
+            path, words = name, words or f'the sign behind /{bare(name)} is ?; ' \
                 'the & comes between parameters'
         return path, pairs, words
 
@@ -4354,7 +4352,7 @@ class Wire:
             return 'mocean'
         rules = [rule.rule.strip('/') for rule in bottle.request.app.routes if '<' not in rule.rule]
         close = difflib.get_close_matches(plain, rules, 1, 0.6)
-        return plain if plain in rules else close[0] if close else ''
+        return close[0] if close else ''
 
 
 # --- PAGES ---------------------------------------------------------------------------------------
@@ -4370,10 +4368,28 @@ def page_of(sea, call):
     also = [name for name in ALSO if any(rule.startswith(f'/{name}') for rule in rules)]
     if values['usage'] == 'brief':
         return answer(help_brief(sea.routes, also))
-    if values['client'] == 'browser' or not values['client'] and call.form == 'html':
+    client = values['client'] or ('browser' if call.form == 'html' else 'text')
+    if client == 'browser':
         return answer(help_html(sea.routes, base, id, also), HTML,
                       Content_Security_Policy=PLAIN_PAGE)
     return answer(help_text(sea.routes, base, id, also))
+
+
+def join_html(base, facts):
+    """What a browser is shown that has joined: the reply as it is, and the ways from here."""
+    id, name = html.escape(facts['id']), html.escape(facts['name'])
+    return PAGE.format(body=f"""
+<p>Welcome aboard, {name}. The server answers:</p>
+<p><code>{html.escape(as_text(BY_NAME['join'], facts))}</code></p>
+<p>The first word is your secret id: <b><code>{id}</code></b>. Write it down, it is the key to your
+boat. Then your name, and where you are: x, y, and how deep.</p>
+<p><a href="{base}/code#id={id}&amp;level=1">Write a program</a>: here in the browser, your id is
+filled in.</p>
+<p><a href="{base}/map#follow={name}">Look at the map</a>: your boat is followed.</p>
+<p>Or type a call of your own: <code>{base}/move?id={id}&amp;heading=north</code></p>""")
+
+
+REPLY_PAGES = {'join': join_html}      # for a browser; a program gets the line
 
 
 def quest_of(sea, call):
@@ -4571,10 +4587,10 @@ def add_route(app, route, whose='mocean.py'):
 def ride_along(app, name):
     """Serve the routes of a file, too, that lies in the working folder or beside this one."""
     folders = dict.fromkeys([pathlib.Path.cwd(), HERE] if name == 'my_routes' else [HERE])
-    path = next((folder / f'{name}.py' for folder in folders if (folder / f'{name}.py').is_file()),
-                None)
-    if not path:
+    paths = [folder / f'{name}.py' for folder in folders if (folder / f'{name}.py').is_file()]
+    if not paths:
         return
+    path = paths[0]
     app.sea.collects = app.sea.collects or name == 'data'
     try:
         rider = module_at(path).ride(sys.modules[__name__], app.sea)

@@ -21,9 +21,15 @@ say "1. What the system needs: git, curl, Python's venv"
 missing=
 for package in git curl python3-venv; do dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"; done
 if [ -n "$missing" ]; then
-    sudo apt-get update -qq
+    # A VM that has just been switched on is busy with its own updates: wait for them, up to five minutes.
+    wait=DPkg::Lock::Timeout=300
+    for turn in $(seq 30); do
+        if sudo apt-get update -qq -o $wait; then break; fi
+        echo "apt is not ready yet (turn $turn of 30): again in ten seconds"; sleep 10
+    done
     # shellcheck disable=SC2086
-    sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $missing
+    sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o $wait $missing ||
+        stop "The packages$missing could not be installed: the lines above say why. Then run this again."
 fi
 
 say "2. The environment: $env"
@@ -31,8 +37,9 @@ if [ -x ~/miniconda/bin/conda ]; then
     verb=create; [ ! -e "$env" ] || verb=update
     ~/miniconda/bin/conda env "$verb" -q -n mocean-env -f "$project/environment.yml"
 else
-    [ -x "$env/bin/python" ] || "${PYTHON:-python3}" -m venv "$env"
-    "$env/bin/pip" install -q --disable-pip-version-check -r "$project/requirements-vm.txt"
+    # Half an environment (it was interrupted, or made without pip) is made anew.
+    "$env/bin/python" -m pip --version >/dev/null 2>&1 || "${PYTHON:-python3}" -m venv --clear "$env"
+    "$env/bin/python" -m pip install -q --disable-pip-version-check -r "$project/requirements-vm.txt"
 fi
 # Steps uses the same packages: one environment, two names.
 [ -e ~/miniconda/envs/steps-env ] || ln -s mocean-env ~/miniconda/envs/steps-env
@@ -81,10 +88,8 @@ systemctl is-enabled --quiet steps || sudo systemctl enable --quiet mocean
 say "7. The game"
 game=mocean page=health
 if systemctl is-active --quiet steps; then game=steps page=steps; fi
-if [ $changed = no ] && systemctl is-active --quiet $game; then
-    sudo systemctl reload $game
-else
-    sudo systemctl restart $game
-fi
-curl -fsS http://localhost:8080/$page && echo
+verb=restart
+if [ $changed = no ] && systemctl is-active --quiet $game; then verb=reload; fi
+sudo systemctl $verb $game || stop "The $verb of $game failed. In a new terminal, ${game}_why says why."
+curl --noproxy '*' -fsS http://localhost:8080/$page && echo
 say "Done. Open a new terminal (or: . ~/.bashrc), and type mocean_doctor; mocean_captain shows the deck."

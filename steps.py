@@ -489,6 +489,11 @@ def shown(text):
     return repr(text if len(text) <= 40 else text[:40] + '...')
 
 
+def bare(text):
+    """The same without the quotes."""
+    return shown(text)[1:-1]
+
+
 # Files: nothing is ever overwritten but by its whole successor.
 
 def hold(path, words, fix=None):
@@ -814,9 +819,10 @@ def own_addresses():
             found.append(probe.getsockname()[0])
         with contextlib.suppress(OSError, ImportError):
             import fcntl
+            ask_address = 0x8915                       # SIOCGIFADDR
             for _, name in socket.if_nameindex():      # a network without a way out: ask Linux
                 with contextlib.suppress(OSError):
-                    reply = fcntl.ioctl(probe, 0x8915, struct.pack('256s', name.encode()))
+                    reply = fcntl.ioctl(probe, ask_address, struct.pack('256s', name.encode()))
                     found.append(socket.inet_ntoa(reply[20:24]))
     if not found:
         with contextlib.suppress(OSError):
@@ -1147,7 +1153,9 @@ def unknown(key, call):
     """The Refusal of a parameter that the route does not know."""
     other = meant(key, call.takes, call.texts)
     advice = f'did you mean {other}?' if other else f'it knows {", ".join(call.takes)}'
-    return Refusal(f'{call.page or "the front page"} has no parameter {bare(key)}; {advice}')
+    page = call.page or 'the front page'
+    name = bare(one_line(key))
+    return Refusal(f'{page} has no parameter {name}; {advice}')
 
 
 def meant(key, takes, texts):
@@ -1189,23 +1197,18 @@ def lost(app, error):
     routes = {route.rule: route.config['takes'] for route in app.routes}
     rule = environ['PATH_INFO']
     if error.status_code == NOT_GET:
-        method = bare(environ['REQUEST_METHOD'])
+        method = bare(one_line(environ['REQUEST_METHOD']))
         words = f'{method} is not spoken here, only GET: requests.get(url, params={{...}})'
     else:
         likely = difflib.get_close_matches(rule.lower(), routes, 1)
         advice = f'did you mean {likely[0]}?' if likely else 'begin at /steps'
-        words = f'there is no {bare(rule)} here; {advice}'
+        words = f'there is no {bare(one_line(rule))} here; {advice}'
         rule = likely[0] if likely else '/steps'
     better = url(rule.strip('/'), **corrected(texts, routes[rule]))
     reply = error_form(Refusal(words, error.status_code), better, wanted_form(environ, texts))
     if error.status_code == NOT_GET:
         reply.set_header('Allow', 'GET, HEAD')
     return reply
-
-
-def bare(text):
-    """What somebody sent, safe to print, without quotes."""
-    return shown(one_line(text))[1:-1]
 
 
 def url(page, /, **texts):

@@ -1,6 +1,6 @@
 # Why did the game halt? Reads its journal, and says it in sentences: mocean_why and steps_why of bash_aliases.
 #
-#     journalctl --unit mocean | awk -v game=mocean -f why.awk
+#     journalctl --unit mocean --unit steps | awk -v game=mocean -f why.awk       (-v quiet=1: nothing means nothing)
 #
 #     Nov 25 01:02:03 club uwsgi[7]: Traceback (most recent call last):
 #     Nov 25 01:02:03 club uwsgi[7]:   File "/home/ubuntu/mocean.py", line 9                  <- a sign: kept in `spot`
@@ -17,10 +17,12 @@
 #     clue    the last error                   fatal   a crash in C code           loop   a request did not end
 #     spot    the line of Python it points to  crash   a crash of uWSGI itself     port   somebody else has 8080
 #     cannot  what the game says it lacks      bug     a bug met by one request    dump   a list of threads follows
+#     rider   a file that cannot ride along    halted  when it was stopped: why, the next lines tell
 
 # --- what is told, at the end --------------------------------------------------------------------------------------
 
 function tell(what, remedy) {
+    if (halted != "") settle(on_purpose)
     if (what == told && remedy == todo) {
         times++
     } else {
@@ -28,6 +30,13 @@ function tell(what, remedy) {
         told = what; todo = remedy; times = 1; first = when
     }
     last = when
+}
+
+function settle(what,    now) {          # it was stopped a while ago; now it is known why
+    if (halted == "") return
+    now = when; when = halted; halted = ""
+    tell(what)
+    when = now
 }
 
 function flush(    again, advice) {
@@ -38,8 +47,9 @@ function flush(    again, advice) {
 }
 
 END {
+    settle(on_purpose)
     flush()
-    if (!entries) print "nothing at all."
+    if (!entries && !quiet) print "nothing at all."
     for (i = entries > 8 ? entries - 7 : 1; i <= entries; i++) print entry[i]
 }
 
@@ -51,7 +61,7 @@ function worker() {
                     "Look for a loop at " (spot == "" ? "the place that " game "_journal 300 shows" : spot) ".")
     if (line ~ /signal 9 /)
         return tell("The worker was killed (kill -9, or out of memory), a new one took over.",
-                    "Nothing is lost. If nobody typed kill: does it say \"Out of memory\" below?")
+                    "Nothing is lost. If nobody typed kill, it was memory." last_calls())
     if (fatal)
         return tell("The worker crashed in C code (" fatal "), a new one took over.",
                     "Nothing is lost." (spot == "" ? "" : " It was called at " spot "."))
@@ -60,14 +70,16 @@ function worker() {
 }
 
 function ended() {
-    if (/says success/)
-        return tell("Stopped on purpose: " game "_stop, a restart, or the VM going down.")
+    if (/says success/) {
+        halted = when
+        return
+    }
     if (/says signal/)
         return tell("The master was killed (" game "_kill, kill -9, out of memory), and started again.",
                     "Nothing is lost.")
     if (/says oom-kill/)
         return tell("Out of memory: the kernel killed it, systemd started it again.",
-                    "A route keeps too much, or MemoryMax in the unit is too small.")
+                    "A route keeps too much, or MemoryMax in the unit is too small." last_calls())
     if (/says timeout/)
         return tell("It did not start in time (an endless loop in " game ".py?).",
                     "Mend it; the game then starts by itself.")
@@ -81,13 +93,44 @@ function ended() {
         return tell(game " could not start: " cannot,
                     "Mend that; the game then starts by itself.")
     if (/with 22/)
-        return tell(game ".py could not be loaded: " clue in_brackets(spot),
+        return tell(game ".py could not be loaded: " no_application(clue) in_brackets(spot),
                     "Mend it; the game then starts by itself, within seconds.")
     if (crash)
         return tell("uWSGI itself crashed (" crash "), and was started again.",
                     "Nothing is lost.")
     tell("uWSGI would not start, or ended by itself" (clue == "" ? "." : ": " clue "."),
          "A mistake in the unit? The lines before \"halted\" in " game "_journal say more.")
+}
+
+function no_application(clue) {
+    return clue == "" ? "it ends before application is there (an exit at top level?)" : clue
+}
+
+function last_calls(    text, i) {       # what the game told before: of who ate the memory, mostly the company only
+    for (i = calls > 3 ? calls - 2 : 1; i <= calls; i++) text = text "\n                   " call[i]
+    calls = 0
+    return text == "" ? "" : " The last lines before it:" text
+}
+
+function met_bug() {
+    bug = ""
+    if (clue ~ /^TypeError: [A-Za-z_0-9]+ returned /) {
+        sub(/^TypeError: /, "", clue); sub(/;.*/, "", clue)
+        return tell("A request met a bug: " clue ", and a rule returns what is to be told.",
+                    "Look at the end of that rule: a return is missing.")
+    }
+    if (clue ~ /^EOFError/)
+        return tell("A request met a bug: input() waits for somebody who types, and nobody does" in_brackets(spot) ".",
+                    "A rule gets what it needs as parameters of its call.")
+    tell("A request met a bug: " clue in_brackets(spot) ". It was answered, the game went on.",
+         "The lines before that in " game "_journal 300 show how it came there.")
+}
+
+function cannot_ride(    what) {
+    what = rider " does not ride along: " clue in_brackets(spot) ". The rest of the game plays on."
+    if (what in rode) return             # a reload reads it twice: to look, and to play
+    rode[what]
+    tell(what, "Mend it, and then: " game "_reload")
 }
 
 function in_brackets(text) { return text == "" ? "" : " (" text ")" }
@@ -103,18 +146,47 @@ function place(line,    part) {          # File "/home/ubuntu/mocean.py", line 7
 
 function frame() {                       # one line of a traceback, or of a dump of all threads
     here = place(line)
+    if (here ~ /^<string>/) return
+    if (rider != "" && spot ~ "^" rider && here !~ "^" rider) return       # who called, not how far it came
+    if (rider == "" && dump == "" && spot ~ /^my_routes/ && here !~ /^my_routes/) return
     if (dump == "") { spot = here; return }                       # a traceback: the last line is the innermost
     if (top == "" && line !~ /\/lib\/python/) top = here          # a dump: the first that is not Python's own
     if (dump == "fatal" ? current : line ~ / in application$/ && top !~ / in play$/) spot = top
 }
 
+BEGIN {
+    other = game == "steps" ? "mocean" : "steps"
+    unit["mocean"] = "mocean.service|Mocean, an ocean"
+    unit["steps"] = "steps.service|Steps, a ladder"
+    title["mocean"] = "Mocean"; title["steps"] = "Steps"
+    on_purpose = "Stopped on purpose: " game "_stop, a restart, or the VM going down."
+}
+
 # --- each line: what it says without its date, and whether systemd says it -----------------------------------------
 
-{
-    when = $1 " " $2 " " $3
+!/^-- / {
+    when = $1 " " $2 " " $3; before = line
     line = $0; sub(/^[^:]*:[^:]*:[^:]*: /, "", line)
     systemd = $5 ~ /^systemd\[/
 }
+
+# --- the other game, and the VM itself -----------------------------------------------------------------------------
+
+/^-- (Boot|Reboot)/ {
+    if (halted == "" && up)
+        tell("The VM went down without a goodbye: the power, a crash, a hard reset.",
+             "What was answered in its last second may be lost, nothing else.")
+    settle("The VM was shut down, or started anew."); up = ""
+    next
+}
+systemd && line ~ unit[other] && line !~ unit[game] {
+    if (line ~ /^Starting /) settle(title[other] " took over: there is one port, and " other "_start was typed.")
+    next
+}
+$5 ~ "^" other "\\[" { next }
+systemd && line ~ /^Starting /                    { settle(on_purpose) }
+systemd && line ~ /^(Starting|Reloading) /        { split("", rode) }
+systemd && line ~ /^Started /                      { up = 1 }
 
 # --- the signs: Python's, uWSGI's, the game's ----------------------------------------------------------------------
 
@@ -123,7 +195,13 @@ line ~ /^\*\*\* Starting uWSGI/                { clue = spot = fatal = loop = po
 line ~ /^Fatal Python error: /                 { fatal = line; dump = "fatal"; spot = ""; sub(/^[^:]*: /, "", fatal) }
 line ~ /^Timeout \(0:/                         { loop = 1; dump = "timeout"; spot = "" }
 line ~ /^(Current t|T)hread 0x/                { top = ""; current = line ~ /^C/ }
-line ~ /^Traceback /                           { dump = "" }
+line ~ /^Traceback / {                         # what it is about, is said right before it: nobody can fake two lines
+    dump = bug = rider = spot = ""
+    if (before ~ / met a bug:$|^steps: .* broke:$|^data: unexpected, at/) bug = 1
+    if (before ~ /[a-z_]+\.py cannot ride along:$/) {
+        rider = before; sub(/ cannot ride along:$/, "", rider); sub(/.*[^a-z_.]/, "", rider)
+    }
+}
 line ~ /^ *File "/                             { frame() }
 
 line ~ /^[A-Z][a-z][a-z] .*HARAKIRI ON WORKER/ { loop = 1; spot = "" }
@@ -133,22 +211,21 @@ line ~ /^!!! uWSGI process/                    { crash = line; sub(/.* got /, ""
 line ~ /^failed to open python file/           { clue = "there is no such file"; spot = "" }
 line ~ /^[^ ]*(uwsgi|python[0-9.]*): .*option/ { clue = line; sub(/^[^:]*: /, "", clue) }
 
-line ~ /^Mocean cannot start: /                { cannot = line; sub(/^[^:]*: /, "", cannot) }
-line ~ /^([^ ]+ asked for|').* met a bug:$|^steps: .* broke:$|^data: unexpected, at/ { bug = 1; dump = "" }
-line ~ /^[A-Za-z_.]+(: |$)/ && line !~ /^(steps|data): / && (bug || line ~ /^[A-Za-z_.]*(Error|Exception|Exit)/) {
+line ~ /^([Mm]ocean|steps) cannot start: /     { cannot = line; sub(/^[^:]*: /, "", cannot) }
+line ~ /^unable to find "application" callable/ { clue = "there is no application in it"; spot = "" }
+line ~ /^[A-Za-z_.]+(: |$)/ && line !~ /^(steps|data): / && \
+        (bug || rider != "" || line ~ /^[A-Za-z_.]*(Error|Exception|Exit)/) {
     clue = line
-    if (bug)
-        tell("A request met a bug: " clue " (" spot "). It was answered, the game went on.",
-             "The lines before that in " game "_journal 300 show how it came there.")
-    bug = ""
+    if (bug) met_bug()
+    if (rider != "") { cannot_ride(); rider = clue = spot = "" }
 }
 
 # --- what systemd says ---------------------------------------------------------------------------------------------
 
-systemd && /[:\]] Reloading /           { clue = spot = dump = "" }
+systemd && /[:\]] Reloading /           { clue = spot = dump = cannot = "" }
 systemd && /Reload operation timed out/ { clue = "reading it did not end (an endless loop?)" }
 systemd && /Reload failed/ {
-    tell("A reload was refused: " clue in_brackets(spot) ". The old " game ".py plays on.",
+    tell("A reload was refused: " (clue == "" ? cannot : clue) in_brackets(spot) ". The old " game ".py plays on.",
          "Mend it, and then: " game "_reload")
 }
 systemd && /status=217\/USER/ {
@@ -159,7 +236,7 @@ systemd && /status=200\/CHDIR/ {
 }
 systemd && /killed by the OOM killer/ {
     tell("Out of memory: the kernel killed a process that wanted more than MemoryMax.",
-         "A route keeps too much; the lines before in " game "_journal say which.")
+         "A route keeps too much." last_calls())
 }
 
 # --- what happened, and the game went on ---------------------------------------------------------------------------
@@ -178,5 +255,10 @@ line ~ /^(steps: )?[a-z.]+ cannot be read \(/ {
 
 # --- what ended ----------------------------------------------------------------------------------------------------
 
+!systemd && line ~ /^[^ ]+ (asked|joined|came|quit|says|found|rode|used|\/|[a-z]+\?)/ { call[++calls] = line }
 line ~ /^DAMN ! worker/                                   { worker(); loop = fatal = dump = "" }
+# A rule that prints without an end of line: uWSGI's words stand behind it; the next line is uWSGI's own again.
+line ~ /^[Rr]espawned uWSGI worker/ && before ~ /.DAMN ! worker [0-9]+ \(pid: [0-9]+\) died/ {
+    line = before; worker(); loop = fatal = dump = ""
+}
 !systemd && line ~ "^" game " halted: systemd says"       { ended(); clue = spot = port = cannot = crash = "" }

@@ -90,11 +90,13 @@ class Lab:
         self.sh(f'printf %s {shlex.quote(text)} > {path}; chown ubuntu: {path}')
 
     def say(self, path, timeout=10):
-        """The game's answer, as text."""
+        """The game's answer: its text, with the status."""
+        from conftest import Answer
         connection = http.client.HTTPConnection('127.0.0.1', 8080, timeout=timeout)
         with contextlib.closing(connection):
             connection.request('GET', path)
-            return connection.getresponse().read().decode()
+            reply = connection.getresponse()
+            return Answer.of(reply.status, reply.getheaders(), reply.read())
 
     __call__ = say
 

@@ -29,7 +29,7 @@ def test_both_games_have_the_same_words():
     names = bash(f'. {FILE}; declare -F').split()
     for word in BOTH:
         assert f'mocean_{word}' in names and f'steps_{word}' in names
-    for word in ['doctor', 'backup', 'restore', 'newgame', 'captain']:
+    for word in ['doctor', 'backup', 'restore', 'newgame', 'undo', 'find', 'captain']:
         assert f'mocean_{word}' in names
 
 
@@ -53,6 +53,25 @@ def test_why_knows_the_line_that_systemd_writes_where_it_sees_the_kernel_kill():
     line = 'Nov 25 01:02:03 club systemd[1]: mocean.service: A process of this unit has been killed by the OOM killer.'
     assert why(line).startswith('Nov 25 01:02:03  Out of memory: the kernel killed a process that wanted more than ')
     assert why(line.replace('systemd[1]', 'mocean[1]')) == 'nothing at all.'
+
+
+UP = 'Nov 25 01:00:00 club systemd[1]: Started mocean.service - Mocean, an ocean planet in the shape of a torus.\n'
+HALTED = 'Nov 25 01:02:03 club mocean[8]: mocean halted: systemd says success, uwsgi exited with 0\n'
+BOOT = '-- Boot 0123456789abcdef0123456789abcdef --\n'
+
+
+@pytest.mark.parametrize('journal, said', [
+    (UP + HALTED + BOOT + UP, ['Nov 25 01:02:03  The VM was shut down, or started anew.']),
+    (UP + BOOT + UP, ['Nov 25 01:00:00  The VM went down without a goodbye: the power, a crash, a hard reset.',
+                      '                 What was answered in its last second may be lost, nothing else.']),
+    (UP + HALTED + UP, ['Nov 25 01:02:03  Stopped on purpose: mocean_stop, a restart, or the VM going down.']),
+    (UP + HALTED + UP.replace('Started', 'Starting').replace('mocean.service - Mocean, an ocean', 'steps.service - '
+     'Steps, a ladder'), ['Nov 25 01:02:03  Steps took over: there is one port, and steps_start was typed.']),
+    (UP + HALTED + 'Nov 25 01:02:04 club systemd[1]: Starting Steps, a ladder of puzzles...\n',         # Ubuntu 22.04
+     ['Nov 25 01:02:03  Steps took over: there is one port, and steps_start was typed.']),
+    (UP + 'Nov 25 01:02:04 club steps[7]: DAMN ! worker 1 (pid: 7) died :( trying respawn ...\n', ['nothing at all.'])])
+def test_why_knows_a_reboot_a_power_cut_and_the_other_game(journal, said):
+    assert why(journal).splitlines() == said
 
 
 @pytest.mark.skipif(not shutil.which('shellcheck'), reason='there is no shellcheck here')

@@ -773,7 +773,7 @@ def test_the_files_are_those_that_mocean_backup_and_mocean_restore_know(tmp_path
         before = document(lesson.sea)
         saved = lesson.order('save').split()[-1]
         words = (f'. {ROOT}/bash_aliases; MOCEAN_STATE={lesson.say.folder} MOCEAN_BACKUPS={tmp_path}/backups; '
-                 'sudo() { true; }; ')
+                 'sudo() { true; }; systemctl() { true; }; _game_answers() { true; }; ')
         bash(words + 'mocean_backup')
     for what in (next((tmp_path / 'backups').iterdir()), tmp_path / 'state' / saved):
         with a_class(tmp_path / 'state') as lesson:

@@ -17,7 +17,10 @@ def test_the_set_up_script_can_run_twice(vm):
     id = join(vm, 'Twice')
     here, master = place(vm, id), vm.master()
     for _ in range(2):
-        assert 'Done' in vm.setup()
+        said = vm.setup()
+        steps = [line for line in said.splitlines() if line.startswith('== ')]
+        assert steps == [line for line in DOCS.read_text().splitlines() if line.startswith('== ')]
+        assert 'Done' in steps[-1]
     assert place(vm, id) == here and vm.master() == master
     assert vm.sh('grep -c bash_aliases /home/ubuntu/.bash_aliases') == '1'
     assert vm.sh('stat -c "%a %U" /var/lib/mocean') == '700 ubuntu'
@@ -77,6 +80,23 @@ def test_the_steps_by_hand_lead_to_the_same(vm):
         vm.sh(EMPTY_AGAIN)
         vm.setup()
     poll(vm.answers)
+
+
+def test_the_services_by_hand_are_right_for_a_user_of_any_name(vm):
+    """The block of docs/server.md that installs them, typed by another user."""
+    block = next(block for block in re.findall(r'^```sh\n(.*?)^```', DOCS.read_text(), re.M | re.S) if 'tee' in block)
+    vm.sh('useradd -m teacher; echo "teacher ALL=(ALL) NOPASSWD: ALL" > /etc/sudoers.d/teacher; '
+          'cp -r /home/ubuntu/mocean /home/teacher/mocean; chown -R teacher: /home/teacher/mocean')
+    vm.put('/home/teacher/block', block)
+    try:
+        vm.sh('cd /home/teacher; runuser -u teacher -- env HOME=/home/teacher bash block')
+        for game in 'mocean', 'steps':
+            unit = vm.sh(f'cat /etc/systemd/system/{game}.service')
+            assert 'User=teacher' in unit and 'WorkingDirectory=/home/teacher' in unit and '/home/ubuntu' not in unit
+    finally:
+        vm.sh('rm /etc/sudoers.d/teacher; userdel -r teacher 2>/dev/null')
+        vm.setup()
+    assert vm.answers()
 
 
 def test_a_venv_elsewhere_needs_one_line(vm):

@@ -791,6 +791,16 @@ def test_of_a_flood_of_mistakes_the_log_keeps_what_one_can_read(tmp_path, capsys
             assert capsys.readouterr().err.count('somebody /news') == lines
 
 
+def test_what_a_boat_does_and_what_it_gets_wrong_share_one_ration_of_the_log(tmp_path, capsys):
+    with contextlib.closing(Inside('mocean', tmp_path, clock=lambda: 1_000_000.5)) as say:
+        id = join(say, 'Ada')
+        capsys.readouterr()
+        for _ in range(mocean.LOG_LINES_OF_ONE_PER_S):
+            say.app.sea.say('Ada did something', 'ada')
+            say(f'/move?id={id}&heading=nroth')
+        assert capsys.readouterr().err.count('Ada') == mocean.LOG_LINES_OF_ONE_PER_S - 1      # one for join
+
+
 # --- bugs ------------------------------------------------------------------------------------------------------------
 
 BUGS = {            # what a student wrote, and what it raises

@@ -1,15 +1,12 @@
-"""The game, and two routes more, for the mistakes that a curious student could make: /trap?kind=... makes one in a
-rule, /page?kind=... in a page, where nobody holds the lock. Lies in the lab as ~/mocean.py."""
+"""A student's own routes with the mistakes that one could make: /trap?kind=... makes one in a rule, /page?kind=... in a
+page, where nobody holds the lock. Lies in the lab as ~/my_routes.py."""
 import ctypes
-import functools
-import importlib.util
 import os
 import re
 import sys
+import types
 
-spec = importlib.util.spec_from_file_location('game', '/home/ubuntu/mocean/mocean.py')
-game = sys.modules['game'] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(game)
+import bottle
 
 
 def fails(turn):
@@ -44,10 +41,35 @@ def swells(turn):
 
 
 def sleeps(turn):
-    turn.wait = 2
+    turn.wait_s, turn.traffic = 2, types.SimpleNamespace(waiting=0)
 
 
-TRAPS = {trap.__name__: trap for trap in (fails, loops, hangs, crashes, exits, leaves, swells, sleeps)}
+def prompts(turn):
+    input('and your name? ')
+
+
+def mutters(turn):
+    print('no end of line', end='')
+    raise ValueError('a trap')
+
+
+def slips(turn):
+    print('no end of line', end='')
+    os._exit(3)
+
+
+def closes(turn):
+    sys.stdout.close()
+    sys.stderr.close()
+
+
+def rule_forgets(turn):
+    facts = {'trap': 'there is no return'}
+    facts.update(turn=turn.now)
+
+
+KINDS = (fails, loops, hangs, crashes, exits, leaves, swells, sleeps, prompts, mutters, slips, closes)
+TRAPS = {trap.__name__: trap for trap in KINDS}
 
 
 def rule_trap(turn, kind, id):
@@ -55,13 +77,10 @@ def rule_trap(turn, kind, id):
     return {'trap': kind}
 
 
-KIND = game.Parameter('kind', 'which mistake', game.read_word(*TRAPS), 'fails')
-TRAP = game.Route('trap', rule_trap, 'a mistake in a rule', 'trap', (KIND, game.OLD_ID))
-PAGE = game.Route('page', None, 'a mistake in a page', 'trap', (KIND,))
-CALLBACKS = {'trap': functools.partial(game.play, game.app.sea, TRAP),
-             'page': lambda values: TRAPS[values['kind']](None)}
-for route in (TRAP, PAGE):
-    game.ROUTES.append(route)
-    game.BY_NAME[route.name] = route
-    game.app.route(f'/{route.name}', 'GET', CALLBACKS[route.name], declared=route)
-application = game.application
+def ride(game, sea):
+    page = bottle.Bottle()
+    page.get('/page', callback=lambda: TRAPS[bottle.request.query.kind](None))
+    kind = game.Parameter('kind', 'which mistake', game.read_word(*TRAPS), 'fails')
+    trap = game.Route('trap', rule_trap, 'a mistake in a rule', 'trap', (kind, game.OLD_ID))
+    forgets = game.Route('forgets', rule_forgets, 'a forgotten return', 'trap')
+    return game.Rider([trap, forgets, *page.routes])
