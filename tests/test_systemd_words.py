@@ -59,6 +59,22 @@ def test_v1_where_no_folder_can_be_made_nothing_changes(vm):
         assert 'room for only 0 more files' in vm.user('mocean_doctor')
 
 
+def test_v1_where_one_file_cannot_be_moved_all_stay(vm):
+    id = join(vm, 'Stuck')
+    here = place(vm, id)
+    vm.sh('systemctl restart mocean')
+    poll(lambda: vm.sh(f'ls {STATE}/data.sqlite', check=False))
+    vm.sh(f'mount --bind {STATE}/data.sqlite {STATE}/data.sqlite')
+    try:
+        before = files(vm)
+        said = vm.fails('echo yes | mocean_newgame')
+        assert 'could not be moved. Nothing has changed.' in said and files(vm) == before
+        poll(vm.answers)
+        assert place(vm, id) == here
+    finally:
+        vm.sh(f'umount {STATE}/data.sqlite')
+
+
 def test_v2_where_a_copy_has_no_room_nothing_changes(vm):
     join(vm, 'Room')
     vm.sh(f'head -c 500k /dev/urandom > {STATE}/saved.json; chown ubuntu: {STATE}/saved.json')
