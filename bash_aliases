@@ -274,12 +274,12 @@ _game_swap() {                          # $1: the folder of the ocean that comes
         [ -z "$1" ] || _as_game rm -r "$1"
         echo "Nothing has changed."; return 1
     fi
-    was=$(systemctl is-active mocean)
+    was=$(for game in mocean steps; do [ "$(systemctl is-active $game)" != active ] || echo $game; done)
     sudo systemctl stop mocean steps
     _game_move "$aside" "$1"; moved=$?
     [ -z "$1" ] || _as_game rm -r "$1"
     if [ $moved != 0 ]; then
-        _as_game rmdir "$aside"; [ "$was" != active ] || sudo systemctl start mocean
+        _as_game rmdir "$aside"; [ -z "$was" ] || sudo systemctl start "$was"
         echo "The files could not be moved. Nothing has changed."; return 1
     fi
     echo "What was there is kept in $aside."

@@ -124,8 +124,8 @@ class Lab:
         """From here on, `journal` tells what is new."""
         self.cursor = self.sh('journalctl --sync; journalctl -n 0 --show-cursor -q').removeprefix('-- cursor: ')
 
-    def journal(self, unit='mocean'):
-        return self.sh(f'journalctl --sync; journalctl -q -u {unit} -o cat --after-cursor "{self.cursor}"')
+    def journal(self, unit='mocean', form='cat'):
+        return self.sh(f'journalctl --sync; journalctl -q -u {unit} -o {form} --after-cursor "{self.cursor}"')
 
     @contextlib.contextmanager
     def network(self):
