@@ -133,6 +133,10 @@ function cannot_ride(    what) {
     tell(what, "Mend it, and then: " game "_reload")
 }
 
+function anew() {
+    return "bash ~/mocean/setup_vm.sh writes the unit for your user; what a drop-in says, shows systemctl cat " game "."
+}
+
 function in_brackets(text) { return text == "" ? "" : " (" text ")" }
 
 # --- whose line of Python is it? -----------------------------------------------------------------------------------
@@ -229,10 +233,10 @@ systemd && /Reload failed/ {
          "Mend it, and then: " game "_reload")
 }
 systemd && /status=217\/USER/ {
-    tell("The unit names a user who does not exist (User=).", "sudo systemctl edit " game)
+    tell("The unit names a user who does not exist (User=).", anew())
 }
 systemd && /status=200\/CHDIR/ {
-    tell("The unit names a folder that is not there (WorkingDirectory=).", "sudo systemctl edit " game)
+    tell("The unit names a folder that is not there (WorkingDirectory=).", anew())
 }
 systemd && /killed by the OOM killer/ {
     tell("Out of memory: the kernel killed a process that wanted more than MemoryMax.",
