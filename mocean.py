@@ -46,7 +46,6 @@ WORDS       Sea time: seconds since the ocean began, while the server was up and
 import atexit
 import collections
 import contextlib
-import copy
 import datetime
 import difflib
 import errno
@@ -2318,6 +2317,13 @@ class Traffic:
         self.calm = 0             # calls in a row that were not too early
         self.shown = set()        # names of the treasures and whales that the last `look` showed
 
+    def twin(self):
+        """The same, to rehearse with. Each part is copied in one step: others may add to it."""
+        twin = Traffic()
+        for name, value in vars(self).items():
+            setattr(twin, name, value.copy() if hasattr(value, 'copy') else value)
+        return twin
+
     def note_error(self, status, said):
         """For the captain: what goes wrong, and how often in a row. Waiting times differ."""
         plain = re.sub('[0-9]+', '0', said) if status != 200 else ''
@@ -3167,7 +3173,7 @@ def rehearse(sea, call):
     nothing comes."""
     with sea.lock:
         turn = begin_turn(sea, call)
-        turn.traffic = copy.deepcopy(turn.traffic)
+        turn.traffic = turn.traffic.twin() if turn.traffic else None
         facts = stored_reply(turn, call)
         if facts is not None:
             return facts

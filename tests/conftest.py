@@ -21,10 +21,13 @@ import sys
 import time
 import urllib.parse
 
+import hypothesis
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+hypothesis.settings.register_profile('mocean', deadline=None)       # a busy machine is no fault
+hypothesis.settings.load_profile('mocean')
 pytest_plugins = ['lab', 'game', 'student']  # a real systemd; an ocean with the clock in the hand; a screen
 
 UWSGI = shutil.which('uwsgi', path=os.path.dirname(sys.executable)) or shutil.which('uwsgi')

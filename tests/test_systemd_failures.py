@@ -316,7 +316,7 @@ def breaks(**texts):
     assert not "possible"
 
 app = game.make_app()
-app.get('/breaks', callback=breaks, takes=())
+app.get('/breaks', callback=breaks, takes=(), changes=False)
 application = game.wsgi(app)
 '''
 
