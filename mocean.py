@@ -474,44 +474,44 @@ SHORT = {'e': 'east', 'ne': 'northeast', 'n': 'north', 'nw': 'northwest',
          'w': 'west', 'sw': 'southwest', 's': 'south', 'se': 'southeast'}
 
 
-def wrap(value, size):
+def wrap(value: float, size: int) -> float:
     """The same place, counted from 0 up to (never including) size."""
     value %= size
     return value if value < size else 0   # -1e-17 % 600 is 600.0
 
 
-def gap(start, end, size):
+def gap(start: float, end: float, size: int) -> float:
     """The signed shortest way from start to end around a ring of this size."""
     return (end - start + size / 2) % size - size / 2
 
 
-def distance(x, y, there_x, there_y):
+def distance(x: float, y: float, there_x: float, there_y: float) -> float:
     """Cells between two places, the shortest way across the seams."""
     return math.hypot(gap(x, there_x, WIDTH_CELLS), gap(y, there_y, HEIGHT_CELLS))
 
 
-def bearing(x, y, there_x, there_y):
+def bearing(x: float, y: float, there_x: float, there_y: float) -> str:
     """The heading, in words, that leads from one place to the other."""
     radians = math.atan2(gap(y, there_y, HEIGHT_CELLS), gap(x, there_x, WIDTH_CELLS))
     return list(HEADINGS)[round(radians / (math.pi / 4)) % 8]
 
 
-def sector_key(x, y):
+def sector_key(x: float, y: float) -> str:
     return f'{int(x) // SECTOR_CELLS},{int(y) // SECTOR_CELLS}'
 
 
-def radians_of(boat):
+def radians_of(boat: Boat) -> float:
     """The heading in radians: 0 is east, counter-clockwise."""
     return boat.course * 2 * math.pi / CIRCLE
 
 
-def velocity(boat):
+def velocity(boat: Boat) -> tuple:
     """Cells a second eastward and northward."""
     vx, vy = boat.speed * math.cos(radians_of(boat)), boat.speed * math.sin(radians_of(boat))
     return round(vx, 9), round(vy, 9)     # due south is due south: cos(3 / 2 * pi) is not quite 0
 
 
-def place(boat, now):
+def place(boat: Boat, now: float) -> tuple:
     """Where a boat is: x, y. Nothing ticks; the position under sail follows from the time."""
     if not boat.speed:
         return boat.x, boat.y
@@ -617,7 +617,7 @@ def new_planet(seed, true_time):
     return {'planet': {'mocean': Planet(seed, true_time)}, 'whales': whales}
 
 
-def is_left(ocean, name):
+def is_left(ocean: Ocean, name: str) -> bool:
     """True if this treasure still lies on the sea floor."""
     return name not in ocean.finds or TREASURES[name].evergreen
 
@@ -628,7 +628,7 @@ def rider_of(ocean, whale, now):
     return rider if rider and now < rider.ride_until else None
 
 
-def whale_place(ocean, whale, now):
+def whale_place(ocean: Ocean, whale: Whale, now: float) -> tuple:
     """Where a whale is: x, y. It goes where its rider goes; then it swims on by itself."""
     x, y, at = whale.x, whale.y, whale.at
     rider = ocean.boats.get(whale.rider) if whale.rider else None
@@ -639,28 +639,28 @@ def whale_place(ocean, whale, now):
     return wrap(x + whale.vx * swum_s, WIDTH_CELLS), wrap(y + whale.vy * swum_s, HEIGHT_CELLS)
 
 
-def sight(boat):
+def sight(boat: Boat) -> float:
     """Cells that a boat can see."""
     far = BINOCULARS_CELLS if 'binoculars' in boat.items and not boat.z else SIGHT_CELLS
     return max(far - boat.z / 2, LEAST_SIGHT_CELLS)
 
 
-def reach(boat):
+def reach(boat: Boat) -> float:
     """Cells that a boat can reach."""
     return HOOK_CELLS if 'boat hook' in boat.items else REACH_CELLS
 
 
-def deepest(boat):
+def deepest(boat: Boat) -> float:
     """Metres that a boat can dive, where the sea floor lets it."""
     return TRENCH_M if 'submarine' in boat.items else FLOOR_M
 
 
-def hull_speed(boat):
+def hull_speed(boat: Boat) -> float:
     """Cells a second that the boat makes by itself, at its depth."""
     return SUBMERGED_CELLS_PER_S if boat.z and 'submarine' not in boat.items else HULL_CELLS_PER_S
 
 
-def speed_limit(boat, now):
+def speed_limit(boat: Boat, now: float) -> float:
     """Cells a second that the boat makes now: with a whale under it, a sandwich in its crew."""
     limit = WHALE_CELLS_PER_S if boat.riding and now < boat.ride_until else hull_speed(boat)
     return limit * 2 if now < boat.fast_until else limit
@@ -748,7 +748,7 @@ class Course(NamedTuple):
     seconds: float            # what the server's own tour takes: it sets the points
 
 
-def course_of(ocean, number):
+def course_of(ocean: Ocean, number: int) -> Course:
     """The course with this number. Nothing is stored: it follows from the ocean's secret seed."""
     course = ocean.courses.get(number)
     if not course:
@@ -762,7 +762,7 @@ def course_of(ocean, number):
     return course
 
 
-def course_marks(seed, number):
+def course_marks(seed: int, number: int) -> tuple:
     """The twelve marks of a course. From them nobody can work out the seed or the next course."""
     dice = random.Random(f'course {number} {seed}')
     marks = []
@@ -773,13 +773,13 @@ def course_marks(seed, number):
     return tuple(marks)
 
 
-def rowing_cells(x, y, there_x, there_y):
+def rowing_cells(x: float, y: float, there_x: float, there_y: float) -> float:
     """What the shortest way costs a boat, in cells: it rows diagonally as far as that helps."""
     dx, dy = abs(gap(x, there_x, WIDTH_CELLS)), abs(gap(y, there_y, HEIGHT_CELLS))
     return DIAGONAL * min(dx, dy) + abs(dx - dy)
 
 
-def reference_tour(marks):
+def reference_tour(marks: tuple) -> tuple:
     """The server's own tour: the order of the marks, from mark 0, and its length in cells. Twelve
     tours that go on to the nearest mark, one from each, and fifty from the dice; each is untangled;
     the shortest of them is nearly always the shortest there is."""
@@ -883,7 +883,7 @@ def passes_later_at(part, leg, mark):
     return None if rest is None else part + rest * (1 - part)
 
 
-def course_points(reference_s, seconds):
+def course_points(reference_s: float, seconds: float) -> int:
     """For a course in so many seconds, of which the server's own tour takes reference_s."""
     return min(MOST_COURSE_POINTS, round(COURSE_POINTS * (reference_s / seconds) ** 2))
 
@@ -1393,7 +1393,7 @@ def tell_podium(ocean):
 # or raises a Refusal. It never alters the ocean, and asks for the time and for chance only through
 # its turn. It asks first and writes then; what it writes before `turn.keep()` happens in any case.
 
-def arrive(turn):
+def arrive(turn: Turn) -> None:
     """Before any rule: the sails have carried the boat to where it is now; a ride may be over."""
     boat = turn.boat
     if boat.speed and turn.now > boat.at:
@@ -2394,7 +2394,7 @@ def award(turn):
 # of a record that was there already only the fields that are new (RFC 7396, a merge patch on the
 # state document).
 
-def merge(ocean, change):
+def merge(ocean: Ocean, change: dict) -> None:
     """Let a change happen. Playing, replaying and loading all end here."""
     for table, records in change.items():
         rows = getattr(ocean, table)
@@ -2471,7 +2471,7 @@ def sweep(ocean, now):
                 ocean.things_near.put(name, *whale_place(ocean, whale, now))
 
 
-def patch_of(ocean, change):
+def patch_of(ocean: Ocean, change: dict) -> dict:
     """The change as the journal has it. A value that its field cannot hold is a bug, named here."""
     patch = {}
     for table, records in change.items():
@@ -2586,7 +2586,7 @@ def as_tuple(value):
     return tuple(map(as_tuple, value)) if isinstance(value, list) else value
 
 
-def document_of(ocean):
+def document_of(ocean: Ocean) -> dict:
     """The whole ocean as one document: what the state file holds."""
     tables = {table: {key: vars(record) for key, record in getattr(ocean, table).items()}
               for table in TABLES}
@@ -3043,7 +3043,7 @@ class Sea:
         self.diary.say(masked(self.ocean, text), who)
 
 
-def masked(ocean, line):
+def masked(ocean: Ocean, line: str) -> str:
     """A line for the server's log: whatever is or holds somebody's id is masked."""
     def mask(word):
         plain = unicodedata.normalize('NFKC', word[0]).casefold()
@@ -3052,7 +3052,7 @@ def masked(ocean, line):
     return re.sub(rf'[^\W_]{{{ID_LENGTH},}}', mask, line) if ocean else line
 
 
-def play(sea, call):
+def play(sea: Sea, call: Call) -> dict:
     """One turn: the rule decides -> the journal is written -> merge lets it happen. Returns the
     facts to tell."""
     with sea.lock:
@@ -3168,7 +3168,7 @@ def told_soundings(turn):
     return [[turn.boat.name, int(turn.true_time), *sounding] for sounding in turn.soundings]
 
 
-def rehearse(sea, call):
+def rehearse(sea: Sea, call: Call) -> dict:
     """Raise the Refusal that a call would meet at this moment, or return its facts: a turn of which
     nothing comes."""
     with sea.lock:
@@ -3391,7 +3391,7 @@ def renew(sea, ocean):
     return aside
 
 
-def measured(sea):
+def measured(sea: Sea) -> tuple:
     """What the data service has not had yet: (tracks, soundings, the number of the last change).
     tracks are [player, time, x, y, z], one for each boat that moved; soundings [player, time, x, y,
     depth]."""
@@ -3405,7 +3405,7 @@ def measured(sea):
     return tracks, soundings, number
 
 
-def handed_over(sea, number):
+def handed_over(sea: Sea, number: int) -> None:
     """The data service has all soundings up to this change, safely on the disk."""
     with sea.lock:
         soundings = sea.ocean.soundings

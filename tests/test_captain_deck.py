@@ -6,6 +6,7 @@ paints the pictures of docs/teaching.md anew. Without it they go into a folder t
 """
 import functools
 import http.server
+import json
 import os
 import random
 import re
@@ -145,6 +146,37 @@ def test_a_round_is_led_by_clicks_and_counted_down(browser, sea, order):
     assert 'Round 1 is over' in page.locator('#top').inner_text()
     page.click('button[value=thaw]')
     assert 'The sea is open' in page.locator('#top').inner_text()
+
+
+def test_the_wall_shows_the_round_and_its_podium(browser, sea, order):
+    """Frozen, ready, running, over: in words that are read from the back of the room."""
+    wall = browser.new_page()
+    wall.goto(f'{sea.url}/map')
+    told = wall.locator('#round')
+
+    def says(words):
+        poll(lambda: told.is_visible() and words in told.inner_text())
+    order('freeze')
+    says('The sea is frozen: eyes on the teacher')
+    order('thaw')
+    poll(lambda: not told.is_visible())
+    order('enlist', names='ada,bob')
+    order('round', minutes='5', name='Final')
+    says('Final · 5:00 · ready?')
+    order('start')
+    says('Final · 4:5')
+    id = next(boat['id'] for boat in state_of(sea)['boats'].values() if boat['name'] == 'bob')
+    for _ in range(12):
+        assert sea.say(f'/move?id={id}&heading=east').status == 200
+    order('finish')
+    says('Final is over')
+    says('1. bob · ')
+    wall.close()
+
+
+def state_of(sea):
+    """The newest state file: each order of a round writes one."""
+    return json.loads((sea.folder / 'mocean.json').read_text(encoding='utf-8'))
 
 
 def test_a_reload_repeats_no_order(browser, sea, order):
