@@ -395,6 +395,6 @@ def test_the_chart_tells_only_what_is_new(sea):
     sea(f'/ping?id={id}')
     whole = sea('/chart').json()
     assert whole['sectors'] and whole['depths'] and whole['news']
-    later = sea(f'/chart?since={whole["now"]}').json()
+    later = sea(f'/chart?since={whole["now"] + 0.001}').json()
     assert later['sectors'] == later['depths'] == later['news'] == []
     assert [boat['name'] for boat in later['boats']] == ['ada']          # boats are told always

@@ -317,7 +317,7 @@ def test_the_track_map_draws_another_servers_tracks_when_its_capitals_are_change
     values = [repr(server.url + '/erddap'), "'soundings'", "'player', 'y', 'x'", "'2022-12-07'"]
     assert names == ['SERVER', 'DATASET', 'WHO, EAST, NORTH', 'SINCE']
     for name, value in zip(names, values, strict=True):
-        program, count = re.subn(rf'^{name} = .*$', f'{name} = {value}', program, flags=re.MULTILINE)
+        program, count = re.subn(rf'^{name} = .*$', f'{name} = {value}', program, count=1, flags=re.MULTILINE)
         assert count == 1, name
     done = subprocess.run([sys.executable, '-c', program], cwd=tmp_path, capture_output=True, text=True, timeout=120,
                           env={**os.environ, 'MPLBACKEND': 'Agg', 'MPLCONFIGDIR': str(tmp_path)})
