@@ -4202,7 +4202,7 @@ class Wire:
         form = 'json' if route.json else wanted_form(environ, dict(pairs))
         try:
             return self.carry_out(route, callback, pairs, form)
-        except (Exception, SystemExit):    # the one place: logged with its request, and answered
+        except (Exception, SystemExit):    # a bug: logged with its request, and answered
             return self.confess(route, pairs, form)
 
     def carry_out(self, route, callback, pairs, form):
