@@ -314,7 +314,7 @@ def test_the_track_map_draws_another_servers_tracks_when_its_capitals_are_change
     program = (ROOT / 'clients' / 'data_2.py').read_text(encoding='utf-8')
     block, = re.findall(r"```text\n(SERVER = 'https:.*?)```", DOCS, re.DOTALL)
     names = re.findall(r'^(\w+(?:, \w+)*) = ', block, re.MULTILINE)
-    values = [repr(server.url + '/erddap'), "'soundings'", "'player', 'y', 'x'", "'2022-12-07'"]
+    values = [repr(server.url), "'soundings'", "'player', 'y', 'x'", "'2022-12-07'"]
     assert names == ['SERVER', 'DATASET', 'WHO, EAST, NORTH', 'SINCE']
     for name, value in zip(names, values, strict=True):
         program, count = re.subn(rf'^{name} = .*$', f'{name} = {value}', program, count=1, flags=re.MULTILINE)

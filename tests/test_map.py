@@ -352,7 +352,7 @@ def test_a_treasure_and_a_whale_appear_as_soon_as_somebody_has_found_them(empty_
         assert empty_sea(f'/dive?id={id}&direction=down').status == 200
     found = empty_sea('/chart').json()['treasures'][0]
     assert found['owner'] == 'jules'
-    until(page, 'name => mocean.plates().some(plate => plate.text === name)', found['name'])
+    until(page, 'text => mocean.plates().some(plate => plate.text === text)', f'{found["name"]} (jules)')
     page.get_by_text('1 treasure', exact=True).wait_for()
     page.get_by_text(f'jules found the {found["name"]}').wait_for()
 
