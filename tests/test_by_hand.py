@@ -41,10 +41,14 @@ class Laptop(Server):
         (self.folder / 'new').write_text(text.replace(old, new), 'utf-8')
         os.replace(self.folder / 'new', self.folder / file)
 
-    def version(self):
-        """What it says of itself; nothing while nobody answers."""
+    def ask(self, path):
+        """The answer; nothing while nobody answers: one child goes, and the next has not come."""
         with contextlib.suppress(OSError, http.client.HTTPException):
-            return self.say('/openapi.json', timeout=5).json()['info']['version']
+            return self.say(path, timeout=5)
+
+    def version(self):
+        """What it says of itself."""
+        return (answer := self.ask('/openapi.json')) and answer.json()['info']['version']
 
 
 @pytest.fixture
@@ -112,9 +116,9 @@ def test_a_mistake_in_routes_of_ones_own_is_mended_while_the_game_goes_on(asleep
     assert asleep('/hello') == 'hello'
     asleep.save('def ride', 'def (', file='my_routes.py')
     poll(lambda: 'my_routes.py cannot ride along' in asleep.log(), 20)
-    poll(lambda: asleep.version() and asleep('/hello').status == 404, 20)
+    poll(lambda: getattr(asleep.ask('/hello'), 'status', None) == 404, 20)
     asleep.save('def (', 'def ride', file='my_routes.py')
-    poll(lambda: asleep.version() and asleep('/hello') == 'hello', 20)
+    poll(lambda: asleep.ask('/hello') == 'hello', 20)
 
 
 def test_started_in_the_background_it_still_hears_edits(asleep):

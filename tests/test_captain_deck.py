@@ -183,7 +183,8 @@ def test_a_reload_repeats_no_order(browser, sea, order):
     order('enlist', names='Ada')
     page = open_deck(browser, sea)
     page.fill('.orders input.message', 'ahoy')
-    page.click('button[value=announce]')
+    with page.expect_navigation():
+        page.click('button[value=announce]')
     for _ in range(2):
         page.reload()
     page.go_back(), page.go_forward()
