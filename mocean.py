@@ -31,7 +31,7 @@ THE PICTURE How a request travels down this file, and where to look for what:
       HELP            the usage page and openapi.json, written from ROUTES
       WIRE            a request in, an answer out: text or JSON, one form for every error
       PAGES           what a browser is shown: usage, map, code; a program to start with
-      SHELVES         the files of /code, and lines on their way to a program there
+      SHELVES         the files of /map and /code, and lines on their way to a program there
       START           the app with its routes, and who rides along
       SERVERS         uWSGI on the VM, Python's own server on a laptop, and a watch over both
 
@@ -4462,11 +4462,12 @@ PAGES = {'mocean': page_of, 'quest': quest_of, 'map': map_of, 'qrcode.js': qrcod
 
 
 # --- SHELVES -------------------------------------------------------------------------------------
-# What /code needs besides: files, which the server beneath sends (wsgi.file_wrapper), for Python
+# What /map and /code need besides: files, which the server beneath sends (wsgi.file_wrapper), for Python
 # has a game to keep; and boxes for the lines that somebody types for a program that cannot hear the
 # page, in a browser which cannot set Python's stack aside.
 
 SHELVES = {'code/<name:re:[a-z_.]+>': 'clients/code',
+           'map/<name:re:[a-z_.]+>': 'clients/map',
            'clients/<name:re:[a-z_0-9]+[.]py>': 'clients',
            'pyodide/<name:re:[0-9.]+/[a-z_.]+>': 'clients/pyodide'}
 SUFFIXES = {'.html': HTML, '.css': 'text/css', '.js': 'text/javascript', '.mjs': 'text/javascript',
