@@ -61,5 +61,5 @@ function remember_boat(told, now) {
   const [before, last] = boat.fixes.slice(-2);
   const still = fix => fix && fix.x === told.x && fix.y === told.y && fix.z === told.z && fix.heading === told.heading;
   if (still(before) && still(last)) last.time = now;    // lying still: two fixes say it all
-  else boat.fixes.push(fix);
+  else add_fix(boat, fix);
 }
