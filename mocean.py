@@ -220,6 +220,7 @@ class Boat(Record):
     speed: Speed = 0          # under sail; 0 is at rest or rowed
     at: Moment = 0            # under sail: when the boat was at x, y
     paid: Moment = 0          # until when the boat has used up its time
+    pennant: Count = 0        # the number of its colours on the wall
     joined: Moment = 0        # when it came aboard
     acted: Flag = True        # has done more than join
     left: Moment = 0          # when it went ashore
@@ -1341,7 +1342,7 @@ def chart_boat(boat, now, traffic):
         boat = boat.but(speed=0)
     last = max(boat.at, boat.paid, traffic.last if traffic else 0)
     return {'name': boat.name, **tell_place(x, y, boat.z), **tell_velocity(boat),
-            'score': boat.score, 'badges': QUEST_NAMES[:boat.quest],
+            'score': boat.score, 'badges': QUEST_NAMES[:boat.quest], 'pennant': boat.pennant,
             'riding': boat.riding if now < boat.ride_until else '',
             'idle_s': round(max(now - last, 0), 1)}
 
@@ -1544,15 +1545,24 @@ def rule_join(turn, name, id):
     return {'id': turn.boat.id, 'name': name, **tell_boat(turn.boat)}
 
 
-def launch_boat(turn, name, id, **fields):
+def launch_boat(turn, name, id, pennant=None, **fields):
     """A new boat, at its berth; it may send three messages at once."""
     turn.key = key_of(name)
     x, y = berth(turn.ocean.floor, len(turn.ocean.boats) + len(turn.change.get('boats', ())))
-    turn.steer(name=name, id=id, x=x, y=y, from_x=x, from_y=y, joined=turn.now,
+    if pennant is None:
+        pennant = free_pennant(turn)
+    turn.steer(name=name, id=id, pennant=pennant, x=x, y=y, from_x=x, from_y=y, joined=turn.now,
                paid=turn.now - SAVED_S, talk=turn.now - 60 / LETTERS_PER_MINUTE * 3,
                net_at=turn.now - NET_S, leap_at=turn.now - LEAP_S,
                heard=turn.next_number('board') - 1, **fields)
     enter(turn, [sector_key(x, y)])
+
+
+def free_pennant(turn):
+    """The lowest number that no other boat wears, aboard or ashore: colours stay for good."""
+    tables = turn.ocean.boats, turn.ocean.ashore, turn.change.get('boats', {})
+    worn = {boat.pennant for table in tables for boat in table.values() if boat}
+    return next(number for number in itertools.count() if number not in worn)
 
 
 def come_back(turn, owner, key, name):

@@ -49,7 +49,7 @@ const chart = {
 /* Lines every hundred cells, or every sector when near; the seams are dashed; numbers at the left and the top. */
 function draw_grid(left, top) {
   const every = chart.zoom > 5 ? ocean.sector : chart.zoom > 2 ? 50 : 100;
-  pen.font = `600 ${unit() * 0.95}px system-ui, sans-serif`;
+  pen.font = `600 ${letters(18)}px system-ui, sans-serif`;
   pen.strokeStyle = pen.fillStyle = colours.grid;
   pen.lineWidth = 1;
   for (let x = 0; x < ocean.width; x += every) draw_line(x, chart.place(x, 0).x, true, left, top);
@@ -69,6 +69,6 @@ function draw_line(number, at, upright, left, top) {
   pen.textBaseline = 'top';
   const text = number ? String(number) : upright ? '0 x' : '0 y';
   if (upright) pen.fillText(text, at + 5, top + 5);
-  else if (at < screen_size.height - 20 && at > top + 30) pen.fillText(text, left + 5, at - unit() * 1.2);
+  else if (at < screen_size.height - 20 && at > top + 30) pen.fillText(text, left + 5, at - letters(18) * 1.2);
   pen.globalAlpha = 1;
 }

@@ -22,8 +22,9 @@ function forget(width = 600, height = 400, sector = 10) {
 
 function meet(name) {
   if (!ocean.boats.has(name)) {
-    ocean.boats.set(name, {name, hull: HULLS[ocean.boats.size % HULLS.length], fixes: [], past: [], here: false,
-                           score: 0, badges: [], riding: '', idle_s: 0, met: -Infinity});
+    const boat = {name, fixes: [], past: [], here: false, score: 0, badges: [], riding: '', idle_s: 0, met: -Infinity};
+    wear(boat, 0);
+    ocean.boats.set(name, boat);
   }
   return ocean.boats.get(name);
 }
@@ -54,6 +55,7 @@ function remember_boat(told, now) {
   const known = ocean.boats.has(told.name), boat = meet(told.name);
   const {score, badges, riding, idle_s} = told;
   Object.assign(boat, {score, badges, riding, idle_s, here: true});
+  wear(boat, told.pennant || 0);
   if (!known && ocean.loaded) boat.met = now;
   const fix = {time: now, x: told.x, y: told.y, z: told.z, heading: told.heading};
   const [before, last] = boat.fixes.slice(-2);

@@ -4,6 +4,7 @@
 
 const time = {live: true, playing: false, at: 0};
 
+const speed = () => +$('#speed').value;                  // of the replay, in seconds a second
 const server_now = () => Date.now() / 1000 + clock.ahead;
 const shown = () => time.live ? server_now() - LAG_S : time.at;      // the moment on the map
 const two = number => String(number).padStart(2, '0');
@@ -43,7 +44,7 @@ function go_or_pause() {
 function tick_time(seconds) {
   if (time.live || !time.playing) return;
   const {to} = session_at(time.at), next = sessions.find(session => session.from > time.at);
-  time.at += seconds * +$('#speed').value;
+  time.at += seconds * speed();
   if (time.at > to && next) time.at = next.from;
   if (time.at >= server_now() - LAG_S) go_live();
 }

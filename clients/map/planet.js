@@ -2,7 +2,6 @@
 
 /* PLANET: the same picture wound round a torus. Sixty lines of WebGL, no library. */
 
-const TAU = 2 * Math.PI;
 const RING = 1.5;                  // from the middle of the hole to the middle of the tube, in tube radii: 600 / 400
 const LIFT = 0.1;                  // a little above the middle of the page, since what is near looks larger
 const CAMERA = 8;                  // how far away we stand, in tube radii
