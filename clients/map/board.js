@@ -1,59 +1,162 @@
 'use strict';
 
-/* BOARD: who leads */
+/* BOARD: who leads. Names come before decoration: on this board they are the last to give way. */
+
+const ALL_LARGE = 16;              // so many boats stand large, all of them; of more,
+const LARGE = 10;                  // the ten best, and the others on pages,
+const PAGE_LINES = 10;             // at most so many lines of two names each,
+const PAGE_S = 8;                  // which turn by themselves
+const CHANGE_S = 20;               // how long ▲ or ▼ stands beside who went up or down
+const LINE = 1.4, LEADER = 1.25;   // as in map.css: how tall a line is, how large the leader's letters
+const wall = matchMedia('(min-width: 1001px) and (min-height: 561px)');      // else the page scrolls
 
 const rows = new Map();            // name -> its line on the scoreboard
+const page = {number: 0, of: 1, since: 0};
+let best = [];                     // the names of the three best
 
-/* Live: the score. In a replay: the sectors that each had charted by then, which is all that the past can tell. */
+/* The names of the three best, for the crown and the gold rings. */
+function ranks() { return best; }
+
+/* Live: the score. In a replay: the sectors that each had charted by then: all the past can tell. */
 function tell_board() {
-  const charted = new Map();
-  if (!time.live) ocean.charter.forEach((name, index) => { if (ocean.entered[index] <= time.at) charted.set(name, (charted.get(name) || 0) + 1); });
-  charted.forEach((_, name) => meet(name));
-  const points = boat => time.live ? boat.score : charted.get(boat.name);
-  const boats = [...ocean.boats.values()].filter(boat => time.live ? boat.here : charted.has(boat.name));
-  boats.sort((a, b) => points(b) - points(a) || a.name.localeCompare(b.name));
+  const points = time.live ? boat => boat.score : charted_by(time.at);
+  const boats = [...ocean.boats.values()].filter(boat => time.live ? boat.here : points(boat));
+  boats.sort((a, b) => points(b) - points(a) || place_of(a) - place_of(b) || a.name.localeCompare(b.name));
+  best = boats.filter(points).slice(0, 3).map(boat => boat.name);
   $('#board caption').textContent = time.live ? 'Score' : 'Sectors charted by then';
-  const many = boats.length > 16;                       // then two columns of names, and less news
-  $('aside').classList.toggle('many', many);
-  $('#board').style.setProperty('--lines', Math.ceil(boats.length / (many ? 2 : 1)));
-  const lines = boats.map((boat, i) => board_line(boat, boats.findIndex(other => points(other) === points(boat)) + 1, points(boat)));
-  const body = $('#board tbody');
-  if (lines.length !== body.children.length || lines.some((line, i) => line !== body.children[i])) body.replaceChildren(...lines);
+  let rank = 0;
+  const lines = boats.map((boat, i) => {
+    if (!i || points(boat) !== points(boats[i - 1])) rank = i + 1;
+    if (time.live) note_rank(boat, rank, i);
+    return board_line(boat, rank, points(boat));
+  });
+  document.body.classList.toggle('crowded', boats.length > LARGE + 2);
+  lay_out(lines);
 }
+
+/* How many sectors each boat had charted by then, as a function. */
+function charted_by(at) {
+  const charted = new Map();
+  ocean.charter.forEach((name, index) => {
+    if (ocean.entered[index] <= at) charted.set(name, (charted.get(name) || 0) + 1);
+  });
+  charted.forEach((_, name) => meet(name));
+  return boat => charted.get(boat.name) || 0;
+}
+
+/* Among equals the one who was there first stands first. */
+const place_of = boat => boat.place ?? Infinity;
+
+/* Whose rank has changed gets an arrow for a while. */
+function note_rank(boat, rank, place) {
+  const before = boat.rank;
+  Object.assign(boat, {rank, place});
+  if (before && before !== rank) boat.change = {up: rank < before, until: server_now() + CHANGE_S};
+}
+
+/* A LINE: rank, arrow, boat, name, quests, points */
 
 function board_line(boat, rank, points) {
   if (!rows.has(boat.name)) rows.set(boat.name, new_line(boat));
   const line = rows.get(boat.name), fresh = time.live && server_now() - boat.met < NEW_S;
-  line.querySelector('.rank').textContent = rank;
-  line.querySelector('.score').textContent = points;
+  const write = (part, text) => { line.querySelector(part).textContent = text; };
+  const change = time.live && boat.change?.until > server_now() ? boat.change : null;
+  write('.rank', rank);
+  write('.change', change ? (change.up ? '▲' : '▼') : '');
+  line.querySelector('.change').classList.toggle('up', Boolean(change?.up));
+  write('.score', points);
+  write('small', time.live && boat.quests ? `★${boat.quests}` : '');
+  line.querySelector('small').title = `${boat.quests} quests met`;
   line.querySelector('mark').hidden = !fresh;
-  tell_badges(line.querySelector('small'), time.live ? boat.badges : []);
   line.querySelector('button').setAttribute('aria-pressed', boat.name === followed);
   line.classList.toggle('idle', time.live && boat.idle_s > IDLE_S);
+  line.classList.toggle('leader', boat.name === best[0]);
   return line;
-}
-
-/* A star and the number of quests met; which ones they are is read aloud, and shown under the mouse. */
-function tell_badges(small, badges) {
-  const names = badges.join(', ');
-  if (small.title === names) return;
-  const stars = element('span', badges.length ? `★${badges.length}` : ''), aloud = element('span', names);
-  stars.ariaHidden = true;
-  aloud.className = 'aloud';
-  small.title = names;
-  small.replaceChildren(stars, aloud);
 }
 
 function new_line(boat) {
-  const line = element('tr'), rank = element('td'), who = element('th'), button = element('button'), dot = element('i'), score = element('td');
-  rank.className = 'rank';
-  score.className = 'score';
+  const line = element('tr'), who = element('th'), button = element('button');
+  const part = (kind, name, text) => Object.assign(element(kind, text), {className: name});
   who.scope = 'row';
-  dot.style.background = boat.hull;
   button.title = 'follow this boat';
-  button.append(dot, element('span', boat.name), element('mark', 'new'));
+  button.append(badge(boat), element('span', boat.name));
   button.addEventListener('click', () => follow(boat.name));
-  who.append(button, element('small'));
-  line.append(rank, who, score);
+  who.append(button, element('mark', 'new'), element('small'));
+  const rank = element('td');
+  rank.append(part('span', 'rank'), part('span', 'change'));
+  line.append(rank, who, part('td', 'score'));
   return line;
 }
+
+/* The boat as it looks on the sea: its colour, and the mark on its sail. */
+function badge(boat) {
+  const canvas = element('canvas'), ink = canvas.getContext('2d');
+  Object.assign(canvas, {width: 96, height: 60, className: 'badge', ariaHidden: 'true'});
+  ink.translate(44, 30);
+  ink.scale(36, 36);
+  paint_hull(ink, boat);
+  return canvas;
+}
+
+/* PAGES: the best stay, the others take turns */
+
+function lay_out(lines) {
+  const large = how_many_large(lines.length), others = lines.slice(large);
+  const most = lines_of_a_page(large);
+  page.of = Math.ceil(others.length / most / 2) || 1;
+  page.number %= page.of;
+  const tall = Math.ceil(others.length / page.of / 2), first = page.number * tall * 2;
+  const shown = others.slice(first, first + tall * 2);
+  lines.forEach(line => { line.hidden = false; });
+  others.forEach(line => { line.hidden = !shown.includes(line); });
+  $('#rest').style.setProperty('--lines', tall || 1);
+  $('#page').hidden = page.of < 2;
+  $('#page').textContent = `${large + first + 1} to ${large + first + shown.length} of ${lines.length} ›`;
+  put_in($('#best'), lines.slice(0, large));
+  put_in($('#rest'), others);
+}
+
+/* How many large lines there is room for; where the page scrolls there is room for all. */
+function how_many_large(count) {
+  if (count <= ALL_LARGE && (!wall.matches || room_below(count) >= 0)) return count;
+  let large = Math.min(count, LARGE);
+  while (wall.matches && large > 3 && room_below(large) < 2.5 * LINE * size_of('#rest')) large--;
+  return large;
+}
+
+function lines_of_a_page(large) {
+  if (!wall.matches) return PAGE_LINES;
+  const room = room_below(large) - $('#page').offsetHeight;
+  return clamp(Math.floor(room / (LINE * size_of('#rest'))), 1, PAGE_LINES);
+}
+
+/* So many pixels are left on the board below so many large lines. */
+function room_below(large) {
+  const box = getComputedStyle($('#board')), padding = parseFloat(box.paddingTop) * 2;
+  const room = $('#board').clientHeight - padding - $('#board caption').offsetHeight;
+  return room - (large - 1 + LEADER) * LINE * size_of('#best');
+}
+
+const size_of = selector => parseFloat(getComputedStyle($(selector)).fontSize);
+
+/* Only what has changed is moved, and who stands on a name stays on it. */
+function put_in(body, lines) {
+  if (lines.length === body.children.length && lines.every((line, i) => line === body.children[i])) return;
+  const focused = document.activeElement;
+  body.replaceChildren(...lines);
+  if (focused !== document.activeElement && focused.isConnected) focused.focus({preventScroll: true});
+}
+
+function turn_page() {
+  Object.assign(page, {number: (page.number + 1) % page.of, since: performance.now()});
+  tell_board();
+}
+
+/* By itself, but not under the hand of somebody who is about to click on a name. */
+function turn_pages() {
+  const due = performance.now() - page.since > 1000 * PAGE_S;
+  if (wall.matches && page.of > 1 && due && !$('#board').matches(':hover, :focus-within')) turn_page();
+}
+
+$('#page').addEventListener('click', turn_page);
+setInterval(turn_pages, 250);
