@@ -2,7 +2,6 @@
 
 /* FILM: a session in a minute; and the marks on the time bar */
 
-const CAPTION_S = 3;               // so long an event of the film can be read
 const MOST_MARKS = 40;             // on the time bar
 const BAR_KINDS = ['find', 'round', 'voyage'];
 
@@ -26,13 +25,7 @@ function tell_film() {
   $('#film').textContent = on ? 'Stop' : 'Film';
 }
 
-/* The latest event of the film, as long as one can read it. */
-function film_caption() {
-  const begin = time.at - CAPTION_S * time.film, known = item => EVENTS.includes(item.kind) || item.kind === 'round';
-  const events = [...ocean.news.values()].filter(item => known(item) && item.time <= time.at && item.time > begin);
-  const last = events.sort((a, b) => b.time - a.time)[0];
-  return `${hours(time.at).slice(0, 5)}${last ? ` · ${last.text}` : ''}`;
-}
+const film_caption = () => `The film of this session · ${hours(time.at).slice(0, 5)}`;
 
 /* MARKS: finds and rounds, on the time bar, to click on */
 
