@@ -21,7 +21,7 @@ function tell_card() {
   card.hidden = !boat;
   if (!boat) return;
   $('#card h2').textContent = boat.name;
-  draw_badge($('#card canvas'), boat);
+  $('#card div').replaceChildren(badge(boat));
   const facts = card_facts(boat), lines = $('#card dl');
   lines.replaceChildren(...facts.flatMap(([what, how]) => [element('dt', what), element('dd', how)]));
   const follows = followed === boat.name, button = $('#follow');
@@ -33,19 +33,9 @@ function card_facts(boat) {
   const aboard = [...ocean.boats.values()].filter(other => other.here);
   const rank = 1 + aboard.filter(other => other.score > boat.score).length, spot = where(boat, shown());
   const facts = [['Rank', `${rank} of ${aboard.length}`], ['Points', boat.score],
-                 ['Quests', boat.quests ?? boat.badges.length]];
+                 ['Quests', boat.quests]];
   if (spot) facts.push(['Depth', spot.z > 0.5 ? `${Math.round(spot.z)} m` : 'at the surface']);
   if (spot) facts.push(['Place', `x ${Math.floor(spot.x)}, y ${Math.floor(spot.y)}`]);
   if (boat.riding) facts.push(['Rides on', boat.riding]);
   return boat.here ? facts : [['', 'has sailed home']];
-}
-
-/* A boat as large as its canvas. */
-function draw_badge(canvas, boat) {
-  const ratio = Math.min(devicePixelRatio || 1, 2), pen = canvas.getContext('2d');
-  canvas.width = canvas.clientWidth * ratio;
-  canvas.height = canvas.clientHeight * ratio;
-  pen.translate(canvas.width / 2, canvas.height / 2);
-  pen.scale(canvas.width / 2.1, canvas.width / 2.1);
-  paint_hull(pen, boat);
 }

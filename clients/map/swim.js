@@ -267,7 +267,7 @@ function draw_treasure(treasure, at) {
     pen.stroke();
   }
   const text = `${treasure.name} (${treasure.owner})`;
-  return {key: `treasure ${treasure.name}`, text, ...here, size: 20, reach: 1, alpha: 1};
+  return {key: `treasure ${treasure.x} ${treasure.y}`, text, ...here, size: 20, reach: 1, alpha: 1};
 }
 
 function draw_bloom(bloom) {
