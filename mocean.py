@@ -3834,7 +3834,8 @@ def wsgi(app):
         environ['PATH_INFO'] = '/' + path.strip('/')
         if path in ('/map/', '/code/'):                # their files lie beside them, not below
             query = environ.get('QUERY_STRING', '')
-            start('308 Permanent Redirect', [('Location', '..' + path[:-1] + f'?{query}' * bool(query))])
+            there = f'..{path[:-1]}?{query}' if query else f'..{path[:-1]}'
+            start('308 Permanent Redirect', [('Location', there)])
             return []
         return app(environ, start)
     return application
