@@ -4634,8 +4634,8 @@ PAGES = {'mocean': page_of, 'quest': quest_of, 'map': map_of, 'qrcode.js': qrcod
 
 # --- SHELVES -------------------------------------------------------------------------------------
 # What /map and /code need besides: files, which the server beneath sends (wsgi.file_wrapper), for
-# Python has a game to keep; and boxes for the lines that somebody types for a program that cannot hear the
-# page, in a browser which cannot set Python's stack aside.
+# Python has a game to keep; and boxes for the lines that somebody types for a program that cannot
+# hear the page, in a browser which cannot set Python's stack aside.
 
 SHELVES = {'code/<name:re:[a-z_.]+>': 'clients/code',
            'map/<name:re:[a-z_.]+>': 'clients/map',
