@@ -88,8 +88,6 @@ function draw_line_between(from, to) {
   pen.stroke();
 }
 
-function ranks() { return best_names(3); }
-
 /* BOATS */
 
 function draw_boat(boat, spot) {
