@@ -299,9 +299,10 @@ def test_a_hostile_name_and_message_stay_text(browser, sea, complaints):
     def spoil(route):
         answer = route.fetch()
         told = answer.json()
-        told['boats'].append({'name': HOSTILE, 'x': 300, 'y': 200, 'z': 0, 'vx': 0, 'vy': 0, 'heading': 0, 'score': 999,
-                              'badges': [HOSTILE], 'riding': HOSTILE, 'idle_s': 0})
-        told['news'].append([10**9, told['now'], f'{HOSTILE} joined'])
+        told['boats'].append({'name': HOSTILE, 'x': 300, 'y': 200, 'z': 0, 'heading': 0, 'score': 999,
+                              'quests': 1, 'riding': HOSTILE, 'last': told['now']})
+        told.get('names', []).append(HOSTILE)
+        told['news'].append([10**9, told['now'], f'{HOSTILE} joined', HOSTILE, HOSTILE, 300, 200])
         told['sectors'].append([30, 20, HOSTILE, told['now'] - 60])
         route.fulfill(response=answer, body=json.dumps(told))
     context = browser.new_context()
@@ -382,7 +383,7 @@ def test_the_course_of_now_is_on_the_wall_with_its_marks_and_best_times(fast_sea
     course.get_by_text('1 ada').wait_for()
     course.get_by_text(f'{time["seconds"]:.2f} s').wait_for()
     course.get_by_text(f'{time["points"]} points').wait_for()
-    quests = page.get_by_role('row', name='ada').get_by_text(f'★{len(fast_sea("/chart").json()["boats"][0]["badges"])}')
+    quests = page.get_by_role('row', name='ada').get_by_text(f'★{fast_sea("/chart").json()["boats"][0]["quests"]}')
     quests.wait_for()
 
 

@@ -69,6 +69,7 @@ function board_line(boat, rank, points) {
   write('small', time.live && boat.quests ? `★${boat.quests}` : '');
   line.querySelector('small').title = `${boat.quests} quests met`;
   line.querySelector('mark').hidden = !fresh;
+  tell_badge(line, boat);
   line.querySelector('button').setAttribute('aria-pressed', boat.name === followed);
   line.classList.toggle('idle', time.live && boat.idle_s > IDLE_S);
   line.classList.toggle('leader', boat.name === best[0]);
@@ -87,6 +88,13 @@ function new_line(boat) {
   rank.append(part('span', 'rank'), part('span', 'change'));
   line.append(rank, who, part('td', 'score'));
   return line;
+}
+
+/* Should its colours be others now, it is drawn anew. */
+function tell_badge(line, boat) {
+  if (line.dataset.colours === `${boat.hull} ${boat.mark}`) return;
+  line.dataset.colours = `${boat.hull} ${boat.mark}`;
+  line.querySelector('canvas').replaceWith(badge(boat));
 }
 
 /* The boat as it looks on the sea: its colour, and the mark on its sail. */
