@@ -3820,7 +3820,8 @@ def error_form(refusal, works, form):
 
 
 def wsgi(app):
-    """The WSGI application: the same headers on every answer; OPTIONS; /health/ is /health."""
+    """The WSGI application: the same headers on every answer; OPTIONS; /health/ is /health, and
+    /map/ leads to /map."""
     def application(environ, start_response):
         def start(status, headers, exc_info=None):     # uWSGI throws away what comes with exc_info
             said = dict(headers)
@@ -3829,7 +3830,12 @@ def wsgi(app):
         if environ['REQUEST_METHOD'] == 'OPTIONS':
             start('204 No Content', MAY)
             return []
-        environ['PATH_INFO'] = '/' + environ.get('PATH_INFO', '').strip('/')
+        path = environ.get('PATH_INFO', '')
+        environ['PATH_INFO'] = '/' + path.strip('/')
+        if path in ('/map/', '/code/'):                # their files lie beside them, not below
+            query = environ.get('QUERY_STRING', '')
+            start('308 Permanent Redirect', [('Location', '..' + path[:-1] + f'?{query}' * bool(query))])
+            return []
         return app(environ, start)
     return application
 
@@ -4067,6 +4073,16 @@ CLIENT = Parameter('client', 'browser: HTML with links', read_word('browser', 't
 LEVEL = Parameter('level', 'how much the program can do: 1, 2 or 3', read_whole(1, 3), '1',
                   required=False, default=1)
 
+# What the page of the map reads by itself.
+VIEW = Parameter('view', 'chart or planet', read_word('chart', 'planet'), 'planet', required=False)
+FOLLOW = Parameter('follow', 'the player whose boat is followed', read_text(20), 'ada',
+                   required=False)
+THEME = Parameter('theme', 'light or dark', read_word('light', 'dark'), 'dark', required=False)
+DIRECTOR = Parameter('director', 'off: the map shows nothing by itself', read_word('off'), 'off',
+                     required=False)
+OTHER = Parameter('server', 'another server, whose ocean is shown', read_text(200),
+                  'http://192.168.1.20:8080', required=False)
+
 ROUTES = [
     Route('join', rule_join, 'come aboard: you get a boat and its secret id', 'id,name,x,y,z',
           (NAME, OLD_ID), changes=True, loud=True),
@@ -4117,7 +4133,7 @@ ROUTES = [
           many='news'),
     Route('log', rule_log, f'your last {LOG_KEPT} calls as the server saw them',
           'time,status,request,answer', (ID,), many='calls'),
-    Route('map', None, 'the live map', 'HTML'),
+    Route('map', None, 'the live map', 'HTML', (VIEW, FOLLOW, THEME, DIRECTOR, OTHER)),
     Route('qrcode.js', None, 'what the map and the cards draw QR codes with', 'JavaScript'),
     Route('code', None, 'write and run Python in the browser', 'HTML'),
     Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, MY_ID)),

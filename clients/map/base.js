@@ -2,14 +2,14 @@
 
 /* SETTINGS */
 
-const query = new URLSearchParams(`${location.search.slice(1)}&${location.hash.slice(1)}`);
+const query = address_words();
 const HOME = location.protocol === 'file:' ? 'localhost:8080' : new URL('.', location).href;
 const SERVER = server_address(query.get('server') || HOME);
 const POLL_S = 1;                  // how often the server is asked,
 const HIDDEN_S = 5;                // how often when nobody is looking,
 const AWAY_S = 2;                  // and how often when it is away
 const LAG_S = 1.3;                 // the map shows what was this long ago, so that boats glide
-const GAP_S = 8;                   // between two places further apart in time nobody knows the way
+const GAP_S = 12;                  // between two places further apart in time nobody knows the way
 const WAKE_S = 20;                 // length of a wake
 const NEW_S = 120;                 // how long somebody counts as new
 const IDLE_S = 60;                 // after this long without a call a boat is drawn pale
@@ -32,6 +32,13 @@ const GOLD = '#ffd95e';            // treasures, and the crown
 const DARK = '#0a131a', LIGHT = '#ffffff';     // two outlines: one of them shows on any sea
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const day = matchMedia('(prefers-color-scheme: light)');
+
+/* What the address asks for: /map?view=planet or /map#view=planet; what follows # wins. */
+function address_words() {
+  const words = new URLSearchParams(location.search);
+  for (const [name, value] of new URLSearchParams(location.hash.slice(1))) words.set(name, value);
+  return words;
+}
 
 function server_address(text) {
   const address = text.includes('://') ? text : `http://${text}`;

@@ -101,6 +101,7 @@ const planet = {
   begin() {
     const gl = this.gl = $('#planet').getContext('webgl2', {antialias: true});
     if (!gl) {
+      this.missing = true;
       $('#planet-button').disabled = true;
       $('#planet-button').title = 'This browser cannot draw the planet: it has no WebGL 2.';
       look(chart);
@@ -148,3 +149,15 @@ const planet = {
     this.has = painted;
   },
 };
+
+/* Who is on the far side is at least named. */
+const NAMED = 5;                   // so many; the others are counted
+
+function tell_behind() {
+  const hidden = view === planet ? afloat(shown()).filter(({boat}) => !places.has(boat.name)) : [];
+  const names = hidden.map(({boat}) => boat.name).sort(), more = names.length - NAMED;
+  const some = names.slice(0, NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  const count = names.length === 1 ? 'Behind the planet' : `${names.length} boats behind the planet`;
+  const words = names.length ? `${count}: ${some}` : '';
+  if ($('#behind').textContent !== words) $('#behind').textContent = words;
+}

@@ -50,8 +50,9 @@ function boat_label(boat, spot) {
 /* Each name stands at the nearest spot where nothing is yet: boats first, the best before the
    others, then treasures and whales. In a crowd the name of a boat moves out and a line leads to
    it; what finds no room goes without. */
-function draw_names(names) {
-  const taken = names.map(({x, y, reach}) => box_around(x, y, unit() * reach * 2, unit() * reach * 1.6));
+function draw_names(names, boxes) {
+  const own = ({x, y, reach}) => box_around(x, y, unit() * reach * 2, unit() * reach * 1.6);
+  const taken = [...boxes, ...names.map(own)];
   plates = [];
   for (const name of names) {
     const plate = find_room(name, taken);

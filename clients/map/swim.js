@@ -19,13 +19,14 @@ function draw(at) {
   const seen = afloat(at), now = time.live ? ocean : {blooms: [], whales: []};
   crowd = seen.length;
   now.blooms.filter(bloom => bloom.until > at).forEach(draw_bloom);
-  now.course?.marks.forEach(draw_mark);
+  const marks = (now.course?.marks || []).map(draw_mark).filter(mark => mark);
   for (const {boat, spot} of seen) draw_wake(boat, spot, at);
   const treasures = ocean.treasures.map(treasure => draw_treasure(treasure, at));
   const whales = now.whales.map(whale => draw_whale(whale, at));
   draw_boats(seen, at);
   draw_pulses();
-  draw_names([...boat_names(seen, at), ...[...treasures, ...whales].filter(thing => thing)]);
+  const things = [...treasures, ...whales].filter(thing => thing);
+  draw_names([...boat_names(seen, at), ...things], marks);
 }
 
 /* The boats of a moment, each with its spot. */
@@ -36,7 +37,7 @@ function afloat(at) {
 
 /* The leader comes last, and is covered by nobody. */
 function draw_boats(seen, at) {
-  const best = time.live ? ranks() : [];
+  const best = ranks();
   const high = ({boat}) => best.includes(boat.name) ? best.length - best.indexOf(boat.name) : 0;
   places.clear();
   for (const {boat, spot} of [...seen].sort((a, b) => high(a) - high(b))) {
@@ -92,8 +93,8 @@ function draw_line_between(from, to) {
 
 function draw_boat(boat, spot) {
   const deep = spot.z > 0.5;
-  if (deep) draw_shadow(spot);
-  const veil = deep ? '#12406ba0' : boat.idle_s > IDLE_S && time.live ? '#8fa0abb0' : '';
+  if (deep && view === chart) draw_shadow(spot);
+  const veil = deep ? '#12406b60' : boat.idle_s > IDLE_S && time.live ? '#8fa0ab80' : '';
   return at_place(spot.x, spot.y, spot.heading, () => paint_hull(pen, boat, veil));
 }
 
@@ -266,7 +267,7 @@ function draw_treasure(treasure, at) {
     pen.stroke();
   }
   const text = `${treasure.name} (${treasure.owner})`;
-  return {key: `treasure ${treasure.name}`, text, ...here, size: 20, reach: 1, alpha: 1};
+  return {key: `treasure ${treasure.x} ${treasure.y}`, text, ...here, size: 20, reach: 1, alpha: 1};
 }
 
 function draw_bloom(bloom) {
@@ -283,10 +284,11 @@ function draw_bloom(bloom) {
   pen.globalAlpha = 1;
 }
 
-/* A mark of the course of now: a ring with its number; mark 0, start and finish, is filled. */
+/* A mark of the course of now: a ring with its number; mark 0, start and finish, is filled.
+   Answers the box that it fills. */
 function draw_mark([x, y], number) {
   const here = view.place(x, y);
-  if (!here.seen) return;
+  if (!here.seen) return null;
   const size = letters(20);
   pen.beginPath();
   pen.arc(here.x, here.y, size * 0.8, 0, TAU);
@@ -300,4 +302,5 @@ function draw_mark([x, y], number) {
   pen.textAlign = 'center';
   pen.textBaseline = 'middle';
   pen.fillText(number, here.x, here.y + 1);
+  return box_around(here.x, here.y, size * 1.6, size * 1.6);
 }
