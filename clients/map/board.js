@@ -4,7 +4,8 @@
 
 const ALL_LARGE = 16;              // so many boats stand large, all of them; of more,
 const LARGE = 10;                  // the ten best, and the others on pages,
-const PAGE_LINES = 10;             // at most so many lines of two names each,
+const PAGE_LINES = 10;             // at most so many lines,
+const TWO_COLUMNS = 25;            // of two names each where the board is so many letters wide,
 const PAGE_S = 8;                  // which turn by themselves
 const CHANGE_S = 20;               // how long ▲ or ▼ stands beside who went up or down
 const LINE = 1.4, LEADER = 1.25;   // as in map.css: how tall a line is, how large the leader's letters
@@ -68,6 +69,7 @@ function board_line(boat, rank, points) {
   write('small', time.live && boat.quests ? `★${boat.quests}` : '');
   line.querySelector('small').title = `${boat.quests} quests met`;
   line.querySelector('mark').hidden = !fresh;
+  tell_badge(line, boat);
   line.querySelector('button').setAttribute('aria-pressed', boat.name === followed);
   line.classList.toggle('idle', time.live && boat.idle_s > IDLE_S);
   line.classList.toggle('leader', boat.name === best[0]);
@@ -88,6 +90,13 @@ function new_line(boat) {
   return line;
 }
 
+/* Should its colours be others now, it is drawn anew. */
+function tell_badge(line, boat) {
+  if (line.dataset.colours === `${boat.hull} ${boat.mark}`) return;
+  line.dataset.colours = `${boat.hull} ${boat.mark}`;
+  line.querySelector('canvas').replaceWith(badge(boat));
+}
+
 /* The boat as it looks on the sea: its colour, and the mark on its sail. */
 function badge(boat) {
   const canvas = element('canvas'), ink = canvas.getContext('2d');
@@ -102,11 +111,11 @@ function badge(boat) {
 
 function lay_out(lines) {
   const large = how_many_large(lines.length), others = lines.slice(large);
-  const most = lines_of_a_page(large);
-  page.of = Math.ceil(others.length / most / 2) || 1;
+  const columns = $('#board').clientWidth < TWO_COLUMNS * size_of('#rest') ? 1 : 2;
+  page.of = Math.ceil(others.length / lines_of_a_page(large) / columns) || 1;
   page.number %= page.of;
-  const tall = Math.ceil(others.length / page.of / 2), first = page.number * tall * 2;
-  const shown = others.slice(first, first + tall * 2);
+  const tall = Math.ceil(others.length / page.of / columns), first = page.number * tall * columns;
+  const shown = others.slice(first, first + tall * columns);
   lines.forEach(line => { line.hidden = false; });
   others.forEach(line => { line.hidden = !shown.includes(line); });
   $('#rest').style.setProperty('--lines', tall || 1);

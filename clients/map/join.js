@@ -10,9 +10,10 @@ const LOCAL = ['localhost', '127.0.0.1', '[::1]'];
 let told_address = '';
 
 function tell_how_to_join() {
+  if (!ocean.loaded) return;
   const boats = [...ocean.boats.values()].filter(boat => boat.here).length;
   const crew = !boats ? 'none' : boats <= FEW ? 'few' : 'many';
-  document.body.dataset.crew = ocean.loaded && time.live ? crew : 'many';
+  document.body.dataset.crew = time.live ? crew : 'many';
   const address = address_for_others();
   if (address === told_address) return;
   told_address = address;

@@ -69,10 +69,20 @@ function show_moment() {
   banner.hidden = !item;
   if (!item) return;
   const boat = ocean.boats.get(item.name), words = element('span', item.text);
-  banner.classList.toggle('long', item.text.length > 60);
+  banner.style.setProperty('--letters', item.text.length + (boat ? 4 : 1));
   banner.replaceChildren(...(boat ? [badge(boat), words] : [words]));
   moment.until = now + item.seconds;
-  if (item.x !== undefined && item.name) pulse(item.x, item.y, item.seconds);
+  banner.classList.toggle('high', is_low(item));
+  if (has_place(item)) pulse(item.x, item.y, item.seconds);
+}
+
+const has_place = item => Boolean(item.name) && item.x !== undefined;
+
+/* Is it in the part of the sea that the banner covers? Then the banner goes up. */
+function is_low(item) {
+  if (!has_place(item)) return false;
+  const here = view.place(item.x, item.y);
+  return here.seen && here.y > 0.6 * screen_size.height;
 }
 
 setInterval(show_moment, 100);

@@ -118,6 +118,7 @@ const planet = {
       this.missing = true;
       $('#planet-button').disabled = true;
       $('#planet-button').title = 'This browser cannot draw the planet: it has no WebGL 2.';
+      say('This browser cannot draw the planet: it has no WebGL. Here is the chart.');
       look(chart);
       return false;
     }

@@ -5,6 +5,7 @@
 const BEST_TIMES = 3;              // of a course
 const STEPS = 3;                   // of the podium
 const SEASON = [25, 18, 15, 12, 10, 8, 6, 4, 2, 1];      // a round's points for the season, as in captain.py
+const PAPERS = 60;                 // of confetti
 const LAST_S = 60;                 // the countdown's last minute is lit
 
 const minutes = seconds => `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
@@ -71,11 +72,26 @@ function tell_podium(places) {
   $('#podium').replaceChildren(...places.slice(0, STEPS).map(step));
   $('#places').replaceChildren(...places.slice(STEPS, SEASON.length).map(lower_place));
   $('#places').hidden = places.length <= STEPS;
+  $('#confetti').replaceChildren(...(places.length && !calm.matches ? confetti() : []));
+}
+
+/* In the colours of the boats. */
+function confetti() {
+  const dice = fortune(Date.now() % 1e6 + 1);
+  return Array.from({length: PAPERS}, (_, i) => {
+    const paper = element('i'), set = (name, value) => paper.style.setProperty(name, value);
+    set('--left', `${100 * dice()}%`);
+    set('--late', `${2 + 4 * dice()}s`);
+    set('--turn', `${360 * dice()}deg`);
+    set('--drift', `${20 * dice() - 10}cqw`);
+    set('--colour', HULLS[i % HULLS.length][0]);
+    return paper;
+  });
 }
 
 function step({rank, name, score}) {
   const boat = ocean.boats.get(name), stone = element('p');
-  stone.append(element('b', rank), element('small', season_words(rank)));
+  stone.append(element('b', rank), element('small', `+${SEASON[rank - 1]} for the season`));
   const made = list_item(...(boat ? [badge(boat)] : []), element('strong', name),
                          element('span', points_of(score)), stone);
   made.className = `step${rank}`;
@@ -86,7 +102,5 @@ function step({rank, name, score}) {
 function lower_place({rank, name, score}) {
   const boat = ocean.boats.get(name);
   return list_item(element('b', rank), ...(boat ? [badge(boat)] : []), element('span', name),
-                   element('b', score), element('small', season_words(rank)));
+                   element('b', score), element('small', `+${SEASON[rank - 1]}`));
 }
-
-const season_words = rank => `+${SEASON[rank - 1]} for the season`;

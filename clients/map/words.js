@@ -18,7 +18,7 @@ function list_item(...parts) {
 }
 
 function tell() {
-  notice(away);
+  notice(away || (performance.now() < remark.until ? remark.text : ''));
   tell_time();
   if (!ocean.loaded) return;
   find_sessions();
@@ -30,6 +30,14 @@ function tell() {
   tell_board();
   note_moments();
   tell_busy();
+}
+
+const remark = {text: '', until: 0};
+
+/* Something that is worth a sentence, for some seconds. */
+function say(text, seconds = 10) {
+  Object.assign(remark, {text, until: performance.now() + 1000 * seconds});
+  tell();
 }
 
 function notice(text) { if ($('#notice').textContent !== text) $('#notice').textContent = text; }
