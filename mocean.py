@@ -1391,12 +1391,13 @@ def tell_chart(turn, since):
 
 
 def chart_rows(ocean, since):
-    """What has been charted, sounded and told in the news from this true time on."""
+    """What has been charted, sounded and told in the news from this true time on. Seconds are
+    whole, and rounded up: nothing was there before it came."""
     return {
-        'sectors': [[*map(int, key.split(',')), first.name, int(first.at)]
+        'sectors': [[*map(int, key.split(',')), first.name, math.ceil(first.at)]
                     for key, first in fresh(ocean.sectors, since)],
         'depths': [[*map(int, key.split(',')), round(depth.total / depth.count, 1),
-                    int(depth.first or depth.at), int(depth.at)]
+                    math.ceil(depth.first or depth.at), math.ceil(depth.at)]
                    for key, depth in fresh(ocean.depths, since)],
         'news': [[int(number), round(news.at, 1), news.text, news.kind, news.name,
                   tidy(news.x, WIDTH_CELLS), tidy(news.y, HEIGHT_CELLS)]
@@ -1446,7 +1447,7 @@ def chart_treasures(ocean):
         for number in found_at(ocean, name):
             _, x, y, z = ocean.floor.treasures[number]
             rows.append({'name': name, 'x': x, 'y': y, 'z': z, 'owner': find.name,
-                         'at': int(find.at)})
+                         'at': math.ceil(find.at)})
     return rows
 
 
@@ -4660,8 +4661,8 @@ PAGES = {'mocean': page_of, 'quest': quest_of, 'map': map_of, 'qrcode.js': qrcod
 
 # --- SHELVES -------------------------------------------------------------------------------------
 # What /map and /code need besides: files, which the server beneath sends (wsgi.file_wrapper), for
-# Python has a game to keep; and boxes for the lines that somebody types for a program that cannot hear the
-# page, in a browser which cannot set Python's stack aside.
+# Python has a game to keep; and boxes for the lines that somebody types for a program that cannot
+# hear the page, in a browser which cannot set Python's stack aside.
 
 SHELVES = {'code/<name:re:[a-z_.]+>': 'clients/code',
            'map/<name:re:[a-z_.]+>': 'clients/map',

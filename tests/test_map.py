@@ -311,7 +311,7 @@ def test_a_hostile_name_and_message_stay_text(browser, sea, complaints):
     page.route('**/chart?*', spoil)
     page.goto(f'{sea.url}/map')
     until(page, 'name => mocean.places.has(name)', HOSTILE)
-    assert page.locator('#board tbody tr').first.inner_text().count(HOSTILE) == 2
+    assert page.locator('#board tbody tr').first.inner_text().count(HOSTILE) == 1
     assert page.get_by_role('log').get_by_text(HOSTILE).count() == 1
     x, y = page.evaluate('(() => { const p = mocean.chart.place(305, 205); return [p.x, p.y]; })()')
     page.locator('#sea').hover(position={'x': x, 'y': y})
