@@ -23,13 +23,14 @@ const DEPTHS = [[5, '#fff6c9'], [13, '#c3e8b4'], [21, '#6cc5be'],      // metres
                 [30, '#3397c0'], [40, '#2a62a8'], [50, '#1b2a70']];
 
 /* A boat is known by its colour and by the mark on its sail: eight by four. They are apart for the
-   colour-blind, too, and none is the yellow of a treasure. Beside each stands the ink of its mark. */
+   colour-blind, too, and none is the yellow of a treasure. Beside each is the ink of its mark. */
 const HULLS = [['#ffffff', '#101820'], ['#d8351c', '#ffffff'], ['#1f45e0', '#ffffff'],
                ['#34abfc', '#101820'], ['#00695f', '#ffffff'], ['#ff9e95', '#101820'],
                ['#5f2f8e', '#ffffff'], ['#101820', '#ffffff']];
 const MARKS = ['plain', 'stripe', 'dot', 'chevron'];
 const GOLD = '#ffd95e';            // treasures, and the crown
 const DARK = '#0a131a', LIGHT = '#ffffff';     // two outlines: one of them shows on any sea
+const DEEP = '#12406b60', PALE = '#8fa0ab80';  // what veils a boat under water, and one asleep
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const day = matchMedia('(prefers-color-scheme: light)');
 
@@ -62,7 +63,7 @@ const fortune = seed => () => (seed = (seed * 16807) % 2147483647) / 2147483647;
 /* TORUS: x grows east, y grows north, both come round again */
 
 const wrap = (value, size) => ((value % size) + size) % size;
-const shortest = (step, size) => wrap(step + size / 2, size) - size / 2;    // from -size/2 to size/2
+const shortest = (step, size) => wrap(step + size / 2, size) - size / 2;   // from -size/2 to size/2
 const east = (from, to) => shortest(to - from, ocean.width);
 const north = (from, to) => shortest(to - from, ocean.height);
 const apart = (a, b) => Math.hypot(east(a.x, b.x), north(a.y, b.y));        // in cells

@@ -22,8 +22,8 @@ function tell_card() {
   if (!boat) return;
   $('#card h2').textContent = boat.name;
   $('#card div').replaceChildren(badge(boat));
-  const facts = card_facts(boat), lines = $('#card dl');
-  lines.replaceChildren(...facts.flatMap(([what, how]) => [element('dt', what), element('dd', how)]));
+  const lines = card_facts(boat).map(([what, how]) => [element('dt', what), element('dd', how)]);
+  $('#card dl').replaceChildren(...lines.flat());
   const follows = followed === boat.name, button = $('#follow');
   button.textContent = follows ? 'Do not follow' : 'Follow';
   button.setAttribute('aria-pressed', follows);
@@ -31,11 +31,12 @@ function tell_card() {
 
 function card_facts(boat) {
   const aboard = [...ocean.boats.values()].filter(other => other.here);
-  const rank = 1 + aboard.filter(other => other.score > boat.score).length, spot = where(boat, shown());
+  const rank = 1 + aboard.filter(other => other.score > boat.score).length;
+  const spot = where(boat, shown());
   const facts = [['Rank', `${rank} of ${aboard.length}`], ['Points', boat.score],
                  ['Quests', boat.quests]];
-  if (spot) facts.push(['Depth', spot.z > 0.5 ? `${Math.round(spot.z)} m` : 'at the surface']);
-  if (spot) facts.push(['Place', `x ${Math.floor(spot.x)}, y ${Math.floor(spot.y)}`]);
+  if (spot) facts.push(['Depth', spot.z > 0.5 ? `${Math.round(spot.z)} m` : 'on top']);
+  if (spot) facts.push(['Place', [spot.x, spot.y].map(Math.floor).join()]);
   if (boat.riding) facts.push(['Rides on', boat.riding]);
   return boat.here ? facts : [['', 'has sailed home']];
 }

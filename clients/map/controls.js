@@ -41,8 +41,8 @@ function changed_followed() {
 
 function whole() { let_go(); view.whole(); }
 
-/* FINGERS, and the mouse. One finger that moves up and down scrolls the page (map.css: touch-action),
-   unless a boat is followed; across, or with a second one, it moves the sea. */
+/* FINGERS, and the mouse. One finger that moves up and down scrolls the page, unless a boat is
+   followed (scene.css: touch-action); across, or with a second one, it moves the sea. */
 
 const fingers = new Map();         // pointers that are down: id -> {x, y}
 let travelled = 0;                 // how far they have moved since; a click has not moved
@@ -121,7 +121,8 @@ const KEYS = {
 
 function on_key(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || $('#keys').open) return;
-  const what = event.key in ARROWS ? arrow(event) : KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const what = key in ARROWS ? arrow(event) : KEYS[key];
   if (!what) return;
   event.preventDefault();
   what();
@@ -156,7 +157,8 @@ function choose_theme(theme) {
 }
 
 function fit() {
-  const {clientWidth: width, clientHeight: height} = $('#sea'), ratio = Math.min(devicePixelRatio || 1, 2);
+  const {clientWidth: width, clientHeight: height} = $('#sea');
+  const ratio = Math.min(devicePixelRatio || 1, 2);
   Object.assign(screen_size, {width, height, ratio});
   for (const canvas of [$('#chart'), $('#planet')]) {
     Object.assign(canvas, {width: Math.round(width * ratio), height: Math.round(height * ratio)});

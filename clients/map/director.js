@@ -10,7 +10,12 @@ const RECENT_S = 90;               // what happened before is no event any more
 const CLOSE = 3;                   // how near a close look is: 1 is the whole ocean
 const EVENTS = ['find', 'ride', 'voyage', 'quest', 'course', 'bloom', 'whale'];
 
-const director = {on: false, off: query.get('director') === 'off', touched: 0, scene: null, until: 0, next: 0};
+const director = {
+  on: false,                       // it shows
+  off: query.get('director') === 'off',    // it does not begin by itself
+  touched: 0,                      // when somebody did last, milliseconds since the page began
+  scene: null, until: 0, next: 0,  // what it shows, until when, and the number of the next one
+};
 
 function direct_or_not() {
   director.off = director.on;
@@ -35,7 +40,8 @@ function touched(event) {
   if (director.on && event?.key !== 'd') stop_directing();
 }
 
-/* Not on a phone, not in a frame, not where motion disturbs, not while somebody looks at something. */
+/* Not on a phone, not in a frame, not where motion disturbs, not while somebody looks at
+   something. */
 function may_direct() {
   const small = innerWidth < 900 || matchMedia('(pointer: coarse)').matches;
   const busy = followed || shown_card || $('#keys').open || !time.live || !ocean.loaded;
@@ -100,19 +106,21 @@ const SCENES = [
 const best_boats = () => best_names(ocean.boats.size).map(name => ocean.boats.get(name));
 
 function chase(first, second) {
-  const points = first.score - second.score, between = points === 1 ? 'one point' : `${points} points`;
-  const caption = points ? `${second.name} is ${between} behind ${first.name}`
-                         : `${first.name} and ${second.name} are level`;
-  const a = where(first, shown()), b = where(second, shown());
+  const points = first.score - second.score;
+  const spots = () => [first, second].map(boat => where(boat, shown()));
+  const [a, b] = spots();
   if (!a || !b) return null;
-  const wide = Math.max(Math.abs(east(a.x, b.x)) / ocean.width, Math.abs(north(a.y, b.y)) / ocean.height);
-  const zoom = clamp(0.6 / wide, 1, CLOSE);
-  return {caption, seconds: CLOSE_S, zoom, place: () => middle(where(first, shown()), where(second, shown()))};
+  const caption = !points ? `${first.name} and ${second.name} are level`
+    : `${second.name} is ${points} ${points === 1 ? 'point' : 'points'} behind ${first.name}`;
+  const dx = Math.abs(east(a.x, b.x)) / ocean.width, dy = Math.abs(north(a.y, b.y)) / ocean.height;
+  const zoom = clamp(0.6 / Math.max(dx, dy), 1, CLOSE);       // so that both are on the screen
+  return {caption, seconds: CLOSE_S, zoom, place: () => middle(...spots())};
 }
 
 function middle(a, b) {
   if (!a || !b) return a || b;
-  return {x: wrap(a.x + east(a.x, b.x) / 2, ocean.width), y: wrap(a.y + north(a.y, b.y) / 2, ocean.height)};
+  const dx = east(a.x, b.x) / 2, dy = north(a.y, b.y) / 2;
+  return {x: wrap(a.x + dx, ocean.width), y: wrap(a.y + dy, ocean.height)};
 }
 
 /* CAPTION: of the director, or of the film */

@@ -80,7 +80,7 @@ function where(boat, time) {
           z: mix(a.z, b.z, t), heading, moving: dx || dy};
 }
 
-const trail = (boat, time) => boat.fixes.length && time >= boat.fixes[0].time ? boat.fixes : boat.past;
+const trail = (boat, time) => time >= boat.fixes[0]?.time ? boat.fixes : boat.past;
 
 /* When a boat left the first of two places. The tracks tell of each call; a boat of which they
    told nothing for long lay still, and came here at the end. */
@@ -118,7 +118,8 @@ function tidy(boat, now) {
   let last = -Infinity;
   boat.fixes = boat.fixes.filter((fix, i, fixes) => {
     if (fix.time < now - KEPT_S) return false;
-    const keep = fix.time > now - FINE_S || fix.time >= last + COARSE_S || fix.gap || fixes[i + 1]?.gap;
+    const gap = fix.gap || fixes[i + 1]?.gap;
+    const keep = gap || fix.time > now - FINE_S || fix.time >= last + COARSE_S;
     if (keep) last = fix.time;
     return keep;
   });

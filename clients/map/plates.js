@@ -19,8 +19,9 @@ function boat_names(seen, at) {
   const named = seen.filter(({boat}) => words(boat.name) && (!carry || carry.has(boat.name)));
   const first = name => name === followed ? -1 : best.includes(name) ? best.indexOf(name) : BEST;
   return named.sort((a, b) => first(a.boat.name) - first(b.boat.name)).map(({boat, spot}) => ({
-    key: `boat ${boat.name}`, text: boat_label(boat, spot), ...words(boat.name), size: 26, reach: 1.1,
-    alpha: boat.idle_s > IDLE_S && time.live ? 0.7 : 1, must: boat.name === followed, boat,
+    key: `boat ${boat.name}`, text: boat_label(boat, spot), ...words(boat.name), size: 26,
+    reach: 1.1, alpha: boat.idle_s > IDLE_S && time.live ? 0.7 : 1, boat,
+    must: boat.name === followed,
   }));
 }
 
@@ -31,7 +32,9 @@ function best_names(count) {
 
 /* In a crowd: the best, the followed one, and some of those who just moved. */
 function who_carries(seen, best, at) {
-  for (const [name, until] of carriers) if (until < at || until > at + READ_S) carriers.delete(name);
+  for (const [name, until] of carriers) {
+    if (until < at || until > at + READ_S) carriers.delete(name);
+  }
   for (const {boat, spot} of seen) {
     if (carriers.size >= MOVERS) break;
     if (spot.moving && !best.includes(boat.name) && !carriers.has(boat.name)) {
@@ -70,7 +73,7 @@ const RINGS = 5;                   // so often a boat's name is tried further ou
 
 function find_room(name, taken) {
   const {key, text, x, y, size, reach, must} = name, {width, height} = plate_box(text, 0, 0, size);
-  const thing = !name.boat, start = sides.get(key) ?? (thing ? 3 : 0);     // beside a boat, below a thing
+  const thing = !name.boat, start = sides.get(key) ?? (thing ? 3 : 0);  // below a thing
   for (const spot of spots(start, thing ? 2 : RINGS)) {
     const [dx, dy] = AROUND[spot % AROUND.length], ring = Math.floor(spot / AROUND.length);
     const away = unit() * (reach + 1.6 * ring);
@@ -98,10 +101,12 @@ function plate_box(text, x, y, size) {
   return box_around(x, y, pen.measureText(text).width + letters(size) * 0.7, letters(size) * 1.3);
 }
 
-const box_around = (x, y, width, height) => ({x, y, left: x - width / 2, top: y - height / 2, width, height});
+const box_around = (x, y, width, height) =>
+  ({x, y, left: x - width / 2, top: y - height / 2, width, height});
 
 const inside = ({left, top, width, height}) =>
-  left > 4 && left + width < screen_size.width - 4 && top > 4 && top + height < screen_size.height - 4;
+  left > 4 && left + width < screen_size.width - 4 &&
+  top > 4 && top + height < screen_size.height - 4;
 
 const overlap = (a, b) => a.left < b.left + b.width && b.left < a.left + a.width &&
                           a.top < b.top + b.height && b.top < a.top + a.height;

@@ -44,7 +44,7 @@ function tell_often() {
 }
 
 function listen() {
-  const sea = $('#sea'), on = (what, kind, doing, options) => what.addEventListener(kind, doing, options);
+  const sea = $('#sea'), on = (what, ...how) => what.addEventListener(...how);
   const other_theme = () => document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark';
   on($('#chart-button'), 'click', () => choose_view(chart));
   on($('#planet-button'), 'click', () => choose_view(planet));
@@ -63,7 +63,9 @@ function listen() {
   on(sea, 'pointerleave', () => { $('#readout').textContent = ''; });
   on(sea, 'touchstart', on_touch, {passive: false});
   on(sea, 'wheel', on_wheel, {passive: false});
-  for (const kind of ['pointerdown', 'keydown', 'wheel']) on(document, kind, touched, {capture: true, passive: true});
+  for (const kind of ['pointerdown', 'keydown', 'wheel']) {
+    on(document, kind, touched, {capture: true, passive: true});
+  }
   on(document, 'keydown', on_key);
   on(window, 'hashchange', obey_address);
   on($('#planet'), 'webglcontextlost', event => { event.preventDefault(); look(chart); });

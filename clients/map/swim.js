@@ -10,7 +10,7 @@ const places = new Map();          // name -> where the boat is on the screen, f
 /* Sizes are those of a wall of 1920 x 1080 pixels, and shrink with it; but a phone is nearer. */
 const on_wall = pixels => pixels * Math.min(innerWidth / 1920, innerHeight / 1080);
 const half_boat = () => crowd <= 12 ? 22 : crowd <= 30 ? 18 : crowd <= 100 ? 14 : 11;
-const unit = () => Math.max(on_wall(half_boat()), 8);                       // half a boat, in pixels
+const unit = () => Math.max(on_wall(half_boat()), 8);   // half a boat, in pixels of this screen
 
 function draw(at) {
   pen.setTransform(screen_size.ratio, 0, 0, screen_size.ratio, 0, 0);
@@ -94,7 +94,7 @@ function draw_line_between(from, to) {
 function draw_boat(boat, spot) {
   const deep = spot.z > 0.5;
   if (deep && view === chart) draw_shadow(spot);
-  const veil = deep ? '#12406b60' : boat.idle_s > IDLE_S && time.live ? '#8fa0ab80' : '';
+  const veil = deep ? DEEP : boat.idle_s > IDLE_S && time.live ? PALE : '';
   return at_place(spot.x, spot.y, spot.heading, () => paint_hull(pen, boat, veil));
 }
 
@@ -176,7 +176,8 @@ function draw_ring(here, radius, width, alpha, colour) {
   pen.globalAlpha = 1;
 }
 
-const CROWN = [[-0.6, 0], [-0.72, -0.72], [-0.3, -0.36], [0, -0.9], [0.3, -0.36], [0.72, -0.72], [0.6, 0]];
+const CROWN = [[-0.6, 0], [-0.72, -0.72], [-0.3, -0.36], [0, -0.9],
+               [0.3, -0.36], [0.72, -0.72], [0.6, 0]];
 
 function draw_crown(here) {
   pen.save();
@@ -196,7 +197,7 @@ function draw_crown(here) {
 
 /* PULSES: a ring that says, here it happened */
 
-const pulses = [];                 // {x, y, begun, until}: a cell, and milliseconds since the page began
+const pulses = [];                 // {x, y, begun, until}: a cell; milliseconds
 
 function pulse(x, y, seconds = 4) {
   const begun = performance.now();
@@ -210,7 +211,9 @@ function draw_pulses() {
     const here = view.place(x, y);
     if (!here.seen) continue;
     const beat = calm.matches ? [0.3] : [0, 0.5].map(late => ((now - begun) / 1600 + late) % 1);
-    for (const t of beat) draw_ring(here, 1.5 + 4 * t, 0.3 * (1 - t) + 0.05, 1 - t * t, colours.accent);
+    for (const t of beat) {
+      draw_ring(here, 1.5 + 4 * t, 0.3 * (1 - t) + 0.05, 1 - t * t, colours.accent);
+    }
   }
 }
 
@@ -259,7 +262,9 @@ function draw_treasure(treasure, at) {
   const here = view.place(treasure.x, treasure.y), size = unit() * 0.7;
   if (!here.seen) return null;
   pen.beginPath();
-  for (const [x, y] of [[0, -1.2], [1, 0], [0, 1.2], [-1, 0]]) pen.lineTo(here.x + x * size, here.y + y * size);
+  for (const [x, y] of [[0, -1.2], [1, 0], [0, 1.2], [-1, 0]]) {
+    pen.lineTo(here.x + x * size, here.y + y * size);
+  }
   pen.closePath();
   for (const [width, colour] of [[0.75, DARK], [0.4, GOLD]]) {
     pen.lineWidth = width * size;
