@@ -94,7 +94,7 @@ def test_a_visitor_sees_who_is_there_and_how_to_join(wall, sea):
     join(sea, 'hedy')
     page = wall()
     page.get_by_role('row', name='hedy').wait_for()
-    assert page.locator('#join code').inner_text() == f'{sea.url}/join?name=you'
+    assert page.locator('#join code').inner_text() == sea('/chart').json()['address'] + '/join?name=you'
     until(page, "mocean.places.has('hedy')")
     page.get_by_role('log').get_by_text('hedy joined').wait_for()
     assert re.search(r'\d+ boats? · 0 % charted', page.locator('#summary').inner_text())
@@ -123,7 +123,8 @@ def test_a_newcomer_gets_from_the_wall_to_a_moving_boat(empty_sea, wall, tmp_pat
     """The address on the wall, typed into a browser; the README's program; then clients/README.md, word by word."""
     page = wall(server=empty_sea)
     tab = page.context.new_page()
-    tab.goto(page.locator('#join code').inner_text().replace('you', 'nia'))
+    address = empty_sea('/chart').json()['address']                     # the server under test is on 127.0.0.1 only
+    tab.goto(page.locator('#join code').inner_text().replace('you', 'nia').replace(address, empty_sea.url))
     id, name, x, y, _ = tab.locator('code').first.inner_text().split(',')
     tab.goto(f'{empty_sea.url}/client.py?id={id}&level=1')
     starter = tab.locator('body').inner_text()
@@ -332,6 +333,7 @@ def test_it_says_when_the_server_is_away_and_recovers_by_itself(browser, tmp_pat
         page.get_by_role('row', name='lena').wait_for()
         server.stop()
         page.get_by_role('status').get_by_text('The server is away').wait_for()
+        page.get_by_role('button', name='Live', pressed=False).wait_for()
         server.start()
         page.locator('#notice:empty').wait_for(state='attached')
         join(server, 'omar')
@@ -348,7 +350,7 @@ def test_a_treasure_and_a_whale_appear_as_soon_as_somebody_has_found_them(empty_
     id = join(empty_sea, 'jules')
     page.get_by_text('jules joined').wait_for()
     chart = empty_sea('/chart').json()
-    assert chart['treasures'] == chart['whales'] == [] and '0 treasures' in page.locator('#summary').inner_text()
+    assert chart['treasures'] == chart['whales'] == [] and '0 of 12 places' in page.locator('#summary').inner_text()
     names = [line.split(',')[1] for line in empty_sea(f'/look?id={id}').lines if line.startswith('treasure,')]
     assert not set(names) & set(re.findall(r'[\w ]+', json.dumps(chart)))   # he has seen it; the wall has not
     while empty_sea(f'/get?id={id}&item=treasure').status != 200:
@@ -356,7 +358,7 @@ def test_a_treasure_and_a_whale_appear_as_soon_as_somebody_has_found_them(empty_
     found = empty_sea('/chart').json()['treasures'][0]
     assert found['owner'] == 'jules'
     until(page, 'text => mocean.plates().some(plate => plate.text === text)', f'{found["name"]} (jules)')
-    page.get_by_text('1 treasure', exact=True).wait_for()
+    page.get_by_text('1 of 12 places of treasure found').wait_for()
     page.get_by_text(f'jules found the {found["name"]}').wait_for()
 
 
@@ -371,6 +373,7 @@ def drawn(page, x, y):
 
 
 def test_the_course_of_now_is_on_the_wall_with_its_marks_and_best_times(fast_sea, wall):
+    join(fast_sea, 'bob')
     page = wall(server=fast_sea)
     course = page.get_by_role('region', name='The regatta')
     start, *others = fast_sea('/chart').json()['course']['marks']
@@ -382,10 +385,10 @@ def test_the_course_of_now_is_on_the_wall_with_its_marks_and_best_times(fast_sea
     subprocess.run([sys.executable, ROOT / 'tests' / 'fast_client.py', ROOT / 'clients' / 'regatta_2.py', fast_sea.url],
                    check=True, capture_output=True, timeout=60)
     time = fast_sea('/regatta?course=0&format=json').json()['times'][0]
-    course.get_by_text('1 ada').wait_for()
+    course.get_by_text('ada').wait_for()
     course.get_by_text(f'{time["seconds"]:.2f} s').wait_for()
     course.get_by_text(f'{time["points"]} points').wait_for()
-    quests = page.get_by_role('row', name='ada').get_by_text(f'★{fast_sea("/chart").json()["boats"][0]["quests"]}')
+    quests = page.get_by_role('row', name='ada').get_by_text(f'★{fast_sea("/chart").json()["boats"][1]["quests"]}')
     quests.wait_for()
 
 
@@ -406,24 +409,14 @@ def test_a_new_game_clears_the_wall(empty_sea, wall, complaints):
 
 
 CLASS = [*bots.NAMES, *(f'boat{number}' for number in range(18))]
-BOXES = '''() => [...document.querySelectorAll('#board tbody tr')].map(line => {
-    const box = line.getBoundingClientRect(), board = document.querySelector('#board').getBoundingClientRect();
-    return {
-        inside: box.top >= board.top && box.bottom <= board.bottom && box.right <= board.right,
-        size: parseFloat(getComputedStyle(line).fontSize),
-    };
-})'''
 
 
 @pytest.mark.parametrize('wide, high', [(1024, 768), (1280, 720), (1920, 1080)])
-def test_a_class_of_thirty_is_on_the_wall_whole_and_no_name_covers_another(empty_sea, wall, wide, high):
+def test_a_class_of_thirty_is_on_the_sea_and_no_name_covers_another(empty_sea, wall, wide, high):
     for name in CLASS:
         join(empty_sea, name)
     page = wall(server=empty_sea, viewport={'width': wide, 'height': high})
     until(page, f'mocean.places.size === {len(CLASS)}')
-    lines = page.evaluate(BOXES)
-    assert len(lines) == len(CLASS) and all(line['inside'] for line in lines)
-    assert min(line['size'] for line in lines) >= 11
     plates = page.evaluate('mocean.plates()')
     named = {plate['text'] for plate in plates}
     assert len(named & set(CLASS)) >= 25                        # a crowd in a corner of the chart may be too dense
@@ -534,7 +527,7 @@ def test_the_page_never_builds_html_from_text():
     text, scripts = MAP.read_text('utf-8'), [file.read_text('utf-8') for file in MAP.with_suffix('').glob('*.js')]
     unsafe = r'innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\('
     assert scripts and not re.search(unsafe, ''.join(scripts))
-    for name in re.findall(r'(?:src|href)="(?!data:)([^"]*)"', text):   # nothing is loaded from elsewhere
+    for name in re.findall(r'(?:script src|link.* href)="(?!data:)([^"]*)"', text):   # nothing is loaded from elsewhere
         assert (MAP.parent / name).is_file()
 
 

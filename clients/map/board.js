@@ -13,17 +13,17 @@ const wall = matchMedia('(min-width: 1001px) and (min-height: 561px)');      // 
 
 const rows = new Map();            // name -> its line on the scoreboard
 const page = {number: 0, of: 1, since: 0};
-let best = [];                     // the names of the three best
+let best = [];                     // names, the best first
 
-/* The names of the three best, for the crown and the gold rings. */
-function ranks() { return best; }
+/* The names of the best who have points: the crown and the gold rings are for the first three. */
+function ranks(count = 3) { return best.slice(0, count); }
 
 /* Live: the score. In a replay: the sectors that each had charted by then: all the past can tell. */
 function tell_board() {
   const points = time.live ? boat => boat.score : charted_by(time.at);
   const boats = [...ocean.boats.values()].filter(boat => time.live ? boat.here : points(boat));
   boats.sort((a, b) => points(b) - points(a) || place_of(a) - place_of(b) || a.name.localeCompare(b.name));
-  best = boats.filter(points).slice(0, 3).map(boat => boat.name);
+  best = boats.filter(points).map(boat => boat.name);
   $('#board caption').textContent = time.live ? 'Score' : 'Sectors charted by then';
   let rank = 0;
   const lines = boats.map((boat, i) => {
@@ -61,19 +61,34 @@ function board_line(boat, rank, points) {
   if (!rows.has(boat.name)) rows.set(boat.name, new_line(boat));
   const line = rows.get(boat.name), fresh = time.live && server_now() - boat.met < NEW_S;
   const write = (part, text) => { line.querySelector(part).textContent = text; };
-  const change = time.live && boat.change?.until > server_now() ? boat.change : null;
   write('.rank', rank);
-  write('.change', change ? (change.up ? '▲' : '▼') : '');
-  line.querySelector('.change').classList.toggle('up', Boolean(change?.up));
   write('.score', points);
-  write('small', time.live && boat.quests ? `★${boat.quests}` : '');
-  line.querySelector('small').title = `${boat.quests} quests met`;
+  tell_change(line, time.live && boat.change?.until > server_now() ? boat.change : null);
+  tell_quests(line, time.live ? boat.quests : 0);
   line.querySelector('mark').hidden = !fresh;
   tell_badge(line, boat);
   line.querySelector('button').setAttribute('aria-pressed', boat.name === followed);
   line.classList.toggle('idle', time.live && boat.idle_s > IDLE_S);
   line.classList.toggle('leader', boat.name === best[0]);
   return line;
+}
+
+function tell_change(line, change) {
+  const arrow = line.querySelector('.change');
+  arrow.textContent = change ? (change.up ? '▲' : '▼') : '';
+  arrow.classList.toggle('up', Boolean(change?.up));
+  arrow.title = change ? (change.up ? 'has gone up' : 'has gone down') : '';
+}
+
+/* A star and the number of quests met; in words for who hears the page, and under the mouse. */
+function tell_quests(line, quests) {
+  const small = line.querySelector('small'), words = `${quests} ${quests === 1 ? 'quest' : 'quests'} met`;
+  if (small.title === words) return;
+  const star = element('span', quests ? `★${quests}` : ''), aloud = element('span', words);
+  star.ariaHidden = true;
+  aloud.className = 'aloud';
+  small.title = words;
+  small.replaceChildren(star, aloud);
 }
 
 function new_line(boat) {
@@ -129,7 +144,7 @@ function lay_out(lines) {
 function how_many_large(count) {
   if (count <= ALL_LARGE && (!wall.matches || room_below(count) >= 0)) return count;
   let large = Math.min(count, LARGE);
-  while (wall.matches && large > 3 && room_below(large) < 2.5 * LINE * size_of('#rest')) large--;
+  while (wall.matches && large > 3 && room_below(large) < 2 * LINE * size_of('#rest')) large--;
   return large;
 }
 

@@ -17,7 +17,7 @@ function tell_how_to_join() {
   const address = address_for_others();
   if (address === told_address) return;
   told_address = address;
-  write_address(address);
+  spell_address(address);
   draw_code(`${address}/join`);
   $('#join p span').textContent = is_local(address) ? '(Others need this computer’s own address.)'
     : 'Then send it from a program.';
@@ -31,7 +31,7 @@ function address_for_others() {
 }
 
 /* In pieces that stay whole: the server, each folder, and the call. */
-function write_address(address) {
+function spell_address(address) {
   const {origin, pathname} = new URL(address);
   const folders = pathname.split('/').filter(Boolean).map(folder => `/${folder}`);
   const pieces = [origin, ...folders, '/join?name=you'], code = $('#join code');
