@@ -3101,7 +3101,8 @@ class Sea:
     def __init__(self, folder, clock=None, dice=None, calendar=time.time, sleep=None):
         self.folder = pathlib.Path(folder)
         self.clock = Clock(clock or time.monotonic)         # sea time
-        self.calendar = calendar                            # true time
+        self.calendar = calendar                            # true time,
+        self.offset = calendar() - self.clock.ticks()       # and less the seconds that pass
         self.sleep = sleep        # how an answer waits for its time; None: as time.sleep does
         self.dice = dice or random.SystemRandom()
         self.lock, self.tending = threading.RLock(), threading.Lock()
@@ -3120,7 +3121,6 @@ class Sea:
         self.captain_key = ''     # the teacher's secret; '' where there is no captain
         self.collects = False     # soundings wait for the data service
         self.tended = self.state_at = 0.0                # sea time
-        self.offset = 0.0         # true time less the seconds that pass
 
     def open(self):
         """Load the ocean, once, in the process that serves it: never before a fork."""
@@ -3450,7 +3450,7 @@ def sync(sea):
 def check_clock(sea):
     """The computer's clock may jump; the game's does not."""
     offset = sea.calendar() - sea.clock.ticks()
-    if sea.offset and abs(offset - sea.offset) > 5:
+    if abs(offset - sea.offset) > 5:
         log(f'the clock of this computer was put {offset - sea.offset:+.0f} s: news and data tell '
             'the new time, and the game goes on by its own')
     sea.offset = offset
