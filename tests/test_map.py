@@ -98,7 +98,7 @@ def test_a_visitor_sees_who_is_there_and_how_to_join(wall, sea):
     until(page, "mocean.places.has('hedy')")
     page.get_by_role('log').get_by_text('hedy joined').wait_for()
     assert re.search(r'\d+ boats? · 0 % charted', page.locator('#summary').inner_text())
-    assert 'boat' in page.get_by_role('img').get_attribute('aria-label')
+    assert 'boat' in page.get_by_role('img', name='The ocean').get_attribute('aria-label')
     screen_reader = page.context.new_cdp_session(page)
     told = screen_reader.send('Accessibility.getFullAXTree')['nodes']
     spoken = {(node['role']['value'], node.get('name', {}).get('value')) for node in told if not node['ignored']}
