@@ -4221,6 +4221,11 @@ p {{ margin: .3em 0; }}
 a {{ color: var(--link); overflow-wrap: anywhere; }}
 code {{ font-family: ui-monospace, monospace; overflow-wrap: anywhere; }}
 dl {{ margin: .3em 0; }} dt {{ float: left; margin-right: .6em; }}
+button {{ font: inherit; min-height: 44px; min-width: 44px; padding: 0 .6em; }}
+#helm {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; max-width: 24em; }}
+#helm button {{ padding: 0; overflow-wrap: anywhere; }}
+#said {{ min-height: 6em; }} #said code {{ white-space: pre-wrap; }}
+@media print {{ button {{ display: none; }} }}
 </style></head><body><main><h1>Mocean</h1>{body}</main></body></html>"""
 
 
@@ -4409,8 +4414,7 @@ class Wire:
             raise
         self.note(route, pairs, 200, 'answered again: ' + body if 'repeated' in facts else body)
         if form == 'html' and route.name in REPLY_PAGES:
-            return answer(REPLY_PAGES[route.name](base_of(environ), facts), HTML,
-                          Content_Security_Policy=PLAIN_PAGE)
+            return REPLY_PAGES[route.name](base_of(environ), facts)
         bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
 
@@ -4425,6 +4429,8 @@ class Wire:
         words = self.without_ids(refusal.words, pairs)
         sea.say(f'{self.who(pairs)} {self.request(route, pairs)}: {refusal.status} {words}',
                 caller(sea, pairs) or '')
+        if form == 'html' and route.name in REPLY_PAGES:
+            return refused_html(refusal.words, works, refusal.status)
         return error_form(refusal, works, form)
 
     def note(self, route, pairs, status, said):
@@ -4576,17 +4582,64 @@ def page_of(sea, call):
 
 
 def join_html(base, facts):
-    """What a browser is shown that has joined: the reply as it is, and the ways from here."""
-    id, name = html.escape(facts['id']), html.escape(facts['name'])
-    return PAGE.format(body=f"""
+    """What a browser is shown that has joined: the reply, a helm, and the ways from here."""
+    id, name, nonce = facts['id'], html.escape(facts['name']), secrets.token_urlsafe(12)
+    compass = ('northwest', 'north', 'northeast', 'west', 'look', 'east', 'southwest', 'south',
+               'southeast', 'ping')
+    buttons = ''.join(f'<button value="{word}">{word}</button>' for word in compass)
+    page = PAGE.format(body=f"""
 <p>Welcome aboard, {name}. The server answers:</p>
 <p><code>{html.escape(as_text(BY_NAME['join'], facts))}</code></p>
-<p>The first word is your secret id: <b><code>{id}</code></b>. Write it down, it is the key to your
-boat. Then your name, and where you are: x, y, and how deep.</p>
+<p>The first word is your secret id: <b><code id="id">{id}</code></b>
+<button id="copy">Copy it</button> Write it down, it is the key to your boat. Then your name, and
+where you are: x, y, and how deep.</p>
+<h2>Try it</h2>
+<p>Each button sends a call, as you could type it, and shows what the server answers.</p>
+<div id="helm" data-base="{base}">{buttons}</div>
+<p id="said" role="status"><code></code><br><code></code></p>
+<h2>Go on</h2>
 <p><a href="{base}/code#id={id}&amp;level=1">Write a program</a>: here in the browser, your id is
 filled in.</p>
 <p><a href="{base}/map#follow={name}">Look at the map</a>: your boat is followed.</p>
-<p>Or type a call of your own: <code>{base}/move?id={id}&amp;heading=north</code></p>""")
+<p>Or type a call of your own: <code>{base}/move?id={id}&amp;heading=north</code></p>
+<script nonce="{nonce}">{HELM_SCRIPT}</script>""")
+    return answer(page, HTML, Content_Security_Policy=f"{PLAIN_PAGE}; script-src 'nonce-{nonce}'; "
+                                                      "connect-src 'self'")
+
+
+HELM_SCRIPT = """
+'use strict';
+const id = document.querySelector('#id').textContent, helm = document.querySelector('#helm');
+const [sent, answered] = document.querySelectorAll('#said code');
+const shown = new URLSearchParams(location.search);
+shown.delete('id');                                       // others may see the address
+history.replaceState(null, '', `?${shown}`);
+
+helm.addEventListener('click', async event => {
+  const word = event.target.value;
+  if (!word) return;
+  const looks = word === 'look' || word === 'ping';
+  const call = looks ? `${word}?id=${id}` : `move?id=${id}&heading=${word}`;
+  sent.textContent = `${helm.dataset.base}/${call}`;
+  answered.textContent = '...';
+  try {
+    const reply = await fetch(sent.textContent, {headers: {Accept: 'text/plain'}});
+    answered.textContent = await reply.text() || 'nothing near';
+  } catch { answered.textContent = 'The server does not answer. Try again.'; }
+});
+
+document.querySelector('#copy').addEventListener('click', event => {
+  getSelection().selectAllChildren(document.querySelector('#id'));
+  event.target.textContent = document.execCommand('copy') ? 'Copied' : 'Marked: copy it by hand';
+});
+"""
+
+
+def refused_html(words, works, status):
+    """What a browser is shown that could not join: the one form of every error, in large type."""
+    text = html.escape(f'{words}\ntry: {works}').replace('\n', '</p><p>')
+    return answer(PAGE.format(body=f'<p>{text}</p>'), HTML, status,
+                  Content_Security_Policy=PLAIN_PAGE)
 
 
 REPLY_PAGES = {'join': join_html}      # for a browser; a program gets the line

@@ -216,6 +216,7 @@ def test_the_planet_hides_the_boats_on_its_far_side(wall, sea):
     join(sea, 'otto')
     page = wall('#view=planet&follow=otto', reduced_motion='reduce')
     until(page, "mocean.places.has('otto')")
+    page.locator('#sea').focus()
     page.keyboard.press('ArrowRight')                                   # whoever turns the planet follows nobody
     page.evaluate('mocean.planet.spin += Math.PI; mocean.planet.tilt = 0')
     until(page, "!mocean.places.has('otto')")
@@ -239,6 +240,7 @@ def test_keys_move_zoom_and_change_the_view(wall, sea):
     page.keyboard.press('+')
     assert page.evaluate('mocean.chart.zoom') > 1
     middle = page.evaluate('mocean.chart.x')
+    page.locator('#sea').focus()
     page.keyboard.press('ArrowRight')
     assert page.evaluate('mocean.chart.x') > middle
     page.keyboard.press('0')

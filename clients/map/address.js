@@ -11,7 +11,8 @@ function obey_address() {
   theme_chosen = theme === 'light' || theme === 'dark';
   set_theme(theme_chosen ? theme : day.matches ? 'light' : 'dark');
   look(words.get('view') === 'planet' ? planet : chart);
-  if (words.get('follow') !== (followed || null)) follow(words.get('follow') || followed);
+  const name = words.get('follow') || '';
+  if (name !== followed) follow(name);
 }
 
 function write_address() {

@@ -19,9 +19,9 @@ function list_item(...parts) {
 
 function tell() {
   notice(away || (performance.now() < remark.until ? remark.text : ''));
+  if (ocean.loaded) find_sessions();                    // the time bar is made of them
   tell_time();
   if (!ocean.loaded) return;
-  find_sessions();
   tell_how_to_join();
   tell_summary();
   tell_course();
