@@ -98,7 +98,7 @@ def test_a_visitor_sees_who_is_there_and_how_to_join(wall, sea):
     until(page, "mocean.places.has('hedy')")
     page.get_by_role('log').get_by_text('hedy joined').wait_for()
     assert re.search(r'\d+ boats? · 0 % charted', page.locator('#summary').inner_text())
-    assert 'boat' in page.get_by_role('img').get_attribute('aria-label')
+    assert 'boat' in page.get_by_role('img', name='The ocean').get_attribute('aria-label')
     screen_reader = page.context.new_cdp_session(page)
     told = screen_reader.send('Accessibility.getFullAXTree')['nodes']
     spoken = {(node['role']['value'], node.get('name', {}).get('value')) for node in told if not node['ignored']}
@@ -171,7 +171,7 @@ def test_a_boat_that_crosses_a_seam_does_not_streak_across_the_map(empty_sea, wa
     empty_sea.start()
     assert all(abs(mark[1] - y) > 30 for mark in empty_sea('/chart').json()['course']['marks'])
     page = wall(server=empty_sea)
-    until(page, "mocean.places.has('noor')")
+    until(page, "mocean.places.has('noor') && mocean.painted_all()")
     page.evaluate('''y => {
         const chart = document.querySelector('#chart');
         const middle = mocean.chart.place(300, y), ratio = chart.width / chart.clientWidth;
@@ -359,14 +359,14 @@ def test_a_treasure_and_a_whale_appear_as_soon_as_somebody_has_found_them(empty_
     assert found['owner'] == 'jules'
     until(page, 'text => mocean.plates().some(plate => plate.text === text)', f'{found["name"]} (jules)')
     page.get_by_text('1 of 12 places of treasure found').wait_for()
-    page.get_by_text(f'jules found the {found["name"]}').wait_for()
+    page.get_by_role('log').get_by_text(f'jules found the {found["name"]}').wait_for()
 
 
 def drawn(page, x, y):
     """The colour a little to the west of a cell, within a mark: #rrggbb."""
     return page.evaluate('''([x, y]) => new Promise(done => requestAnimationFrame(() => {
         const canvas = document.querySelector('#chart'), ratio = canvas.width / canvas.clientWidth;
-        const spot = mocean.chart.place(x, y), box = [(spot.x - 4) * ratio, spot.y * ratio, 1, 1].map(Math.round);
+        const spot = mocean.chart.place(x, y), box = [(spot.x - 7.5) * ratio, spot.y * ratio, 1, 1].map(Math.round);
         const pixel = [...canvas.getContext('2d').getImageData(...box).data.slice(0, 3)];
         done(`#${pixel.map(part => part.toString(16).padStart(2, '0')).join('')}`);
     }))''', [x, y])

@@ -82,7 +82,8 @@ function tell_change(line, change) {
 
 /* A star and the number of quests met; in words for who hears the page, and under the mouse. */
 function tell_quests(line, quests) {
-  const small = line.querySelector('small'), words = `${quests} ${quests === 1 ? 'quest' : 'quests'} met`;
+  const small = line.querySelector('small');
+  const words = quests ? `${quests} ${quests === 1 ? 'quest' : 'quests'} met` : '';
   if (small.title === words) return;
   const star = element('span', quests ? `★${quests}` : ''), aloud = element('span', words);
   star.ariaHidden = true;
