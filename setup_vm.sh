@@ -73,13 +73,15 @@ fi
 chmod 600 ~/mocean.env
 
 say "6. The services"
-for name in steps mocean; do
-    unit=$(mktemp)
-    sed "s:/home/ubuntu:$HOME:g; s/^User=ubuntu/User=$(id -un)/" "$project/$name.service" > "$unit"
-    if ! cmp -s "$unit" "/etc/systemd/system/$name.service"; then
-        sudo install -m 644 "$unit" "/etc/systemd/system/$name.service"; changed=yes
+oceans_changed=no
+for unit in steps.service mocean.service mocean@.service mocean@.socket; do
+    new=$(mktemp)
+    sed "s:/home/ubuntu:$HOME:g; s/^\(Socket\)\?User=ubuntu/\1User=$(id -un)/" "$project/$unit" > "$new"
+    if ! cmp -s "$new" "/etc/systemd/system/$unit"; then
+        sudo install -m 644 "$new" "/etc/systemd/system/$unit"
+        case $unit in mocean@*) oceans_changed=yes;; *) changed=yes;; esac
     fi
-    rm "$unit"
+    rm "$new"
 done
 sudo systemctl daemon-reload
 # In the weeks of Steps: what starts with the machine, and what runs, stays as it is.
@@ -92,4 +94,12 @@ verb=restart
 if [ $changed = no ] && systemctl is-active --quiet $game; then verb=reload; fi
 sudo systemctl $verb $game || stop "The $verb of $game failed. In a new terminal, ${game}_why says why."
 curl --noproxy '*' -fsS http://localhost:8080/$page && echo
+# The oceans beside it, if there are any (docs/classes.md).
+for ocean in /etc/systemd/system/multi-user.target.wants/mocean@*.service; do
+    [ -e "$ocean" ] || continue
+    ocean=${ocean##*/}
+    verb=restart
+    if [ $oceans_changed = no ] && systemctl is-active --quiet "$ocean"; then verb=reload; fi
+    sudo systemctl $verb "$ocean" || echo "!! The $verb of $ocean failed: sudo journalctl -u $ocean says why."
+done
 say "Done. Open a new terminal (or: . ~/.bashrc), and type mocean_doctor; mocean_captain shows the deck."
