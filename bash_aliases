@@ -211,8 +211,8 @@ _game_ps() {                            # the master and its children, and nothi
 # ---------------------------------------------------------------- an ocean more, an ocean less
 
 # Its name is a part of addresses, and of the names of files: small letters, digits and -. Names of pages would mislead.
-MOCEAN_TAKEN=(accel begin beguine chart clients code course dive duck erddap euler exchange front get health inventory
-              join location log look map meruprastarah mocean move name news ping popchat problem progress puzzle
+MOCEAN_TAKEN=(accel begin beguine captain chart clients code course dive duck erddap euler exchange front get health
+              inventory join location log look map meruprastarah mocean move name news ping popchat problem progress puzzle
               pyodide quest quit race regatta score season sendchat sirduke steps stop teleport use velocity who)
 
 _game_new() {                           # twice is harmless: what is there already is left as it is
