@@ -90,6 +90,10 @@ game=mocean page=health
 if systemctl is-active --quiet steps; then game=steps page=steps; fi
 verb=restart
 if [ $changed = no ] && systemctl is-active --quiet $game; then verb=reload; fi
+if [ $verb = restart ]; then            # a word for mocean_why
+    printf '%s\n' "MESSAGE=setup_vm.sh renews $game" SYSLOG_IDENTIFIER=setup_vm "SYSLOG_PID=$$" \
+        "OBJECT_SYSTEMD_UNIT=$game.service" | sudo logger --journald || true
+fi
 sudo systemctl $verb $game || stop "The $verb of $game failed. In a new terminal, ${game}_why says why."
 curl --noproxy '*' -fsS http://localhost:8080/$page && echo
 say "Done. Open a new terminal (or: . ~/.bashrc), and type mocean_doctor; mocean_captain shows the deck."

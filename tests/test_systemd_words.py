@@ -270,14 +270,6 @@ def test_v12_the_doctor_sees_misspelt_settings_and_an_ocean_by_hand(vm):
     assert 'MOCEAN_CAPTAIN' not in ill
 
 
-def test_the_doctor_sees_a_journal_that_forgets(vm):
-    vm.sh('mv /var/log/journal /var/log/elsewhere')
-    try:
-        assert 'The journal forgets all at each reboot. Remedy: sudo mkdir' in vm.user('mocean_doctor')
-    finally:
-        vm.sh('mv /var/log/elsewhere /var/log/journal')
-
-
 def test_v12_status_shows_whole_lines(vm):
     vm(f'/{"nonsense" * 20}?id=nobody')
     vm(f'/move?id=nobody&heading={"north" * 6}')
