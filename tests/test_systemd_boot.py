@@ -60,7 +60,7 @@ def test_a_journal_in_memory_tells_of_this_boot_and_the_doctor_mends_it(vm):
         why = vm.user('mocean_why')
         assert 'The master was killed' in why and 'The journal forgets all at each reboot' in why
         told = next(line for line in vm.user('mocean_doctor').splitlines() if 'journal' in line)
-        assert told.startswith(' !!  The journal forgets all at each reboot. Remedy, if the disk is not full: sudo '), told
+        assert told.startswith(' !!  The journal forgets all at each reboot. Remedy, if the disk is not full: '), told
         vm.user(told.partition('full: ')[2])
         assert ' ok  The journal is kept on the disk' in vm.user('mocean_doctor')
         assert 'reboot' not in vm.user('mocean_why')
