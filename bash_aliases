@@ -266,7 +266,7 @@ _game_told() {                          # what why.awk makes of the journal sinc
     sudo journalctl --sync
     local of_units=(--unit mocean --unit steps)
     [ -z "$ocean" ] || of_units=(--unit "$unit")
-    sudo journalctl --quiet --no-pager --lines 50000 "${of_units[@]}" ${1:+--after-cursor "$1"} | \
+    sudo journalctl --no-pager --lines 50000 "${of_units[@]}" ${1:+--after-cursor "$1"} | \
         awk -v game="$game" -v ocean="$ocean" -v quiet=1 -f "$MOCEAN_HOME/why.awk"
 }
 
@@ -277,6 +277,11 @@ _game_why() {
     echo "What stopped or shook $who lately, oldest first:"
     echo "${told:-nothing at all.}"
     echo
+    case $(_journal_keeps) in
+        disk)   ;;
+        memory) echo "The journal forgets all at each reboot: what was before the last one, nobody knows.";;
+        *)      echo "The journal takes no lines: what happened lately, is not above. mocean_doctor says what to do.";;
+    esac
     _game_oom
     case $(systemctl is-active "$unit") in
         active)
@@ -661,9 +666,23 @@ _doctor_disk() {
 }
 
 _doctor_log() {
-    if [ -d /var/log/journal ]; then _ok "The journal is kept on the disk: mocean_why remembers across a reboot."
-    else _bad "The journal forgets all at each reboot. Remedy: sudo mkdir -p /var/log/journal;" \
-        "sudo systemctl restart systemd-journald"; fi
+    local folder=/etc/systemd/journald.conf.d remedy
+    remedy="Remedy, if the disk is not full: sudo mkdir -p $folder; printf '[Journal]\nStorage=persistent\n' |"
+    remedy="$remedy sudo tee $folder/zz-mocean.conf; sudo systemctl restart systemd-journald"
+    case $(_journal_keeps) in
+        disk)   _ok "The journal is kept on the disk: mocean_why remembers across a reboot.";;
+        memory) _bad "The journal forgets all at each reboot. $remedy";;
+        *)      _bad "The journal takes no lines: mocean_why cannot know. $remedy";;
+    esac
+}
+
+_journal_keeps() {                      # a line is told to it, and looked for: on the disk, in memory, nowhere
+    local line; line="Does the journal keep this? $(date +%s.%N)"
+    echo "$line" | systemd-cat --identifier mocean_doctor
+    sudo journalctl --sync
+    _journal_has() { sudo journalctl --quiet --output cat --lines 1 --identifier mocean_doctor "$@" 2>&1; }
+    if [ "$(_journal_has --directory /var/log/journal)" = "$line" ]; then echo disk
+    elif [ "$(_journal_has)" = "$line" ]; then echo memory; fi
 }
 
 _doctor_clock() {
