@@ -60,7 +60,11 @@ _game() {                               # the game, the word, and what was typed
     shift 2
     if [ "$game" = mocean ] && _oceans | grep -qxF -e "${1:-}"; then ocean=$1; shift; fi
     case "$word ${1:-}" in 'find '*|'restore '*|'new '*|'journal '[0-9]*) most=1;; esac
-    if [ $# -gt $most ]; then echo "There is no ocean $1 here. $(_oceans_told)"; return 1; fi
+    if [ $# -gt $most ]; then
+        if [[ -z $ocean && $1 =~ ^[a-z0-9-]+$ ]]; then echo "There is no ocean $1 here. $(_oceans_told)"
+        else echo "These are too many words for ${game}_$word: $*"; fi
+        return 1
+    fi
     _game_names
     "_game_$word" "$@"
 }
@@ -212,8 +216,8 @@ _game_ps() {                            # the master and its children, and nothi
 
 # Its name is a part of addresses, and of the names of files: small letters, digits and -. Names of pages would mislead.
 MOCEAN_TAKEN=(accel begin beguine captain chart clients code course dive duck erddap euler exchange front get health
-              inventory join location log look map meruprastarah mocean move name news ping popchat problem progress puzzle
-              pyodide quest quit race regatta score season sendchat sirduke steps stop teleport use velocity who)
+              inventory join location log look map meruprastarah mocean move name news ping popchat problem progress
+              puzzle pyodide quest quit race regatta score season sendchat sirduke steps stop teleport use velocity who)
 
 _game_new() {                           # twice is harmless: what is there already is left as it is
     ocean=${ocean:-${1:-}}
@@ -312,6 +316,10 @@ _as_game() {                            # as the user of the service, who alone 
 }
 
 _game_backup() {
+    _make_copy && echo "What is only on this VM goes with it: scp the file to your own computer now and then."
+}
+
+_make_copy() {
     local file copy failed=0; file=$MOCEAN_BACKUPS/$label-$(date +%Y-%m-%d-%H%M%S).tar.gz
     _as_game test -e "$state/mocean.json" || {
         echo "There is no ocean in $state: nothing to copy."; return 1; }
@@ -320,7 +328,6 @@ _game_backup() {
             && (umask 077; _as_game tar -C "$copy" -czf - . > "$file.part") \
             && tar -tzf "$file.part" | grep -qx ./mocean.json && mv "$file.part" "$file"; then
         echo "The ocean$of is copied to $file ($(du -h "$file" | cut -f1))."
-        echo "What is only on this VM goes with it: scp the file to your own computer now and then."
     else
         rm -f "$file.part"; failed=1
         echo "There is no new backup; the line above says why. mocean_doctor says how much room there is."
@@ -345,12 +352,12 @@ _game_backups() {                       # those of this ocean, the oldest first
         -regex ".*/$label-[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{6}\.tar\.gz" 2>/dev/null | sort
 }
 
-_game_nightly() {                       # a copy of each ocean; the oldest go
+_game_nightly() {                       # a copy of each ocean; of each, the oldest go
     local failed=0
     for ocean in '' $(_oceans); do
         _game_names
         _as_game test -e "$state/mocean.json" || continue                                   # it has never been up
-        if _game_backup; then _game_backups | head -n "-$MOCEAN_KEPT" | xargs -r -d '\n' rm; else failed=1; fi
+        if _make_copy; then _game_backups | head -n "-$MOCEAN_KEPT" | xargs -r -d '\n' rm; else failed=1; fi
     done
     return $failed
 }

@@ -12,6 +12,7 @@ import time
 import pytest
 from conftest import ROOT, Answer, join, place, poll, unit_options, woken
 
+PAGE = (ROOT / 'docs' / 'classes.md').read_text(encoding='utf-8')
 HOME = '/home/ubuntu'
 KEPT = 14
 
@@ -66,7 +67,7 @@ def test_the_name_of_an_ocean():
     said = bash(f'for name in {shlex.join(NAMES)}; do _ocean_may_be "$name" || echo "no: $name"; done').splitlines()
     assert [line.partition(': ')[2] for line in said if line.startswith('no: ')] == [
         name for name, fits in NAMES.items() if not fits]
-    assert 'An ocean cannot be called map: that is the name of a page of the game, and would mislead.' in said
+    assert f'$ mocean_new map\n{bash("mocean_new map")}\n' in PAGE
 
 
 @pytest.mark.parametrize('copy, whose', [
@@ -131,6 +132,13 @@ def test_a_new_ocean_has_a_door_a_memory_and_a_key_of_its_own(vm, two):
     master = vm.master('mocean@tuesday')
     said = vm.user('mocean_new tuesday')                                           # once more: no harm
     assert 'tuesday is up' in said and 'Remedy: the front' in said and vm.master('mocean@tuesday') == master
+    vm.sh('mkdir -p /etc/nginx/mocean; echo club.example > /etc/nginx/mocean/name')     # as a front does
+    try:
+        assert f'$ mocean_new tuesday\n{vm.user("mocean_new tuesday")}\n' in PAGE
+        assert 'tuesday: It is up, but nginx does not lead there. Remedy: bash' in vm.user('mocean_doctor tuesday')
+        assert 'http://club.example/tuesday/captain' in vm.user('mocean_captain tuesday')
+    finally:
+        vm.sh('rm -r /etc/nginx/mocean')
     for ocean in two:
         assert vm.sh(f'stat -c "%a %U %G" /run/mocean-{ocean.name}.sock') == '660 ubuntu www-data'
         assert vm.sh(f'stat -c "%a %U" {ocean.state} {HOME}/mocean-{ocean.name}.env') == '700 ubuntu\n600 ubuntu'
@@ -272,14 +280,15 @@ def test_every_word_takes_a_name_and_leaves_the_others_alone(vm, two):
     for word in 'mocean_reload tuesday', 'mocean_kill tuesday', 'mocean_ps tuesday':
         assert 'mocean_start tuesday starts it' in vm.fails(word), word
     assert 'tuesday is up' in vm.user('mocean_start tuesday') and place(tuesday, id)
-    said = vm.user('mocean_end tuesday')
-    assert f'Its memory stays in {tuesday.state}, and mocean_new tuesday brings it back.' in said
+    said = vm.user('mocean_why tuseday; mocean_end tuesday').splitlines()
+    assert f'$ mocean_why tuseday\n{said[0]}\n' in PAGE and f'$ mocean_end tuesday\n{said[1]}\n' in PAGE
     assert vm.sh('ls /run/mocean-tuesday.sock 2>/dev/null', check=False) == ''
     for word in 'mocean_why tuesday', 'mocean_journal tuesday', 'mocean_find tuesday words', 'mocean_end tuesday':
         assert 'There is no ocean tuesday here. There are: wednesday.' in vm.fails(word), word
     assert 'is up, and starts with the VM' in vm.user('mocean_new tuesday') and place(tuesday, id)
     assert 'mocean_new NAME. There are: tuesday wednesday.' in vm.fails('mocean_new')
     assert 'mocean_find tuesday NAME' in vm.fails('mocean_find tuesday')
+    assert 'too many words for mocean_find: words ada' in vm.fails('mocean_find tuesday words ada')
     assert (vm.master(), vm.master(wednesday.unit)) == masters
 
 
