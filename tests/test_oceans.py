@@ -343,10 +343,10 @@ def test_a_night_without_room_is_seen_by_the_doctor(vm, two):
         vm.sh('systemctl start mocean-backup', check=False)
         assert ' !!  The last copy of the night failed' in vm.user('mocean_doctor')
         assert 'There is no new backup' in vm.sh('journalctl -q -t mocean-backup -n 20')
+        vm.sh('systemctl stop mocean-backup.timer')
+        assert ' !!  There is no copy each night. Remedy: bash' in vm.user('mocean_doctor')
     finally:
-        vm.sh(f'umount {HOME}/backups; systemctl start mocean-backup')
-    vm.sh('systemctl disable --now --quiet mocean-backup.timer')
-    assert ' !!  There is no copy each night. Remedy: bash' in vm.user('mocean_doctor')
+        vm.sh(f'umount {HOME}/backups; systemctl start mocean-backup.timer mocean-backup')
 
 
 PACKAGE = '''
