@@ -95,8 +95,8 @@ def test_all_is_right_for_a_user_of_any_name_and_home(vm):
         assert vm.sh(f'ps -o user= {vm.master()}') == 'pi' and place(vm, id) == here
         units = vm.sh('cd /etc/systemd/system; cat mocean.service steps.service')
         assert f'WorkingDirectory={home}\n' in units and '/home/ubuntu' not in units
-        block = next(block for block in re.findall(r'^```sh\n(.*?)^```', DOCS.read_text(), re.M | re.S) if 'tee' in block)
-        vm.user('sudo rm /etc/systemd/system/{mocean,steps}.service\n' + block, name='pi')
+        by_hand = re.search(r'^```sh\n((?:(?!```).)*tee.*?)^```', DOCS.read_text(), re.M | re.S)[1]
+        vm.user('sudo rm /etc/systemd/system/{mocean,steps}.service\n' + by_hand, name='pi')
         assert vm.sh('cd /etc/systemd/system; cat mocean.service steps.service') == units
         assert 'the game went on' in vm.user('mocean_reload', name='pi')
         assert f'copied to {home}/backups/' in vm.user('mocean_backup', name='pi')
