@@ -100,10 +100,15 @@ def test_all_is_right_for_a_user_of_any_name_and_home(vm):
         assert vm.sh('cd /etc/systemd/system; cat mocean.service steps.service') == units
         assert 'the game went on' in vm.user('mocean_reload', name='pi')
         assert f'copied to {home}/backups/' in vm.user('mocean_backup', name='pi')
+        assert 'ubuntu' not in vm.sh("cd /etc/systemd/system; grep -hv '^#' mocean@.* mocean-backup.*")
+        assert 'tuesday is up' in vm.user('mocean_new tuesday', name='pi')
+        vm.sh('systemctl start mocean-backup')
+        assert vm.sh(f'ls {home}/backups | grep -c mocean-tuesday-') == '1'
+        assert 'tuesday has ended' in vm.user('mocean_end tuesday', name='pi')
         told = vm.user('mocean_doctor', name='pi')
         assert [line for line in told.splitlines() if ' !!' in line and 'clock' not in line] == []
     finally:
-        vm.sh('rm -f /etc/sudoers.d/pi; systemctl stop mocean; userdel -r pi 2>/dev/null')
+        vm.sh('rm -rf /etc/sudoers.d/pi /var/lib/mocean-tuesday; systemctl stop mocean; userdel -r pi 2>/dev/null')
         vm.setup()
     assert vm.answers()
 
