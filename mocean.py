@@ -3821,8 +3821,7 @@ def error_form(refusal, works, form):
 
 
 def wsgi(app):
-    """The WSGI application: the same headers on every answer; OPTIONS; /health/ is /health, and
-    /map/ leads to /map."""
+    """The WSGI application: the same headers on every answer; OPTIONS; /health/ is /health."""
     def application(environ, start_response):
         def start(status, headers, exc_info=None):     # uWSGI throws away what comes with exc_info
             said = dict(headers)
@@ -3831,13 +3830,8 @@ def wsgi(app):
         if environ['REQUEST_METHOD'] == 'OPTIONS':
             start('204 No Content', MAY)
             return []
-        path = environ.get('PATH_INFO', '')
-        environ['PATH_INFO'] = '/' + path.strip('/')
-        if path in ('/map/', '/code/'):                # their files lie beside them, not below
-            query = environ.get('QUERY_STRING', '')
-            there = f'..{path[:-1]}?{query}' if query else f'..{path[:-1]}'
-            start('308 Permanent Redirect', [('Location', there)])
-            return []
+        environ['asked.path'] = environ.get('PATH_INFO', '')
+        environ['PATH_INFO'] = '/' + environ['asked.path'].strip('/')
         return app(environ, start)
     return application
 
@@ -4077,12 +4071,11 @@ LEVEL = Parameter('level', 'how much the program can do: 1, 2 or 3', read_whole(
 
 # What the page of the map reads by itself.
 VIEW = Parameter('view', 'chart or planet', read_word('chart', 'planet'), 'planet', required=False)
-FOLLOW = Parameter('follow', 'the player whose boat is followed', read_text(20), 'ada',
-                   required=False)
+FOLLOW = Parameter('follow', 'the player whose boat is followed', str, 'ada', required=False)
 THEME = Parameter('theme', 'light or dark', read_word('light', 'dark'), 'dark', required=False)
 DIRECTOR = Parameter('director', 'off: the map shows nothing by itself', read_word('off'), 'off',
                      required=False)
-OTHER = Parameter('server', 'another server, whose ocean is shown', read_text(200),
+OTHER = Parameter('server', 'another server, whose ocean is shown', str,
                   'http://192.168.1.20:8080', required=False)
 
 ROUTES = [
@@ -4664,7 +4657,17 @@ def file_beside(name):
 
 
 def map_of(sea, call):
-    return answer(file_beside('map.html'), HTML)
+    return page_beside('map.html')
+
+
+def page_beside(name, **headers):
+    """A page of the clients. What it loads lies beside it: /map/ is sent back to /map."""
+    environ = bottle.request.environ
+    if environ['asked.path'].endswith('/'):
+        query = environ.get('QUERY_STRING', '')
+        there = '..' + environ['asked.path'].rstrip('/') + (query and f'?{query}')
+        return answer('', status=308, Location=there)
+    return answer(file_beside(name), HTML, **headers)
 
 
 def qrcode_of(sea, call):
@@ -4672,7 +4675,7 @@ def qrcode_of(sea, call):
 
 
 def code_of(sea, call):
-    return answer(file_beside('code.html'), HTML, Content_Security_Policy="frame-ancestors 'self'")
+    return page_beside('code.html', Content_Security_Policy="frame-ancestors 'self'")
 
 
 def client_of(sea, call):
