@@ -226,7 +226,7 @@ def zipped(say, path):
     return json.loads(gzip.decompress(body)), len(body)
 
 
-@pytest.mark.parametrize('call', ['move?heading={}&steps=5', 'accel?ctrl=w'])
+@pytest.mark.parametrize('call', ['move?heading={}&steps=3', 'accel?ctrl=w'])
 def test_a_class_of_thirty_costs_the_wall_little(evening, call):
     chart, size = zipped(evening.say, '/chart')
     assert len(chart['sectors']) == len(chart['depths']) == 2400 and len(chart['news']) > 1000 and size < 60_000
