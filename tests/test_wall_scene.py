@@ -14,7 +14,7 @@ import mocean
 
 pytestmark = pytest.mark.browser
 WALL, LAPTOP, LYING, STANDING = (1920, 1080), (1366, 768), (844, 390), (390, 844)
-SIZES = [WALL, LAPTOP, LYING, STANDING, (960, 540)]     # the last: a wall at 200 %
+SIZES = [WALL, LAPTOP, LYING, STANDING, (960, 540)]     # the last: what a wall is at 200 %
 AGO_S = 3600                                             # so long ago the prepared oceans began
 MACHADO = {'trichromat': numpy.eye(3),                  # Machado, Oliveira, Fernandes 2009, severity 1.0
            'deutan': [[0.367322, 0.860646, -0.227968],
@@ -90,15 +90,15 @@ def walls(browser, sea):
     """One page at a time: a test that wants the same kind of page as the one before gets it again."""
     kept, complaints = [], []
 
-    def open(boats, query='', size=WALL, ratio=1, again=True, **options):
-        kind = boats, ratio, tuple(options.items())
+    def open(boats, query='', size=WALL, again=True, **options):
+        kind = boats, tuple(options.items())
         if again and kept and kept[0] == kind:
             kept[1].set_viewport_size({'width': size[0], 'height': size[1]})
             kept[1].evaluate(FRESH, query)
             return kept[1]
         if kept:
             kept[1].context.close()
-        page = blank_page(browser, complaints, size, ratio, **options)
+        page = blank_page(browser, complaints, size, **options)
         kept[:] = [kind if again else None, page]
         page.goto(f'{sea(boats).url}/map{query}')
         until(page, 'typeof mocean === "object" && mocean.ocean.loaded && mocean.places.size > 0')
@@ -108,9 +108,9 @@ def walls(browser, sea):
         kept[1].context.close()
 
 
-def blank_page(browser, complaints, size, ratio, script='', **options):
+def blank_page(browser, complaints, size, script='', **options):
     options['viewport'] = {'width': size[0], 'height': size[1]}
-    page = open_map(browser, 'about:blank', complaints, device_scale_factor=ratio, **options)
+    page = open_map(browser, 'about:blank', complaints, **options)
     page.add_init_script(script)
     return page
 

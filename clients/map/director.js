@@ -57,7 +57,7 @@ function tick_director(now, seconds) {
   if (view === planet) return planet.turn(seconds);
   const ease = calm.matches ? 1 : 1 - Math.exp(-2.5 * seconds);
   chart.approach(spot || {x: ocean.width / 2, y: ocean.height / 2}, ease);
-  chart.zoom *= (zoom / chart.zoom) ** ease;
+  chart.zoom *= ((spot ? zoom : 1) / chart.zoom) ** ease;
 }
 
 /* The next scene for which there is something to show; the whole ocean always is. */
@@ -70,7 +70,7 @@ function next_scene(now) {
 }
 
 const SCENES = [
-  function whole_ocean() { return {caption: 'The whole ocean', seconds: WIDE_S, zoom: 1}; },
+  function whole_ocean() { return {caption: 'The whole ocean', seconds: WIDE_S}; },
 
   function latest_event() {
     const recent = [...ocean.news.values()].filter(item =>
@@ -99,7 +99,7 @@ const SCENES = [
 
   function the_planet() {
     if (planet.missing) return null;
-    return {caption: 'The planet: a ring, all of it sea', seconds: WIDE_S, zoom: 1, planet: true};
+    return {caption: 'The planet: a ring, all of it sea', seconds: WIDE_S, planet: true};
   },
 ];
 
