@@ -1346,21 +1346,21 @@ class Feed:
     runs backward: no two charts have the same `now`."""
 
     def __init__(self, true_time):
-        self.start = self.now = true_time     # who was told before the start is told everything
+        self.start = self.now = true_time     # who was told by then is told everything
         self.ahead = 0.0          # of the computer's clock, where that was set back
         self.parts, self.boats = {}, {}       # name, or key of a boat -> Told
 
     def forget(self):
         """Everything is new: another ocean, another name."""
         self.parts, self.boats = {}, {}
-        self.start = self.now + 0.001
+        self.start = self.now
 
     def begin(self, true_time, since):
         """A chart begins. Returns since when it tells; 0: everything."""
         if true_time + self.ahead < self.now - 1:
             self.ahead = round(self.now - true_time, 3)
         self.now = round(max(true_time + self.ahead, self.now + 0.001), 3)
-        return since if self.start <= since <= self.now else 0
+        return since if self.start < since <= self.now else 0
 
     def told(self, parts, key, source, tell=None):
         """The Told of a part. It is made anew only where its source is another one."""

@@ -1,6 +1,7 @@
 # Why did the game halt? Reads its journal, and says it in sentences: mocean_why and steps_why of bash_aliases.
 #
 #     journalctl --unit mocean --unit steps | awk -v game=mocean -f why.awk       (-v quiet=1: nothing means nothing)
+#     journalctl --unit mocean@tuesday | awk -v game=mocean -v ocean=tuesday -f why.awk
 #
 #     Nov 25 01:02:03 club uwsgi[7]: Traceback (most recent call last):
 #     Nov 25 01:02:03 club uwsgi[7]:   File "/home/ubuntu/mocean.py", line 9                  <- a sign: kept in `spot`
@@ -22,7 +23,7 @@
 # --- what is told, at the end --------------------------------------------------------------------------------------
 
 function tell(what, remedy) {
-    if (halted != "") settle(on_purpose)
+    if (halted != "") settle(purpose)
     if (what == told && remedy == todo) {
         times++
     } else {
@@ -47,7 +48,7 @@ function flush(    again, advice) {
 }
 
 END {
-    settle(on_purpose)
+    settle(purpose)
     flush()
     if (!entries && !quiet) print "nothing at all."
     for (i = entries > 8 ? entries - 7 : 1; i <= entries; i++) print entry[i]
@@ -58,24 +59,27 @@ END {
 function worker() {
     if (loop)
         return tell("A request did not end: its worker was stopped, a new one took over.",
-                    "Look for a loop at " (spot == "" ? "the place that " game "_journal 300 shows" : spot) ".")
-    if (line ~ /signal 9 /)
-        return tell("The worker was killed (kill -9, or out of memory), a new one took over.",
-                    "Nothing is lost. If nobody typed kill, it was memory." last_calls())
+                    "Look for a loop at " (spot == "" ? "the place that " typed("journal") " 300 shows" : spot) ".")
+    if (line ~ /signal 9 /) {
+        tell("The worker was killed (kill -9, or out of memory), a new one took over.",
+             "Nothing is lost. If nobody typed kill, it was memory." last_calls())
+        killed = 1
+        return
+    }
     if (fatal)
         return tell("The worker crashed in C code (" fatal "), a new one took over.",
                     "Nothing is lost." (spot == "" ? "" : " It was called at " spot "."))
     tell("The worker ended by itself (an exit in a route, or a crash), a new one took over.",
-         "Nothing is lost. The lines before DAMN in " game "_journal 300 say more.")
+         "Nothing is lost. The lines before DAMN in " typed("journal") " 300 say more.")
 }
 
 function ended() {
     if (/says success/) {
-        halted = when
+        halted = when; purpose = renewed ? upgrade : on_purpose
         return
     }
     if (/says signal/)
-        return tell("The master was killed (" game "_kill, kill -9, out of memory), and started again.",
+        return tell("The master was killed (" typed("kill") ", kill -9, out of memory), and started again.",
                     "Nothing is lost.")
     if (/says oom-kill/)
         return tell("Out of memory: the kernel killed it, systemd started it again.",
@@ -99,7 +103,7 @@ function ended() {
         return tell("uWSGI itself crashed (" crash "), and was started again.",
                     "Nothing is lost.")
     tell("uWSGI would not start, or ended by itself" (clue == "" ? "." : ": " clue "."),
-         "A mistake in the unit? The lines before \"halted\" in " game "_journal say more.")
+         "A mistake in the unit? The lines before \"halted\" in " typed("journal") " say more.")
 }
 
 function no_application(clue) {
@@ -123,19 +127,22 @@ function met_bug() {
         return tell("A request met a bug: input() waits for somebody who types, and nobody does" in_brackets(spot) ".",
                     "A rule gets what it needs as parameters of its call.")
     tell("A request met a bug: " clue in_brackets(spot) ". It was answered, the game went on.",
-         "The lines before that in " game "_journal 300 show how it came there.")
+         "The lines before that in " typed("journal") " 300 show how it came there.")
 }
 
 function cannot_ride(    what) {
     what = rider " does not ride along: " clue in_brackets(spot) ". The rest of the game plays on."
     if (what in rode) return             # a reload reads it twice: to look, and to play
     rode[what]
-    tell(what, "Mend it, and then: " game "_reload")
+    tell(what, "Mend it, and then: " typed("reload"))
 }
 
 function anew() {
-    return "bash ~/mocean/setup_vm.sh writes the unit for your user; what a drop-in says, shows systemctl cat " game "."
+    return "bash ~/mocean/setup_vm.sh writes the unit for your user; what a drop-in says, shows systemctl cat " \
+        game (ocean == "" ? "" : "@" ocean) "."
 }
+
+function typed(word) { return game "_" word (ocean == "" ? "" : " " ocean) }      # mocean_why, mocean_why tuesday
 
 function in_brackets(text) { return text == "" ? "" : " (" text ")" }
 
@@ -163,7 +170,8 @@ BEGIN {
     unit["mocean"] = "mocean.service|Mocean, an ocean"
     unit["steps"] = "steps.service|Steps, a ladder"
     title["mocean"] = "Mocean"; title["steps"] = "Steps"
-    on_purpose = "Stopped on purpose: " game "_stop, a restart, or the VM going down."
+    on_purpose = "Stopped on purpose: " typed("stop") ", a restart, or the VM going down."
+    upgrade = "An upgrade: setup_vm.sh has renewed the service, and started it again."
 }
 
 # --- each line: what it says without its date, and whether systemd says it -----------------------------------------
@@ -188,13 +196,14 @@ systemd && line ~ unit[other] && line !~ unit[game] {
     next
 }
 $5 ~ "^" other "\\[" { next }
-systemd && line ~ /^Starting /                    { settle(on_purpose) }
+systemd && line ~ /^Starting /                    { settle(purpose) }
 systemd && line ~ /^(Starting|Reloading) /        { split("", rode) }
-systemd && line ~ /^Started /                      { up = 1 }
+systemd && line ~ /^Started /                     { up = 1; renewed = 0 }
+$5 ~ /^setup_vm\[/                                { renewed = 1 }
 
 # --- the signs: Python's, uWSGI's, the game's ----------------------------------------------------------------------
 
-line ~ /^\*\*\* Starting uWSGI/                { clue = spot = fatal = loop = port = cannot = crash = dump = "" }
+line ~ /^\*\*\* Starting uWSGI/                { clue = spot = fatal = loop = port = cannot = crash = dump = killed = "" }
 
 line ~ /^Fatal Python error: /                 { fatal = line; dump = "fatal"; spot = ""; sub(/^[^:]*: /, "", fatal) }
 line ~ /^Timeout \(0:/                         { loop = 1; dump = "timeout"; spot = "" }
@@ -230,7 +239,7 @@ systemd && /[:\]] Reloading /           { clue = spot = dump = cannot = "" }
 systemd && /Reload operation timed out/ { clue = "reading it did not end (an endless loop?)" }
 systemd && /Reload failed/ {
     tell("A reload was refused: " (clue == "" ? cannot : clue) in_brackets(spot) ". The old " game ".py plays on.",
-         "Mend it, and then: " game "_reload")
+         "Mend it, and then: " typed("reload"))
 }
 systemd && /status=217\/USER/ {
     tell("The unit names a user who does not exist (User=).", anew())
@@ -261,6 +270,9 @@ line ~ /^(steps: )?[a-z.]+ cannot be read \(/ {
 
 !systemd && line ~ /^[^ ]+ (asked|joined|came|quit|says|found|rode|used|\/|[a-z]+\?)/ { call[++calls] = line }
 line ~ /^DAMN ! worker/                                   { worker(); loop = fatal = dump = "" }
+killed && line ~ /^run [0-9]+ began .* the last thing that happened was: / {       # calls that go well have no line
+    sub(/.*: /, "", line); todo = todo "\n                   and the last call that was done: " line; killed = 0
+}
 # A rule that prints without an end of line: uWSGI's words stand behind it; the next line is uWSGI's own again.
 line ~ /^[Rr]espawned uWSGI worker/ && before ~ /.DAMN ! worker [0-9]+ \(pid: [0-9]+\) died/ {
     line = before; worker(); loop = fatal = dump = ""

@@ -64,9 +64,15 @@ class Lab:
     def down(self):
         self.script('down')
 
-    def setup(self):
+    def reboot(self, how='reboot'):
+        """Shut down and boot again; `cut`: without a shutdown. The network is a new one then: enter it again."""
+        again = self.script(how)
+        assert again.returncode == 0, again.stderr
+
+    def setup(self, **options):
         """What docs/server.md has the teacher paste. The VM has no internet: the packages lie in a folder."""
-        return self.user(f'PYTHON={PYTHON} PIP_NO_INDEX=1 PIP_FIND_LINKS=/srv/wheels bash ~/mocean/setup_vm.sh')
+        return self.user(f'PYTHON={PYTHON} PIP_NO_INDEX=1 PIP_FIND_LINKS=/srv/wheels bash ~/mocean/setup_vm.sh',
+                         **options)
 
     def sh(self, text, check=True, timeout=120):
         """Run it as root; answer what it prints."""
@@ -74,9 +80,9 @@ class Lab:
         assert not check or done.returncode == 0, f'{text}\n{done.stdout}{done.stderr}'
         return done.stdout.rstrip('\n')
 
-    def user(self, text, **options):
-        """Type it, as user ubuntu, in a terminal whose .bashrc has been read."""
-        typed = self.sh(f'cd /home/ubuntu; runuser -u ubuntu -- env HOME=/home/ubuntu USER=ubuntu '
+    def user(self, text, name='ubuntu', **options):
+        """Type it, as this user, in a terminal whose .bashrc has been read."""
+        typed = self.sh(f'cd ~{name}; runuser -u {name} -- env HOME="$PWD" USER={name} '
                         f'bash -ic {shlex.quote(text)} 2>&1', **options)
         return '\n'.join(line for line in typed.split('\n') if not line.startswith(NO_TERMINAL))
 
@@ -127,11 +133,19 @@ class Lab:
     def journal(self, unit='mocean', form='cat'):
         return self.sh(f'journalctl --sync; journalctl -q -u {unit} -o {form} --after-cursor "{self.cursor}"')
 
+    @property
+    def pid(self):
+        """The VM's process 1, as this machine numbers it."""
+        return pathlib.Path(f'/run/systemd-lab/{self.name}/pid').read_text().split()[0]
+
+    def inside(self, path):
+        """A file of the VM, by the name that it has outside."""
+        return f'/proc/{self.pid}/root{path}'
+
     @contextlib.contextmanager
     def network(self):
         """Inside, this thread and all that it starts have the VM's network."""
-        pid = pathlib.Path(f'/run/systemd-lab/{self.name}/pid').read_text().split()[0]
-        with open('/proc/thread-self/ns/net') as own, open(f'/proc/{pid}/ns/net') as theirs:
+        with open('/proc/thread-self/ns/net') as own, open(f'/proc/{self.pid}/ns/net') as theirs:
             enter(theirs)
             try:
                 yield

@@ -471,6 +471,7 @@ def test_the_page_scrolls_under_the_finger_until_a_boat_is_followed_and_two_fing
     Hand(page).move((0, -120))
     until(page, 'scrollY > 20')
     page.evaluate("scrollTo(0, 0); follow('boat3'); mocean.chart.zoom = 1")
+    frames(page, 6)                                             # until the browser knows that the sea is held
     Hand(page).move((0, -120))
     assert page.evaluate('[scrollY, followed]') == [0, '']      # whoever moves the sea follows no longer
     Hand(page).move((-20, -50), (20, 50))

@@ -7,6 +7,7 @@ const RING = 1.5;                  // from the middle of the hole to the middle 
 const LIFT = 0.1;                  // a little above the middle of the page, for what is near looks
                                    // larger
 const CAMERA = 8;                  // how far away we stand, in tube radii
+const LOAD_S = 0.3;                // so often at most it is covered with a new picture
 
 const VERTEX = `#version 300 es
 in vec2 cell;                      // 0..1 eastward round the ring, 0..1 northward round the tube
@@ -102,7 +103,8 @@ const planet = {
   show() {
     if (!this.gl && !this.begin()) return;
     const gl = this.gl, canvas = gl.canvas, twice = 2 * this.size();
-    if (this.has !== painted) this.load();
+    const now = performance.now();
+    if (this.has !== painted && now - this.loaded > 1000 * LOAD_S) this.load(now);
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.uniform2f(this.at.turn, this.spin, this.tilt);
@@ -138,7 +140,7 @@ const planet = {
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
     gl.pixelStorei(gl.UNPACK_FLIP_Y_WEBGL, true);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_LINEAR);
-    this.has = -1;
+    Object.assign(this, {has: -1, loaded: -Infinity});
     return true;
   },
   /* A net of 144 x 96 meshes, each two triangles. */
@@ -160,22 +162,21 @@ const planet = {
     gl.vertexAttribPointer(attribute, 2, gl.FLOAT, false, 0, 0);
     this.corners = corners.length;
   },
-  load() {
+  load(now) {
     const gl = this.gl;
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, picture);
     gl.generateMipmap(gl.TEXTURE_2D);
-    this.has = painted;
+    Object.assign(this, {has: painted, loaded: now});
   },
 };
 
-/* Who is on the far side is at least named. */
-const NAMED = 5;                   // so many; the others are counted
-
+/* Who is on the far side is at least named, as many as there is room for; the others are counted. */
 function tell_behind() {
   const hidden = view === planet ? afloat(shown()).filter(({boat}) => !places.has(boat.name)) : [];
-  const names = hidden.map(({boat}) => boat.name).sort(), more = names.length - NAMED;
-  const some = names.slice(0, NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  const names = hidden.map(({boat}) => boat.name).sort(), most = screen_size.width > 900 ? 4 : 2;
+  const some = names.slice(0, most), more = names.length - most;
+  if (more > 0) some.push(`${more} more`);
   const count = names.length === 1 ? '1 boat' : `${names.length} boats`;
-  const words = names.length ? `${count} behind the planet: ${some}` : '';
+  const words = names.length ? `${count} behind the planet: ${some.join(', ')}` : '';
   if ($('#behind').textContent !== words) $('#behind').textContent = words;
 }

@@ -10,7 +10,7 @@ const places = new Map();          // name -> where the boat is on the screen, f
 /* Sizes are those of a wall of 1920 x 1080 pixels, and shrink with it; but a phone is nearer. */
 const on_wall = pixels => pixels * Math.min(innerWidth / 1920, innerHeight / 1080);
 const half_boat = () => crowd <= 12 ? 22 : crowd <= 30 ? 18 : crowd <= 100 ? 14 : 11;
-const unit = () => Math.max(on_wall(half_boat()), 8);   // half a boat, in pixels of this screen
+const unit = () => Math.max(on_wall(half_boat()), crowd <= 40 ? 8 : 6);    // half a boat, in pixels
 
 function draw(at) {
   pen.setTransform(screen_size.ratio, 0, 0, screen_size.ratio, 0, 0);
@@ -294,18 +294,18 @@ function draw_bloom(bloom) {
 function draw_mark([x, y], number) {
   const here = view.place(x, y);
   if (!here.seen) return null;
-  const size = letters(20);
+  const radius = Math.max(on_wall(16), 8);
   pen.beginPath();
-  pen.arc(here.x, here.y, size * 0.8, 0, TAU);
+  pen.arc(here.x, here.y, radius, 0, TAU);
   pen.fillStyle = number ? colours.chip : colours.accent;
   pen.strokeStyle = number ? colours.accent : DARK;
   pen.lineWidth = 2.5;
   pen.fill();
   pen.stroke();
-  pen.font = font(20);
+  pen.font = `650 ${radius * 1.25}px system-ui, sans-serif`;
   pen.fillStyle = number ? colours.ink : colours.on_accent;
   pen.textAlign = 'center';
   pen.textBaseline = 'middle';
   pen.fillText(number, here.x, here.y + 1);
-  return box_around(here.x, here.y, size * 1.6, size * 1.6);
+  return box_around(here.x, here.y, radius * 2, radius * 2);
 }
