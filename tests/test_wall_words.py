@@ -213,6 +213,12 @@ def test_three_moments_wait_and_a_replay_tells_what_was(sea, wall):
     for text in 'def':
         page.locator('#moment').get_by_text(text, exact=True).wait_for()
     page.locator('#moment').wait_for(state='hidden')
+    told = page.evaluate("""() => {
+        for (const kind of ['ride', 'find', 'quest', 'find', 'captain']) queue_moment({text: kind, kind, seconds: 0.2});
+        return [$('#moment').textContent, ...moments];
+    }""")
+    assert told == ['captain']
+    page.locator('#moment').wait_for(state='hidden')
     page.evaluate("""() => {
         ocean.news.set(99, {time: ocean.began + 0.5, text: 'ada rides a whale', kind: 'ride', name: 'ada', x: 1, y: 2});
         $('#speed').value = '1';

@@ -143,11 +143,12 @@ function lay_out(lines) {
   put_in($('#rest'), others);
 }
 
-/* How many large lines there is room for; where the page scrolls there is room for all. */
+/* As many large lines as there is room for, with two small ones below if others are left; where the
+   page scrolls there is room for all. */
 function how_many_large(count) {
-  if (count <= ALL_LARGE && (!wall.matches || room_below(count) >= 0)) return count;
-  let large = Math.min(count, LARGE);
-  while (wall.matches && large > 3 && room_below(large) < 2 * LINE * size_of('#rest')) large--;
+  let large = count > ALL_LARGE ? LARGE : count;
+  const below = () => Math.min(2, Math.ceil((count - large) / 2)) * LINE * size_of('#rest');
+  while (wall.matches && large > 3 && room_below(large) < below()) large--;
   return large;
 }
 
@@ -162,6 +163,15 @@ function room_below(large) {
   const box = getComputedStyle($('#board')), padding = parseFloat(box.paddingTop) * 2;
   const room = $('#board').clientHeight - padding - $('#board caption').offsetHeight;
   return room - (large - 1 + LEADER) * LINE * size_of('#best');
+}
+
+/* Would the board show more, or in larger letters, if it were taller? */
+function wants_room() {
+  const boats = [...ocean.boats.values()].filter(boat => boat.here).length, side = $('aside');
+  if (!wall.matches) return boats > LARGE;
+  if (side.scrollHeight > side.clientHeight) return true;
+  const [large, small] = boats > ALL_LARGE ? [LARGE, LARGE / 2 + 1] : [boats, 0];
+  return room_below(large) < small * LINE * size_of('#rest');
 }
 
 const size_of = selector => parseFloat(getComputedStyle($(selector)).fontSize);

@@ -57,9 +57,12 @@ function note_leader() {
   queue_moment({text, name: leader, x: here.x, y: here.y, seconds: MOMENT_S});
 }
 
+/* The captain does not wait. Of too many the oldest goes, a quest before a find or a ride. */
 function queue_moment(item) {
+  if (item.kind === 'captain') moments.length = moment.until = 0;
   moments.push(item);
-  if (moments.length > WAITING) moments.shift();
+  const quest = moments.findIndex(one => one.kind === 'quest');
+  if (moments.length > WAITING) moments.splice(Math.max(quest, 0), 1);
   show_moment();
 }
 
