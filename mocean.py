@@ -1342,12 +1342,13 @@ class Told(NamedTuple):
 
 class Feed:
     """What the charts have told, and since when it is so: each tells only what is new to whoever
-    asks, and nothing is kept of any screen. Its clock is the true time, but never stands still or
-    runs backward: no two charts have the same `now`."""
+    asks, and nothing is kept of any screen. Its clock begins with the true time, never runs
+    backward, and no two charts have the same `now`."""
 
-    def __init__(self, true_time):
+    def __init__(self, true_time, ticks):
+        self.ticks = ticks        # seconds that pass, counted from anywhere
+        self.base = self.offset = true_time - ticks()      # of this clock, and of the true time
         self.start = self.now = true_time     # who was told by then is told everything
-        self.ahead = 0.0          # of the computer's clock, where that was set back
         self.parts, self.boats = {}, {}       # name, or key of a boat -> Told
 
     def forget(self):
@@ -1356,11 +1357,18 @@ class Feed:
         self.start = self.now
 
     def begin(self, true_time, since):
-        """A chart begins. Returns since when it tells; 0: everything."""
-        if true_time + self.ahead < self.now - 1:
-            self.ahead = round(self.now - true_time, 3)
-        self.now = round(max(true_time + self.ahead, self.now + 0.001), 3)
+        """A chart begins. Returns since when it tells; 0: everything, as also after the computer's
+        clock was put forward or back."""
+        ticks = self.ticks()
+        if abs(true_time - ticks - self.offset) > 0.5:
+            self.offset = true_time - ticks
+            self.forget()
+        self.now = round(max(ticks + self.base, self.now + 0.001), 3)
         return since if self.start < since <= self.now else 0
+
+    def true_time(self, moment):
+        """A second early: better told twice than never."""
+        return moment - self.base + self.offset - 1
 
     def told(self, parts, key, source, tell=None):
         """The Told of a part. It is made anew only where its source is another one."""
@@ -1387,7 +1395,7 @@ def tell_chart(turn, since):
     chart |= {name: part for name, part in parts.items()
               if feed.told(feed.parts, name, part).at > since}
     chart |= {'boats': chart_boats(turn, since), 'whales': chart_whales(turn, since)}
-    return chart | chart_rows(ocean, since - feed.ahead - 1)     # a second twice, rather than never
+    return chart | chart_rows(ocean, feed.true_time(since))
 
 
 def chart_rows(ocean, since):
@@ -3143,7 +3151,7 @@ class Sea:
                 if not self.collects:
                     self.ocean.soundings.clear()         # no data service lies beside this file
                 self.set_clock(self.ocean.now or 0.0)
-                self.feed = Feed(round(self.calendar(), 3))
+                self.feed = Feed(round(self.calendar(), 3), self.clock.ticks)
                 begin_run(self)
             except BaseException:
                 self.journal.close()      # else this very process would stand in its own way
@@ -3821,8 +3829,7 @@ def error_form(refusal, works, form):
 
 
 def wsgi(app):
-    """The WSGI application: the same headers on every answer; OPTIONS; /health/ is /health, and
-    /map/ leads to /map."""
+    """The WSGI application: the same headers on every answer; OPTIONS; /health/ is /health."""
     def application(environ, start_response):
         def start(status, headers, exc_info=None):     # uWSGI throws away what comes with exc_info
             said = dict(headers)
@@ -3831,13 +3838,8 @@ def wsgi(app):
         if environ['REQUEST_METHOD'] == 'OPTIONS':
             start('204 No Content', MAY)
             return []
-        path = environ.get('PATH_INFO', '')
-        environ['PATH_INFO'] = '/' + path.strip('/')
-        if path in ('/map/', '/code/'):                # their files lie beside them, not below
-            query = environ.get('QUERY_STRING', '')
-            there = f'..{path[:-1]}?{query}' if query else f'..{path[:-1]}'
-            start('308 Permanent Redirect', [('Location', there)])
-            return []
+        environ['asked.path'] = environ.get('PATH_INFO', '')
+        environ['PATH_INFO'] = '/' + environ['asked.path'].strip('/')
         return app(environ, start)
     return application
 
@@ -4077,12 +4079,11 @@ LEVEL = Parameter('level', 'how much the program can do: 1, 2 or 3', read_whole(
 
 # What the page of the map reads by itself.
 VIEW = Parameter('view', 'chart or planet', read_word('chart', 'planet'), 'planet', required=False)
-FOLLOW = Parameter('follow', 'the player whose boat is followed', read_text(20), 'ada',
-                   required=False)
+FOLLOW = Parameter('follow', 'the player whose boat is followed', str, 'ada', required=False)
 THEME = Parameter('theme', 'light or dark', read_word('light', 'dark'), 'dark', required=False)
 DIRECTOR = Parameter('director', 'off: the map shows nothing by itself', read_word('off'), 'off',
                      required=False)
-OTHER = Parameter('server', 'another server, whose ocean is shown', read_text(200),
+OTHER = Parameter('server', 'another server, whose ocean is shown', str,
                   'http://192.168.1.20:8080', required=False)
 
 ROUTES = [
@@ -4664,7 +4665,17 @@ def file_beside(name):
 
 
 def map_of(sea, call):
-    return answer(file_beside('map.html'), HTML)
+    return page_beside('map.html')
+
+
+def page_beside(name, **headers):
+    """A page of the clients. What it loads lies beside it: /map/ is sent back to /map."""
+    environ = bottle.request.environ
+    if environ['asked.path'].endswith('/'):
+        query = environ.get('QUERY_STRING', '')
+        there = '..' + environ['asked.path'].rstrip('/') + (query and f'?{query}')
+        return answer('', status=308, Location=there)
+    return answer(file_beside(name), HTML, **headers)
 
 
 def qrcode_of(sea, call):
@@ -4672,7 +4683,7 @@ def qrcode_of(sea, call):
 
 
 def code_of(sea, call):
-    return answer(file_beside('code.html'), HTML, Content_Security_Policy="frame-ancestors 'self'")
+    return page_beside('code.html', Content_Security_Policy="frame-ancestors 'self'")
 
 
 def client_of(sea, call):

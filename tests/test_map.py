@@ -552,3 +552,53 @@ def test_thirty_screens_do_not_disturb_the_game(sea):
         for screen in screens:
             screen.join()
     assert set(answers) == {200} and len(answers) >= 30
+
+
+KNOWN = """() => {
+    const {ocean} = mocean, known = times => times.filter(isFinite).length;
+    return {
+        boats: Object.fromEntries([...ocean.boats.values()].filter(boat => boat.here).map(boat => {
+            const {x, y, z} = boat.fixes.at(-1), {name, score, quests, last} = boat;
+            return [name, [x, y, z, score, quests, last]];
+        })),
+        sectors: [known(ocean.entered), [...ocean.charter].filter(Boolean).sort().join()],
+        depths: [...ocean.depth.keys()].filter(at => ocean.sounded[at] < Infinity)
+            .map(at => [at, Math.round(ocean.depth[at] * 10) / 10, ocean.sounded[at], ocean.resounded[at]]),
+        news: [...ocean.news].sort((a, b) => a[0] - b[0])
+            .map(([number, {time, text, kind, name, x, y}]) => [number, time, text, kind, name, x, y]),
+        treasures: ocean.treasures, places: ocean.treasure_places, frozen: ocean.frozen,
+    };
+}"""
+
+
+def test_the_page_puts_together_what_it_is_told(browser, tmp_path):
+    """After each thing that may happen it knows what a page knows that was opened then."""
+    server = Server('mocean', tmp_path, env={'MOCEAN_CAPTAIN': 'correct-horse-battery'}).start()
+
+    def whole():
+        chart = server('/chart').json()
+        return {'boats': {boat['name']: [boat[field] for field in ('x', 'y', 'z', 'score', 'quests', 'last')]
+                          for boat in chart['boats']},
+                'sectors': [len(chart['sectors']), ','.join(sorted(row[2] for row in chart['sectors']))],
+                'depths': sorted([row * 60 + column, *rest] for column, row, *rest in chart['depths']),
+                'news': chart['news'], 'treasures': chart['treasures'], 'places': chart['treasure_places'],
+                'frozen': chart['frozen']}
+
+    def order(order):
+        assert server(f'/captain?key=correct-horse-battery&order={order}').status == 200
+
+    def begin_anew():
+        server.stop()
+        server.start()
+    try:
+        ada, bob = join(server, 'ada'), join(server, 'bob')
+        page = open_map(browser, f'{server.url}/map', [])                # while the server is away it complains
+        for happens in (lambda: row(server, ada, 'north', 12), lambda: [server(f'/ping?id={ada}') for _ in range(2)],
+                        lambda: order('rename&name=bob&new=eve'), lambda: server(f'/quit?id={bob}&sure=yes'),
+                        begin_anew, lambda: order('freeze'), lambda: order('thaw'),
+                        lambda: server(f'/join?name=eve&id={bob}'), lambda: order('round&minutes=5')):
+            happens()
+            poll(lambda: page.evaluate(KNOWN) == whole(), 40, 0.3)
+        page.context.close()
+    finally:
+        server.kill()
