@@ -509,6 +509,7 @@ def test_a_replay_goes_on_when_the_server_was_away_meanwhile(empty_sea, wall, co
 def test_without_webgl_there_is_the_chart(browser, sea, complaints):
     plain = browser.browser_type.launch(executable_path=CHROMIUM, args=[*SWITCHES, '--disable-3d-apis'])
     page = open_map(plain, f'{sea.url}/map#view=planet', complaints)
+    page.get_by_role('status').get_by_text('This browser cannot draw the planet: it has no WebGL.').wait_for()
     page.get_by_role('button', name='Chart', pressed=True).wait_for()
     assert page.get_by_role('button', name='Planet').is_disabled()
     plain.close()

@@ -8,8 +8,8 @@ const PAGE_LINES = 10;             // at most so many lines,
 const TWO_COLUMNS = 25;            // of two names each where the board is so many letters wide,
 const PAGE_S = 8;                  // which turn by themselves
 const CHANGE_S = 20;               // how long ▲ or ▼ stands beside who went up or down
-const LINE = 1.4, LEADER = 1.25;   // as in map.css: how tall a line is, how large the leader's letters
-const wall = matchMedia('(min-width: 1001px) and (min-height: 561px)');      // else the page scrolls
+const LINE = 1.4, LEADER = 1.25;   // as in map.css: a line's height, the leader's letters
+const wall = matchMedia('(min-width: 1001px) and (min-height: 561px)');      // else it scrolls
 
 const rows = new Map();            // name -> its line on the scoreboard
 const page = {number: 0, of: 1, since: 0};
@@ -18,11 +18,12 @@ let best = [];                     // names, the best first
 /* The names of the best who have points: the crown and the gold rings are for the first three. */
 function ranks(count = 3) { return best.slice(0, count); }
 
-/* Live: the score. In a replay: the sectors that each had charted by then: all the past can tell. */
+/* Live: the score. In a replay: the sectors that each had charted by then; more it cannot tell. */
 function tell_board() {
   const points = time.live ? boat => boat.score : charted_by(time.at);
   const boats = [...ocean.boats.values()].filter(boat => time.live ? boat.here : points(boat));
-  boats.sort((a, b) => points(b) - points(a) || place_of(a) - place_of(b) || a.name.localeCompare(b.name));
+  boats.sort((a, b) => points(b) - points(a) || place_of(a) - place_of(b)
+                       || a.name.localeCompare(b.name));
   best = boats.filter(points).map(boat => boat.name);
   $('#board caption').textContent = time.live ? 'Score' : 'Sectors charted by then';
   let rank = 0;
@@ -136,16 +137,18 @@ function lay_out(lines) {
   others.forEach(line => { line.hidden = !shown.includes(line); });
   $('#rest').style.setProperty('--lines', tall || 1);
   $('#page').hidden = page.of < 2;
-  $('#page').textContent = `${large + first + 1} to ${large + first + shown.length} of ${lines.length} ›`;
+  const from = large + first;
+  $('#page').textContent = `${from + 1} to ${from + shown.length} of ${lines.length} ›`;
   put_in($('#best'), lines.slice(0, large));
   put_in($('#rest'), others);
 }
 
-/* How many large lines there is room for; where the page scrolls there is room for all. */
+/* As many large lines as there is room for, with two small ones below if others are left; where the
+   page scrolls there is room for all. */
 function how_many_large(count) {
-  if (count <= ALL_LARGE && (!wall.matches || room_below(count) >= 0)) return count;
-  let large = Math.min(count, LARGE);
-  while (wall.matches && large > 3 && room_below(large) < 2 * LINE * size_of('#rest')) large--;
+  let large = count > ALL_LARGE ? LARGE : count;
+  const below = () => Math.min(2, Math.ceil((count - large) / 2)) * LINE * size_of('#rest');
+  while (wall.matches && large > 3 && room_below(large) < below()) large--;
   return large;
 }
 
@@ -162,14 +165,23 @@ function room_below(large) {
   return room - (large - 1 + LEADER) * LINE * size_of('#best');
 }
 
+/* Would the board show more, or in larger letters, if it were taller? */
+function wants_room() {
+  const boats = [...ocean.boats.values()].filter(boat => boat.here).length, side = $('aside');
+  if (!wall.matches) return boats > LARGE;
+  if (side.scrollHeight > side.clientHeight) return true;
+  const [large, small] = boats > ALL_LARGE ? [LARGE, LARGE / 2 + 1] : [boats, 0];
+  return room_below(large) < small * LINE * size_of('#rest');
+}
+
 const size_of = selector => parseFloat(getComputedStyle($(selector)).fontSize);
 
 /* Only what has changed is moved, and who stands on a name stays on it. */
 function put_in(body, lines) {
-  if (lines.length === body.children.length && lines.every((line, i) => line === body.children[i])) return;
-  const focused = document.activeElement;
+  const there = body.children, focused = document.activeElement;
+  if (lines.length === there.length && lines.every((line, i) => line === there[i])) return;
   body.replaceChildren(...lines);
-  if (focused !== document.activeElement && focused.isConnected) focused.focus({preventScroll: true});
+  if (focused.isConnected) focused.focus({preventScroll: true});
 }
 
 function turn_page() {
@@ -179,8 +191,8 @@ function turn_page() {
 
 /* By itself, but not under the hand of somebody who is about to click on a name. */
 function turn_pages() {
-  const due = performance.now() - page.since > 1000 * PAGE_S;
-  if (wall.matches && page.of > 1 && due && !$('#board').matches(':hover, :focus-within')) turn_page();
+  const due = page.of > 1 && performance.now() - page.since > 1000 * PAGE_S;
+  if (wall.matches && due && !$('#board').matches(':hover, :focus-within')) turn_page();
 }
 
 $('#page').addEventListener('click', turn_page);

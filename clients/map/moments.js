@@ -7,7 +7,7 @@ const ORDER_S = 10;                // and what the captain says, which is longer
 const WAITING = 3;                 // so many wait at most; the oldest go
 const OLD_S = 15;                  // older news are no moment any more
 const LEAD_S = 30;                 // so often at most there is a new leader
-const MOMENTS = new Set(['find', 'ride', 'voyage', 'quest', 'course', 'round', 'captain']);  // of the news
+const MOMENTS = new Set(['find', 'ride', 'voyage', 'quest', 'course', 'round', 'captain']);
 
 const moments = [];                // those that wait: {text, name, x, y, seconds}
 const moment = {until: 0, told: null, began: 0, at: Infinity, leader: '', led: -Infinity};
@@ -25,8 +25,8 @@ function begin_moments() {
 }
 
 function note_news() {
-  const news = [...ocean.news].filter(([number]) => number > moment.told).sort((a, b) => a[0] - b[0]);
-  for (const [number, item] of news) {
+  const news = [...ocean.news].filter(([number]) => number > moment.told);
+  for (const [number, item] of news.sort((a, b) => a[0] - b[0])) {
     moment.told = number;
     if (item.time > server_now() - OLD_S) queue_news(item);
   }
@@ -47,17 +47,22 @@ function queue_news(item) {
 }
 
 function note_leader() {
-  const [leader = ''] = time.live ? ranks() : [moment.leader], before = moment.leader;
+  if (!time.live) return;
+  const [leader = ''] = ranks(), before = moment.leader;
   moment.leader = leader;
   if (!before || !leader || leader === before || server_now() - moment.led < LEAD_S) return;
   moment.led = server_now();
   const here = where(ocean.boats.get(leader), shown()) || {};
-  queue_moment({text: `${leader} takes the lead`, name: leader, x: here.x, y: here.y, seconds: MOMENT_S});
+  const text = `${leader} takes the lead`;
+  queue_moment({text, name: leader, x: here.x, y: here.y, seconds: MOMENT_S});
 }
 
+/* The captain does not wait. Of too many the oldest goes, a quest before a find or a ride. */
 function queue_moment(item) {
+  if (item.kind === 'captain') moments.length = moment.until = 0;
   moments.push(item);
-  if (moments.length > WAITING) moments.shift();
+  const quest = moments.findIndex(one => one.kind === 'quest');
+  if (moments.length > WAITING) moments.splice(Math.max(quest, 0), 1);
   show_moment();
 }
 

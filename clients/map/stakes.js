@@ -4,7 +4,7 @@
 
 const BEST_TIMES = 3;              // of a course
 const STEPS = 3;                   // of the podium
-const SEASON = [25, 18, 15, 12, 10, 8, 6, 4, 2, 1];      // a round's points for the season, as in captain.py
+const SEASON = [25, 18, 15, 12, 10, 8, 6, 4, 2, 1];      // points for a round, as in captain.py
 const PAPERS = 60;                 // of confetti
 const LAST_S = 60;                 // the countdown's last minute is lit
 
@@ -29,7 +29,7 @@ function course_line({rank, name, seconds, points}) {
           element('b', `${seconds.toFixed(2)} s`), element('small', points_of(points))];
 }
 
-/* The captain's round: ready, how long it still is, or who has won; and whether the sea is frozen. */
+/* The captain's round: ready, how long it still is, who has won; or the sea is frozen. */
 function tell_round() {
   const round = time.live ? ocean.round : null, state = round?.state;
   tell_countdown(state === 'running' ? round : null);

@@ -65,7 +65,7 @@ const share = (times, at) => {
   return `${Math.round(100 * times.filter(time => time <= at).length / times.length)} %`;
 };
 
-/* The latest news, each of them whole: as many as there is room for beside the board. */
+/* The latest news, each of them whole: as many as the names on the board leave room for. */
 function tell_news() {
   const list = $('#news ol'), at = time.live ? Infinity : time.at;
   const latest = [...ocean.news].filter(([, item]) => item.time <= at);
@@ -73,10 +73,10 @@ function tell_news() {
   const lines = latest.map(([number, item]) => list.querySelector(`[data-number="${number}"]`)
                                                || news_line(number, item));
   put_in(list, lines);
-  const most = NEWS_MOST - (ocean.boats.size > 6) - (ocean.boats.size > 12);
-  lines.forEach((line, i) => { line.hidden = i >= most; });
-  const is_full = () => wall.matches && $('aside').scrollHeight > $('aside').clientHeight;
-  for (let i = most - 1; i >= NEWS_LEAST && is_full(); i--) if (lines[i]) lines[i].hidden = true;
+  lines.forEach((line, i) => { line.hidden = i >= NEWS_MOST; });
+  for (let i = NEWS_MOST - 1; i >= NEWS_LEAST && wants_room(); i--) {
+    if (lines[i]) lines[i].hidden = true;
+  }
 }
 
 function news_line(number, {time, text}) {
