@@ -1394,26 +1394,28 @@ def tell_chart(turn, since):
     chart |= {name: part for name, part in parts.items()
               if feed.told(feed.parts, name, part).at > since}
     chart |= {'boats': chart_boats(turn, since), 'whales': chart_whales(turn, since)}
-    return chart | chart_rows(ocean, feed.true_time(since))
+    span = (feed.true_time(since), turn.true_time) if since else (0, math.inf)
+    return chart | chart_rows(ocean, *span)
 
 
-def chart_rows(ocean, since):
-    """What has been charted, sounded and told in the news from this true time on. Seconds are
-    whole, and rounded up: nothing was there before it came."""
+def chart_rows(ocean, since, until):
+    """What was charted, sounded and told in the news between these true times. (What is dated later
+    than now is from before a clock was put back, and has been told.) Seconds are whole, and rounded
+    up: nothing was there before it came."""
     return {
         'sectors': [[*map(int, key.split(',')), first.name, math.ceil(first.at)]
-                    for key, first in fresh(ocean.sectors, since)],
+                    for key, first in fresh(ocean.sectors, since, until)],
         'depths': [[*map(int, key.split(',')), round(depth.total / depth.count, 1),
                     math.ceil(depth.first or depth.at), math.ceil(depth.at)]
-                   for key, depth in fresh(ocean.depths, since)],
+                   for key, depth in fresh(ocean.depths, since, until)],
         'news': [[int(number), round(news.at, 1), news.text, news.kind, news.name,
                   tidy(news.x, WIDTH_CELLS), tidy(news.y, HEIGHT_CELLS)]
-                 for number, news in fresh(ocean.news, since)]}
+                 for number, news in fresh(ocean.news, since, until)]}
 
 
-def fresh(table, since):
-    """The rows of a table that are from this time or later."""
-    return [(key, row) for key, row in table.items() if row.at >= since]
+def fresh(table, since, until):
+    """The rows of a table that are from this time, or later, up to that one."""
+    return [(key, row) for key, row in table.items() if since <= row.at <= until]
 
 
 def chart_boats(turn, since):
