@@ -4200,13 +4200,15 @@ body {{ font: 20px/1.5 system-ui, sans-serif; max-width: 46em; margin: 2em auto;
        color: var(--ink); background: var(--sea); }}
 h1 {{ letter-spacing: .04em; }}
 h2 {{ margin: 1.6em 0 0; font-size: 1.1em; border-top: 1px solid var(--line); padding-top: .8em; }}
-p {{ margin: .3em 0; }}
+p {{ margin: .3em 0; overflow-wrap: anywhere; }}
 a {{ color: var(--link); overflow-wrap: anywhere; }}
 code {{ font-family: ui-monospace, monospace; overflow-wrap: anywhere; }}
 dl {{ margin: .3em 0; }} dt {{ float: left; margin-right: .6em; }}
 button {{ font: inherit; min-height: 44px; min-width: 44px; padding: 0 .6em; }}
 #helm {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; max-width: 24em; }}
 #helm button {{ padding: 0; overflow-wrap: anywhere; }}
+#helm :last-child {{ grid-column: 1 / -1; }}
+#id {{ font-size: 1.6em; font-weight: bold; margin-right: .4em; }}
 #said {{ min-height: 6em; }} #said code {{ white-space: pre-wrap; }}
 @media print {{ button {{ display: none; }} }}
 </style></head><body><main><h1>Mocean</h1>{body}</main></body></html>"""
@@ -4573,13 +4575,13 @@ def join_html(base, facts):
     page = PAGE.format(body=f"""
 <p>Welcome aboard, {name}. The server answers:</p>
 <p><code>{html.escape(as_text(BY_NAME['join'], facts))}</code></p>
-<p>The first word is your secret id: <b><code id="id">{id}</code></b>
-<button id="copy">Copy it</button> Write it down, it is the key to your boat. Then your name, and
-where you are: x, y, and how deep.</p>
+<p>The first word is your secret id; then come your name, and where you are: x, y, and how deep.</p>
+<p><code id="id">{id}</code> <button id="copy">Copy it</button></p>
+<p>Write it down: it is the key to your boat.</p>
 <h2>Try it</h2>
 <p>Each button sends a call, as you could type it, and shows what the server answers.</p>
 <div id="helm" data-base="{base}">{buttons}</div>
-<p id="said" role="status"><code></code><br><code></code></p>
+<p id="said" role="status"><code>(nothing sent yet)</code><br><code></code></p>
 <h2>Go on</h2>
 <p><a href="{base}/code#id={id}&amp;level=1">Write a program</a>: here in the browser, your id is
 filled in.</p>
