@@ -19,12 +19,15 @@ function note_moments() {
   note_leader();
 }
 
+const latest_number = () => Math.max(-1, ...ocean.news.keys());
+
 function begin_moments() {
-  Object.assign(moment, {began: ocean.began, told: Math.max(-1, ...ocean.news.keys()), leader: ''});
+  Object.assign(moment, {began: ocean.began, told: latest_number(), leader: ''});
   moments.length = 0;
 }
 
 function note_news() {
+  moment.told = Math.min(moment.told, latest_number());        // an earlier state may be back
   const news = [...ocean.news].filter(([number]) => number > moment.told);
   for (const [number, item] of news.sort((a, b) => a[0] - b[0])) {
     moment.told = number;
