@@ -2712,8 +2712,8 @@ def answer_in_our_form(callback):
         except Refusal as refusal:
             return error_reply(refusal.status, refusal.words)
         except (Exception, SystemExit):
-            note(f'unexpected, at {request.path!r} ? {request.query_string!r}\n'
-                f'{traceback.format_exc()}')
+            asked = re.sub(r'\bid=[^&]*', 'id=...', f'{request.path} ? {request.query_string}')
+            note(f'unexpected, at {asked!r}\n{traceback.format_exc()}')
             return error_reply(
                 500, 'Internal Server Error: The server made a mistake; its log says which.')
     return answer
