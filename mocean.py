@@ -1394,26 +1394,28 @@ def tell_chart(turn, since):
     chart |= {name: part for name, part in parts.items()
               if feed.told(feed.parts, name, part).at > since}
     chart |= {'boats': chart_boats(turn, since), 'whales': chart_whales(turn, since)}
-    return chart | chart_rows(ocean, feed.true_time(since))
+    span = (feed.true_time(since), turn.true_time) if since else (0, math.inf)
+    return chart | chart_rows(ocean, *span)
 
 
-def chart_rows(ocean, since):
-    """What has been charted, sounded and told in the news from this true time on. Seconds are
-    whole, and rounded up: nothing was there before it came."""
+def chart_rows(ocean, since, until):
+    """What was charted, sounded and told in the news between these true times. (What is dated later
+    than now is from before a clock was put back, and has been told.) Seconds are whole, and rounded
+    up: nothing was there before it came."""
     return {
         'sectors': [[*map(int, key.split(',')), first.name, math.ceil(first.at)]
-                    for key, first in fresh(ocean.sectors, since)],
+                    for key, first in fresh(ocean.sectors, since, until)],
         'depths': [[*map(int, key.split(',')), round(depth.total / depth.count, 1),
                     math.ceil(depth.first or depth.at), math.ceil(depth.at)]
-                   for key, depth in fresh(ocean.depths, since)],
+                   for key, depth in fresh(ocean.depths, since, until)],
         'news': [[int(number), round(news.at, 1), news.text, news.kind, news.name,
                   tidy(news.x, WIDTH_CELLS), tidy(news.y, HEIGHT_CELLS)]
-                 for number, news in fresh(ocean.news, since)]}
+                 for number, news in fresh(ocean.news, since, until)]}
 
 
-def fresh(table, since):
-    """The rows of a table that are from this time or later."""
-    return [(key, row) for key, row in table.items() if row.at >= since]
+def fresh(table, since, until):
+    """The rows of a table that are from this time, or later, up to that one."""
+    return [(key, row) for key, row in table.items() if since <= row.at <= until]
 
 
 def chart_boats(turn, since):
@@ -4215,7 +4217,7 @@ body {{ font: 20px/1.5 system-ui, sans-serif; max-width: 46em; margin: 2em auto;
        color: var(--ink); background: var(--sea); }}
 h1 {{ letter-spacing: .04em; }}
 h2 {{ margin: 1.6em 0 0; font-size: 1.1em; border-top: 1px solid var(--line); padding-top: .8em; }}
-p {{ margin: .3em 0; }}
+p {{ margin: .3em 0; overflow-wrap: anywhere; }}
 a {{ color: var(--link); overflow-wrap: anywhere; }}
 code {{ font-family: ui-monospace, monospace; overflow-wrap: anywhere; }}
 dl {{ margin: .3em 0; }} dt {{ float: left; margin-right: .6em; }}
@@ -4225,6 +4227,8 @@ button, input {{ font: inherit; min-height: 44px; min-width: 44px; padding: 0 .6
 button:hover {{ background: var(--line); }}
 #helm {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; max-width: 24em; }}
 #helm button {{ padding: 0; overflow-wrap: anywhere; }}
+#helm :last-child {{ grid-column: 1 / -1; }}
+#id {{ font-size: 1.6em; font-weight: bold; margin-right: .4em; }}
 #said {{ min-height: 6em; }} #said code {{ white-space: pre-wrap; }}
 @media print {{ button {{ display: none; }} }}
 </style></head><body><main><h1>Mocean</h1>{body}</main></body></html>"""
@@ -4589,13 +4593,13 @@ def join_html(base, facts):
     page = PAGE.format(body=f"""
 <p>Welcome aboard, {name}. The server answers:</p>
 <p><code>{html.escape(as_text(BY_NAME['join'], facts))}</code></p>
-<p>The first word is your secret id: <b><code id="id">{id}</code></b>
-<button id="copy">Copy it</button> Write it down, it is the key to your boat. Then your name, and
-where you are: x, y, and how deep.</p>
+<p>The first word is your secret id; then come your name, and where you are: x, y, and how deep.</p>
+<p><code id="id">{id}</code> <button id="copy">Copy it</button></p>
+<p>Write it down: it is the key to your boat.</p>
 <h2>Try it</h2>
 <p>Each button sends a call, as you could type it, and shows what the server answers.</p>
 <div id="helm" data-base="{base}">{buttons}</div>
-<p id="said" role="status"><code></code><br><code></code></p>
+<p id="said" role="status"><code>(nothing sent yet)</code><br><code></code></p>
 <h2>Go on</h2>
 <p><a href="{base}/code#id={id}&amp;level=1">Write a program</a>: here in the browser, your id is
 filled in.</p>

@@ -308,6 +308,17 @@ def test_news_tell_what_they_are_and_where(game, ada):
     assert game.say('/chart').json()['news'][-1] == [99, NOON, 'from an older state file', '', '', 0, 0]
 
 
+def test_a_clock_that_was_an_hour_ahead_costs_one_whole_answer(game, ada):
+    since = game.say('/chart').json()['next']
+    game.sea.calendar = lambda: NOON + game.seconds - 3600
+    whole = game.say(f'/chart?since={since}').json()
+    assert whole['since'] == 0 and len(whole['sectors']) == 2400
+    ada('/ping')
+    game.wait(3)
+    later = game.say(f'/chart?since={whole["next"]}').json()
+    assert later['since'] == whole['next'] and later['sectors'] == [] and len(later['depths']) == 1
+
+
 def test_a_new_ocean_is_told_whole_at_once(game, ada):
     since = game.say('/chart').json()['next']
     game.restart()
