@@ -170,7 +170,7 @@ const planet = {
   },
 };
 
-/* Who is on the far side is at least named, as many as there is room for; the others are counted. */
+/* Who is on the far side is named, as many as there is room for; the others are counted. */
 function tell_behind() {
   const hidden = view === planet ? afloat(shown()).filter(({boat}) => !places.has(boat.name)) : [];
   const names = hidden.map(({boat}) => boat.name).sort(), most = screen_size.width > 900 ? 4 : 2;
