@@ -1,4 +1,5 @@
 """The Steps game as a conversation: each one runs inside this process and through a real uWSGI."""
+import html
 import re
 import urllib.parse
 
@@ -96,9 +97,11 @@ def test_the_accept_header_decides(say, accept, kind):
         assert answer.headers['Content-Type'] == f'{kind}; charset=utf-8'
 
 
-def test_the_puzzles_answer_a_browser_in_plain_text(say):
+def test_the_puzzles_answer_a_browser_in_large_type_and_nothing_else(say):
     echo = say('/steps?message=<b>bold', headers={'Accept': 'text/html'})
-    assert echo.endswith('<b>bold') and echo.headers['Content-Type'] == 'text/plain; charset=utf-8'
+    assert '<pre>' + html.escape(say('/steps?message=<b>bold')) + '</pre>' in echo and '<b>' not in echo
+    assert echo.headers['Content-Type'] == 'text/html; charset=utf-8'
+    assert "default-src 'none'" in echo.headers['Content-Security-Policy']
 
 
 # ------------------------------------------------------------------------------ the class board
