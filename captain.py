@@ -643,7 +643,7 @@ def tell_anew(game, turn, key, old, new):
 
 def forget_calls(captain, key, new_key=''):
     """What is remembered of the calls of one player goes, or goes on under another key; what others
-    called with that name in it goes."""
+    called with that name in it goes, and every wall is told everything anew."""
     game, calls = captain.game, captain.sea.calls
     captain.sea.feed.forget()
     traffic = calls.pop(key, None)

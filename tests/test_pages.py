@@ -12,7 +12,8 @@ import mocean
 
 pytestmark = pytest.mark.browser
 PAGES = ['/', '/mocean?id={id}', '/join?name=ada&id={id}', '/join?name=ada', '/progress', '/erddap/index.html',
-         '/erddap/info/tracks/index.html', '/erddap/tabledap/tracks.html', '/erddap/griddap/bathymetry.html']
+         '/erddap/info/tracks/index.html', '/erddap/tabledap/tracks.html',
+         '/erddap/griddap/bathymetry.html?depth[0:3][0:3]']
 SIZES = "[...document.querySelectorAll('body, button')].map(one => parseFloat(getComputedStyle(one).fontSize))"
 VIOLATIONS = 'axe.run().then(result => result.violations.map(one => [one.id, one.nodes.map(node => node.html)]))'
 
