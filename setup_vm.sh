@@ -3,6 +3,10 @@
 #
 #     bash ~/mocean/setup_vm.sh
 #
+# and for a name and https (docs/https.md), once:
+#
+#     bash ~/mocean/setup_vm.sh --front club.example
+#
 # Run it again after `git pull` (that is an upgrade), or whenever something seems amiss: what is already right is
 # left alone, the ocean above all. docs/server.md does the same step by step, and says what one sees.
 set -euo pipefail
@@ -13,6 +17,12 @@ env=~/miniconda/envs/mocean-env
 
 say() { printf '\n== %s\n' "$*"; }
 stop() { printf '\n!! %s\n' "$*" >&2; exit 1; }
+
+case ${1:-} in
+    --front) front=${2:-};;
+    '')      front=$(cat /etc/nginx/mocean/club 2>/dev/null || echo none);;
+    *)       stop "That is not known here: $1. There is --front NAME, and nothing else.";;
+esac
 
 [ "$(id -u)" != 0 ] || stop "Run this as the VM's user (ubuntu), without sudo: it asks for sudo where it needs it."
 sudo -n true 2>/dev/null || sudo -v || stop "This user may not use sudo; the VM's first user may."
@@ -102,4 +112,8 @@ for ocean in /etc/systemd/system/multi-user.target.wants/mocean@*.service; do
     if [ $oceans_changed = no ] && systemctl is-active --quiet "$ocean"; then verb=reload; fi
     sudo systemctl $verb "$ocean" || echo "!! The $verb of $ocean failed: sudo journalctl -u $ocean says why."
 done
+if [ "$front" != none ]; then
+    say "8. The front: a name, and https"
+    bash "$project/front.sh" "$front"
+fi
 say "Done. Open a new terminal (or: . ~/.bashrc), and type mocean_doctor; mocean_captain shows the deck."
