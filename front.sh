@@ -49,33 +49,42 @@ DOOR
 
 certified() { sudo test -e $certificate/fullchain.pem; }
 
-put() {                                 # standard input into a file; what was there is kept beside it
-    [ ! -e "$1" ] || sudo cp "$1" "$1.before"
-    sudo tee "$1" >/dev/null
+written=()
+put() {                                 # standard input into a file, if it is new; what was there is kept beside it
+    local new; new=$(cat)
+    [ "$new" != "$(cat "$1" 2>/dev/null)" ] || return 0
+    written+=("$1")
+    if [ -e "$1" ]; then sudo cp "$1" "$1.before"; else sudo rm -f "$1.before"; fi
+    echo "$new" | sudo tee "$1" >/dev/null
 }
 
 configure() {                           # what nginx does not like is taken back: the front stays as it was
-    local file
     sudo mkdir -p $folder $proof
     [ -e $folder/machines.map ] || put $folder/machines.map <<'MAP'
 # Oceans that are at no socket of this machine, a line for each:
 # NAME ADDRESS:PORT;        and then: sudo systemctl reload nginx
 mocean 127.0.0.1:8080;
 MAP
-    echo "$club" | put $folder/club                      # for the next upgrade
-    doors | put $folder/doors.conf
-    sed "s/club\\\\\.example/${club//./\\\\.}/g; s/club\.example/$club/g" "$project/front.conf" | put $site
+    put $folder/club <<< "$club"                        # for the next upgrade
+    put $folder/doors.conf < <(doors)
+    put $site < <(sed "s/club\\\\\.example/${club//./\\\\.}/g; s/club\.example/$club/g" "$project/front.conf")
     sudo ln -sfn $site /etc/nginx/sites-enabled/mocean
     [ ! -L /etc/nginx/sites-enabled/default ] || sudo rm /etc/nginx/sites-enabled/default   # "Welcome to nginx!"
-    if ! sudo nginx -t -q; then
-        for file in $folder/doors.conf $site; do
-            if [ -e "$file.before" ]; then sudo mv "$file.before" "$file"; else sudo rm -f "$file"; fi
-        done
-        [ -e $site ] || sudo rm -f /etc/nginx/sites-enabled/mocean
-        stop "nginx does not like it, the line above says why. The front is as it was before."
-    fi
+    sudo nginx -t -q || take_back
     sudo systemctl enable --quiet nginx
-    sudo systemctl reload-or-restart nginx || stop "nginx does not start: systemctl status nginx says why."
+    if [ ${#written[@]} != 0 ] || ! systemctl is-active --quiet nginx; then
+        sudo systemctl reload-or-restart nginx || stop "nginx does not start: systemctl status nginx says why."
+    fi
+    written=()
+}
+
+take_back() {
+    local file
+    for file in "${written[@]}"; do
+        if [ -e "$file.before" ]; then sudo mv "$file.before" "$file"; else sudo rm -f "$file"; fi
+    done
+    [ -e $site ] || sudo rm -f /etc/nginx/sites-enabled/mocean
+    stop "nginx does not like it, the line above says why. The front is as it was before."
 }
 
 answers() {                             # does the front itself answer, by this scheme? A reload takes it a moment
@@ -87,20 +96,27 @@ answers() {                             # does the front itself answer, by this 
     echo "The front does not answer by $1:// after $turn looks."; return 1
 }
 
-certify() {                             # for the club's name, and for those of its oceans that lead anywhere
+certify() {                             # for the club's name, and for its oceans' own names, where they lead here
     local ocean said names=(-d "$club")
     for ocean in $(oceans); do
-        ! getent hosts "$ocean.$club" >/dev/null || names+=(-d "$ocean.$club")
+        ! leads_here "$ocean.$club" || names+=(-d "$ocean.$club")
     done
     if said=$(sudo certbot certonly -n --agree-tos --register-unsafely-without-email --cert-name mocean \
-            --keep-until-expiring --renew-with-new-domains --allow-subset-of-names \
+            --keep-until-expiring --renew-with-new-domains \
             --webroot -w $proof --deploy-hook 'systemctl reload nginx' "${names[@]}" 2>&1); then
         sudo systemctl enable --quiet --now certbot.timer           # looks twice a day, renews a month before the end
     else
         echo "$said"
-        echo "There is no certificate yet: the lines above say why. Mostly $club does not lead to this machine, or" \
+        echo "There is no new certificate: the lines above say why. Mostly $club does not lead to this machine, or" \
             "port 80 is closed in the cloud's firewall. http:// works meanwhile. Mend it, and run this again."
     fi
+}
+
+leads_here() {                          # asks for a word that was just written, as the issuer will
+    local word=$RANDOM-$RANDOM place=.well-known/acme-challenge/here
+    sudo mkdir -p $proof/${place%/*}
+    echo $word | sudo tee $proof/$place >/dev/null
+    [ "$(curl -s --noproxy '*' -m 5 "http://$1/$place")" = $word ]
 }
 
 tell() {                                # which oceans answer through the front

@@ -66,7 +66,8 @@ class Lab:
 
     def setup(self, options=''):
         """What docs/server.md has the teacher paste. The VM has no internet: the packages lie in a folder."""
-        return self.user(f'PYTHON={PYTHON} PIP_NO_INDEX=1 PIP_FIND_LINKS=/srv/wheels bash ~/mocean/setup_vm.sh {options}')
+        return self.user(f'PYTHON={PYTHON} PIP_NO_INDEX=1 PIP_FIND_LINKS=/srv/wheels '
+                         f'bash ~/mocean/setup_vm.sh {options}')
 
     def sh(self, text, check=True, timeout=120):
         """Run it as root; answer what it prints."""

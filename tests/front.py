@@ -1,0 +1,186 @@
+"""A front for the tests: nginx in the lab, before two oceans, with a certificate; and who goes through it."""
+import collections
+import contextlib
+import html
+import http.client
+import re
+import socket
+import ssl
+import threading
+import time
+import urllib.parse
+
+import pytest
+from conftest import Answer, join, place, poll
+
+CLUB = 'club.example'
+OCEANS = 'tuesday', 'wednesday'
+KEY = 'the-captain-of-tuesday'
+BASES = [f'{scheme}://{where}' for scheme in ('http', 'https') for where in (f'{CLUB}/tuesday', f'tuesday.{CLUB}')]
+
+# Let's Encrypt's own server for tests, and a name server, in the lab. Only certbot's settings know of them.
+ISSUER = '''
+mkdir -p /srv/pebble /etc/letsencrypt; cd /srv/pebble
+openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 9 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost 2>/dev/null
+cat cert.pem >> /etc/ssl/certs/ca-certificates.crt
+echo '{"pebble": {"listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000", "httpPort": 80,
+    "tlsPort": 443, "certificate": "/srv/pebble/cert.pem", "privateKey": "/srv/pebble/key.pem"}}' > config.json
+systemd-run -q -u names pebble-challtestsrv -defaultIPv6= -defaultIPv4 127.0.0.1 -http01= -https01= -tlsalpn01=
+systemd-run -q -u pebble -E PEBBLE_VA_NOSLEEP=1 -E PEBBLE_WFE_NONCEREJECT=0 \
+    pebble -config /srv/pebble/config.json -dnsserver 127.0.0.1:8053
+echo 'server = https://localhost:14000/dir' > /etc/letsencrypt/cli.ini
+curl -s --retry 50 --retry-delay 0 --retry-connrefused --cacert cert.pem https://localhost:15000/roots/0
+'''
+GONE = '''
+systemctl disable --now -q nginx certbot.timer mocean@tuesday mocean@wednesday 2>/dev/null
+systemctl stop mocean@tuesday.socket mocean@wednesday.socket names pebble
+rm -rf /etc/nginx/mocean /etc/nginx/sites-*/mocean /etc/letsencrypt /home/ubuntu/mocean-*.env /var/lib/mocean-*
+sed -i /club.example/d /etc/hosts
+'''
+
+
+class Front:
+    """The front, asked by name from inside the lab's network."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.trust = ssl.create_default_context()
+
+    def connect(self, url, timeout=30):
+        there = urllib.parse.urlsplit(url)
+        if there.scheme == 'https':
+            return http.client.HTTPSConnection(there.netloc, timeout=timeout, context=self.trust)
+        return http.client.HTTPConnection(there.netloc, timeout=timeout)
+
+    def ask(self, url, method='GET', headers=None, body=None, timeout=30):
+        with contextlib.closing(self.connect(url, timeout)) as connection:
+            return asked(connection, url, method, headers, body)
+
+    def say(self, base):
+        """For the words of conftest: join(front.say(base), 'ada')."""
+        return lambda path: self.ask(base + path)
+
+    def raw(self, request, port=80, timeout=15):
+        """What comes back for these very bytes, until it hangs up."""
+        with socket.create_connection(('127.0.0.1', port), timeout) as line:
+            line.sendall(request)
+            return b''.join(iter(lambda: line.recv(65536), b''))
+
+    def answers(self, ocean):
+        return poll(lambda: self.ask(f'http://{CLUB}/{ocean}/health').status == 200, 30)
+
+
+def asked(connection, url, method='GET', headers=None, body=None):
+    there = urllib.parse.urlsplit(url)
+    connection.request(method, (there.path or '/') + (f'?{there.query}' if there.query else ''), body, headers or {})
+    reply = connection.getresponse()
+    content = reply.read().decode(errors='replace').encode()            # a picture, for one, is no text
+    return Answer.of(reply.status, reply.getheaders(), content)
+
+
+def known_names(host, *rest, real=socket.getaddrinfo, **more):
+    """The club's names lead to the lab, as a name server would have it."""
+    return real('127.0.0.1' if str(host).endswith(CLUB) else host, *rest, **more)
+
+
+@pytest.fixture(scope='module')
+def front(lab):
+    """nginx before the oceans tuesday and wednesday: first without an issuer of certificates, then with one."""
+    with pytest.MonkeyPatch.context() as patch, lab.network():
+        patch.setattr(socket, 'getaddrinfo', known_names)
+        try:
+            lab.sh(f'echo 127.0.0.1 {CLUB} tuesday.{CLUB} >> /etc/hosts; echo 192.0.2.1 wednesday.{CLUB} >> /etc/hosts')
+            lab.put('/home/ubuntu/mocean-tuesday.env', f'MOCEAN_CAPTAIN={KEY}\n')
+            front = Front(lab)
+            front.first = lab.setup(f'--front {CLUB}')
+            front.plain = front.ask(f'http://{CLUB}/mocean/mvoe')
+            lab.sh('systemctl enable -q --now ' + ' '.join(f'mocean@{ocean}' for ocean in OCEANS))
+            front.trust.load_verify_locations(cadata=lab.sh(ISSUER))
+            front.second = lab.user(f'bash ~/mocean/front.sh {CLUB}')
+            yield front
+        finally:
+            lab.sh(GONE, check=False)
+
+
+class Player(threading.Thread):
+    """A boat that sails east and looks where it is, over one connection, until it is told to stop."""
+
+    def __init__(self, front, base, name):
+        super().__init__(daemon=True)
+        self.front, self.base, self.name, self.stopped = front, base, name, threading.Event()
+        self.id = join(front.say(base), name)
+        self.x = int(place(front.say(base), self.id)[0])
+        self.moved, self.calls, self.failed, self.longest_s = 0, 0, [], 0
+        self.connection = front.connect(base)
+
+    def call(self, path):
+        """Once, whatever comes; a call that failed is not made again."""
+        began = time.monotonic()
+        try:
+            reply = asked(self.connection, self.base + path)
+        except (OSError, http.client.HTTPException) as error:
+            self.connection.close()
+            reply = Answer.of(0, {}, repr(error).encode())
+        self.longest_s = max(self.longest_s, time.monotonic() - began)
+        self.calls += 1
+        if reply.status != 200:
+            self.failed.append(reply)
+        return reply.status == 200
+
+    def run(self):
+        while not self.stopped.is_set():
+            self.moved += self.call(f'/move?id={self.id}&heading=east')
+            for _ in range(8):
+                self.call(f'/location?id={self.id}')
+        self.connection.close()
+
+    def sailed(self):
+        """How far the boat has come, as the ocean has it."""
+        return (int(place(self.front.say(self.base), self.id)[0]) - self.x) % 600
+
+
+@contextlib.contextmanager
+def playing(front, **crews):
+    """So many players a base, playing meanwhile: playing(front, Ann=(base, 8)) are Anna, Annb, ..."""
+    players = [Player(front, base, f'{word}{chr(ord("a") + number)}')
+               for word, (base, count) in crews.items() for number in range(count)]
+    for player in players:
+        player.start()
+    try:
+        yield players
+    finally:
+        for player in players:
+            player.stopped.set()
+        for player in players:
+            player.join(60)
+
+
+LINK = re.compile(r'''(?:href|src|action)=["']?([^"'>\s]+)|(https?://[^\s"'<>\\)`,]+)''')
+
+
+def links(url, reply):
+    """The addresses in a page, a text or a JSON, whole."""
+    for attribute, written in LINK.findall(html.unescape(reply)):
+        yield urllib.parse.urljoin(url, attribute or written.rstrip('.;:'))
+
+
+def crawl(front, base, begin, headers, most=5000):
+    """Follow each link once that is the ocean's: the addresses of this machine that are outside of `base`, by page."""
+    waiting, seen, outside = collections.deque(f'{base}{path}' for path in begin), set(), {}
+    with contextlib.closing(front.connect(base)) as connection:
+        while waiting and len(seen) < most:
+            url = waiting.popleft().partition('#')[0]
+            if url in seen or re.search(r'/quit|order=|\.wasm|\.zip', url):
+                continue
+            seen.add(url)
+            reply = asked(connection, url, headers=headers)
+            if location := reply.headers.get('Location'):
+                reply = Answer.of(302, reply.headers, f'<a href="{location}">'.encode())
+            for link in links(url, reply):
+                host = urllib.parse.urlsplit(link).hostname or ''
+                if link == base or link.startswith(f'{base}/') or link.startswith(f'{base}?'):
+                    waiting.append(link)
+                elif host.endswith(CLUB) or host in ('localhost', '127.0.0.1'):
+                    outside[url] = link
+    return seen, outside
