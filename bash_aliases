@@ -1,49 +1,87 @@
 # What a teacher types on the club's VM. ~/.bash_aliases reads this file at each login; to have it now:
 #     . ~/mocean/bash_aliases
-# The first half is a list to learn from: each line is one command of Linux. They are functions rather than
-# aliases, so that scripts can use them too. Reading this file changes nothing, an active conda environment least.
+# The first half is the list of words; the second tells how they do it, in commands of Linux, to learn from. They are
+# functions rather than aliases, so that scripts can use them too. Reading this file changes nothing, an active conda
+# environment least.
 
 # shellcheck disable=SC2016          # what stands between single quotes is for the sh or the python that reads it
 MOCEAN_HOME=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")     # the folder of this file; why.awk lies there, too
-MOCEAN_STATE=/var/lib/mocean            # what the games remember
+MOCEAN_STATE=/var/lib/mocean            # what the games remember; an ocean called tuesday: /var/lib/mocean-tuesday
 MOCEAN_BACKUPS=~/backups                # where mocean_backup puts copies of it
+MOCEAN_KEPT=14                          # as many copies of each ocean are left there by mocean_nightly
 
 # ---------------------------------------------------------------- the services, from the cookbook
 
+# Where there are several oceans (docs/classes.md), each word takes the name of one, first of all: mocean_why tuesday,
+# mocean_journal tuesday 200. Without a name it is the ocean on port 8080.
+
 mocean_activate() { _game_activate mocean; }                           # the environment: python with bottle, requests
-mocean_start()    { _game_up start mocean; }
-mocean_stop()     { _game_down mocean; }
-mocean_restart()  { _game_up restart mocean; }
-mocean_reload()   { _game_reload mocean; }                             # a new mocean.py, and no player notices
-mocean_status()   { _game_status mocean; }
-mocean_daemon()   { _game_daemon mocean; }                            # after changing mocean.service
-mocean_journal()  { sudo journalctl --no-pager --lines "${1:-50}" --unit mocean; }      # mocean_journal 200
-mocean_follow()   { sudo journalctl --follow --unit mocean; }          # the live log; Ctrl-C ends it
-mocean_ps()       { _game_ps mocean; }
-mocean_kill()     { _game_kill mocean; }                              # like a crash; it comes back
-mocean_why()      { _game_why mocean; }                                # why the last halts happened
-mocean_doctor()   { _game_doctor; }                                    # is all well? each line says what to do
-mocean_backup()   { _game_backup; }                                    # copy the ocean, while the game goes on
-mocean_restore()  { _game_restore "$@"; }                              # mocean_restore ~/backups/....tar.gz
-mocean_newgame()  { _game_new; }                                       # a new ocean; the old one is kept
-mocean_undo()     { _game_undo; }                                      # what the last newgame or restore put aside
-mocean_find()     { _game_find "$@"; }                                 # mocean_find ada: her id, for the teacher
-mocean_captain()  { _game_captain; }                                   # the teacher's deck: its address, and the key
+mocean_start()    { _game mocean start "$@"; }
+mocean_stop()     { _game mocean stop "$@"; }
+mocean_restart()  { _game mocean restart "$@"; }
+mocean_reload()   { _game mocean reload "$@"; }                        # a new mocean.py, and no player notices
+mocean_status()   { _game mocean status "$@"; }
+mocean_daemon()   { _game mocean daemon "$@"; }                        # after changing mocean.service
+mocean_journal()  { _game mocean journal "$@"; }                       # its last 50 lines; mocean_journal 200
+mocean_follow()   { _game mocean follow "$@"; }                        # the live log; Ctrl-C ends it
+mocean_ps()       { _game mocean ps "$@"; }
+mocean_kill()     { _game mocean kill "$@"; }                          # like a crash; it comes back
+mocean_why()      { _game mocean why "$@"; }                           # why the last halts happened
+mocean_doctor()   { _game mocean doctor "$@"; }                        # is all well? each line says what to do
+mocean_backup()   { _game mocean backup "$@"; }                        # copy the ocean, while the game goes on
+mocean_nightly()  { _game mocean nightly; }                            # mocean_backup of all oceans, as the timer does
+mocean_restore()  { _game mocean restore "$@"; }                       # mocean_restore ~/backups/....tar.gz
+mocean_newgame()  { _game mocean newgame "$@"; }                       # a new ocean; the old one is kept
+mocean_undo()     { _game mocean undo "$@"; }                          # what the last newgame or restore put aside
+mocean_find()     { _game mocean find "$@"; }                          # mocean_find ada: her id, for the teacher
+mocean_captain()  { _game mocean captain "$@"; }                       # the teacher's deck: its address, and the key
+mocean_new()      { _game mocean new "$@"; }                           # mocean_new tuesday: one more ocean
+mocean_end()      { _game mocean end "$@"; }                           # mocean_end tuesday: its memory is kept
 
 steps_activate()  { _game_activate steps; }
-steps_start()     { _game_up start steps; }
-steps_stop()      { _game_down steps; }
-steps_restart()   { _game_up restart steps; }
-steps_reload()    { _game_reload steps; }
-steps_status()    { _game_status steps; }
-steps_daemon()    { _game_daemon steps; }
-steps_journal()   { sudo journalctl --no-pager --lines "${1:-50}" --unit steps; }
-steps_follow()    { sudo journalctl --follow --unit steps; }
-steps_ps()        { _game_ps steps; }
-steps_kill()      { _game_kill steps; }
-steps_why()       { _game_why steps; }
+steps_start()     { _game steps start "$@"; }
+steps_stop()      { _game steps stop "$@"; }
+steps_restart()   { _game steps restart "$@"; }
+steps_reload()    { _game steps reload "$@"; }
+steps_status()    { _game steps status "$@"; }
+steps_daemon()    { _game steps daemon "$@"; }
+steps_journal()   { _game steps journal "$@"; }
+steps_follow()    { _game steps follow "$@"; }
+steps_ps()        { _game steps ps "$@"; }
+steps_kill()      { _game steps kill "$@"; }
+steps_why()       { _game steps why "$@"; }
 
 # ---------------------------------------------------------------- how they do it
+
+# All below know: game (mocean or steps), ocean (tuesday, or nothing), and what goes by these names (_game_names).
+
+_game() {                               # the game, the word, and what was typed behind it: an ocean's name, the rest
+    local game=$1 word=$2 ocean='' most=0 who of unit units label state page
+    shift 2
+    if [ "$game" = mocean ] && _oceans | grep -qxF -e "${1:-}"; then ocean=$1; shift; fi
+    case "$word ${1:-}" in 'find '*|'restore '*|'new '*|'journal '[0-9]*) most=1;; esac
+    if [ $# -gt $most ]; then echo "There is no ocean $1 here. $(_oceans_told)"; return 1; fi
+    _game_names
+    "_game_$word" "$@"
+}
+
+_game_names() {                         # what goes by the name of the game, or by that of an ocean
+    who=$game of='' unit=$game units=("$game") label=$game state=$MOCEAN_STATE page=health
+    [ "$game" = mocean ] || page=$game
+    [ -n "$ocean" ] || return 0
+    who=$ocean of=" $ocean" unit=mocean@$ocean units=("mocean@$ocean" "mocean@$ocean.socket")
+    label=mocean-$ocean state=$MOCEAN_STATE-$ocean
+}
+
+_oceans() {                             # the names of those that start with the VM
+    find /etc/systemd/system/multi-user.target.wants -name 'mocean@*.service' 2>/dev/null | \
+        sed 's/.*mocean@//; s/\.service$//' | sort
+}
+
+_oceans_told() {
+    if [ -n "$(_oceans)" ]; then echo "There are: $(_oceans | paste -s -d ' ')."
+    else echo "There are none with a name; mocean_new NAME makes one."; fi
+}
 
 _game_activate() {
     local env=~/miniconda/envs/$1-env
@@ -52,97 +90,170 @@ _game_activate() {
 }
 
 _game_there() {                         # is the game installed, and may this user do something about it?
-    systemctl cat "$1.service" >/dev/null 2>&1 || {
-        echo "$1 is not installed on this machine. Remedy: bash $MOCEAN_HOME/setup_vm.sh"; return 1; }
+    systemctl cat "$unit.service" >/dev/null 2>&1 || {
+        echo "$game is not installed on this machine. Remedy: bash $MOCEAN_HOME/setup_vm.sh"; return 1; }
     sudo -n true 2>/dev/null || sudo -v || {
         echo "sudo refused: $(id -un) may not do that here. Log in as the VM's first user."; return 1; }
 }
 
-_game_get() { curl --noproxy '*' -fs -m 5 "http://localhost:8080/$1"; }
-
-_game_answers() {                       # the game itself, asked: not what systemd believes of it
-    local page=health; [ "$1" = mocean ] || page=$1
-    _game_get "$page" >/dev/null || { sleep 1; _game_get "$page" >/dev/null; } || return
-    [ "$(systemctl is-active "$1")" = active ]
+_game_get() {                           # a page of the game: at its port, or at the socket where nginx finds it
+    if [ -z "$ocean" ]; then curl --noproxy '*' -fs -m 5 "http://localhost:8080/$1"
+    else _as_game curl --noproxy '*' -fs -m 5 --unix-socket "/run/$label.sock" "http://localhost/$1"; fi
 }
 
-_game_up() {                            # start or restart, and say where players find the game
+_game_answers() { _game_asked || { sleep 1; _game_asked; }; }
+
+_game_asked() {                         # the game itself: not what systemd believes of it
+    [ "$(systemctl is-active "$unit")" = active ] && _game_get "$page" >/dev/null
+}
+
+_game_start()   { _game_up start; }
+_game_restart() { _game_up restart; }
+
+_game_up() {                            # and say where players find the game
     local cursor
-    _game_there "$2" || return
+    _game_there || return
     cursor=$(_game_cursor)
-    if sudo systemctl "$1" "$2" && _game_answers "$2"; then
-        echo "$2 is up: http://localhost:8080/$2 here; players use the VM's address instead of localhost."
-        _game_told "$2" "$cursor" | grep -A 1 'ride along'
+    if sudo systemctl "$1" "$unit" && _game_answers; then
+        echo "$who is up$(_game_address)."
+        _game_told "$cursor" | grep -A 1 'ride along'
         return 0
     fi
-    echo "$2 did not start."; _game_told "$2" "$cursor" | grep -v 'Stopped on purpose'
+    echo "$who did not start."; _game_told "$cursor" | grep -v 'Stopped on purpose'
     return 1
 }
 
-_game_status() {                        # whole lines, however long: where a line is cut, the mistake stands
-    _game_there "$1" || return
-    systemctl status --no-pager --full --lines 0 "$1" | grep -E '^[^ ]|Loaded:|Active:|Memory:'
-    sudo journalctl --quiet --no-pager --lines 5 --unit "$1"
+_game_address() {
+    local club
+    if [ -z "$ocean" ]; then
+        echo ": http://localhost:8080/$game here; players use the VM's address instead of localhost"
+    elif club=$(_game_club); then echo ": players find it at http://$club/$ocean/"
+    else echo ", but nobody can reach it yet: it has no port. Remedy: the front, which leads there (docs/https.md)"; fi
 }
 
-_game_down() {
-    _game_there "$1" || return
-    sudo systemctl stop "$1"
-    case $(systemctl is-active "$1") in
-        inactive|failed) echo "$1 is stopped. ${1}_start starts it.";;
-        *) echo "$1 could not be stopped: it is $(systemctl is-active "$1")."; return 1;;
-    esac
+_game_club() { cat /etc/nginx/mocean/name 2>/dev/null; }               # the front's name, if there is a front
+
+_game_status() {                        # whole lines, however long: where a line is cut, the mistake stands
+    _game_there || return
+    systemctl status --no-pager --full --lines 0 "$unit" | grep -E '^[^ ]|Loaded:|Active:|Memory:'
+    sudo journalctl --quiet --no-pager --lines 5 --unit "$unit"
+}
+
+_game_journal() { sudo journalctl --no-pager --lines "${1:-50}" --unit "$unit"; }
+_game_follow()  { sudo journalctl --follow --unit "$unit"; }
+
+_game_stop() {                          # an ocean's socket, too: else the next call would start it
+    _game_there || return
+    sudo systemctl stop "${units[@]}"
+    if systemctl is-active "${units[@]}" | grep -vqx 'inactive\|failed'; then
+        echo "$who could not be stopped: it is $(systemctl is-active "$unit")."; return 1
+    fi
+    echo "$who is stopped. ${game}_start$of starts it."
 }
 
 _game_daemon() {
-    _game_there "$1" || return
+    _game_there || return
     sudo systemctl daemon-reload
-    if [ "$(systemctl show --value --property NeedDaemonReload "$1")" = no ]; then
-        echo "systemd has read $1.service. What changed in it counts from the next ${1}_restart."
-    else echo "systemd has not read $1.service."; return 1; fi
+    if [ "$(systemctl show --value --property NeedDaemonReload "$unit")" = no ]; then
+        echo "systemd has read $unit.service. What changed in it counts from the next ${game}_restart$of."
+    else echo "systemd has not read $unit.service."; return 1; fi
 }
 
 _game_kill() {
     local master
-    _game_there "$1" || return
-    master=$(systemctl show --value --property MainPID "$1")
-    [ "$master" != 0 ] || { echo "$1 is not running; ${1}_start starts it."; return 1; }
-    sudo systemctl kill --signal KILL --kill-who main "$1"
+    _game_there || return
+    master=$(systemctl show --value --property MainPID "$unit")
+    [ "$master" != 0 ] || { _game_not_running; return 1; }
+    sudo systemctl kill --signal KILL --kill-who main "$unit"
     for _ in $(seq 50); do
-        [ "$(systemctl show --value --property MainPID "$1")" = "$master" ] || break; sleep 0.1
+        [ "$(systemctl show --value --property MainPID "$unit")" = "$master" ] || break; sleep 0.1
     done
-    for _ in 1 2 3 4 5; do ! _game_answers "$1" || break; done
-    if _game_answers "$1"; then echo "The master (process $master) was killed, and $1 is back: systemd has started it."
-    else echo "The master (process $master) was killed; $1 is not back yet. ${1}_why says why."; return 1; fi
+    for _ in 1 2 3 4 5; do ! _game_answers || break; done
+    if _game_answers; then
+        echo "The master (process $master) was killed, and $who is back: systemd has started it."
+    else
+        echo "The master (process $master) was killed; $who is not back yet. ${game}_why$of says why."
+        return 1
+    fi
 }
+
+_game_not_running() { echo "$who is not running; ${game}_start$of starts it."; }
 
 _game_reload() {
     local cursor before
-    _game_there "$1" || return
-    [ "$(systemctl is-active "$1")" = active ] || {
-        echo "$1 is not up: there is nothing to reload. ${1}_start starts it, with the $1.py of now."
+    _game_there || return
+    [ "$(systemctl is-active "$unit")" = active ] || {
+        echo "$who is not up: there is nothing to reload. ${game}_start$of starts it, with the $game.py of now."
         return 1; }
-    cursor=$(_game_cursor); before=$(_game_children "$1")
-    if sudo systemctl reload "$1" && _game_answers "$1" && [ "$(_game_children "$1")" != "$before" ]; then
-        echo "$1.py is read anew; the game went on."; _game_told "$1" "$cursor"
+    cursor=$(_game_cursor); before=$(_game_children)
+    if sudo systemctl reload "$unit" && _game_answers && [ "$(_game_children)" != "$before" ]; then
+        echo "$game.py is read anew; the game went on."; _game_told "$cursor"
         return 0
     fi
-    if _game_answers "$1"; then echo "Not reloaded: the old $1.py plays on."
-    else echo "Not reloaded, and $1 does not answer now."; fi
-    _game_told "$1" "$cursor"
+    if _game_answers; then echo "Not reloaded: the old $game.py plays on."
+    else echo "Not reloaded, and $who does not answer now."; fi
+    _game_told "$cursor"
     return 1
 }
 
-_game_children() { ps -o pid= --ppid "$(systemctl show --value --property MainPID "$1")"; }
+_game_children() { ps -o pid= --ppid "$(systemctl show --value --property MainPID "$unit")"; }
 
 _game_ps() {                            # the master and its children, and nothing else; the largest holds the ocean
-    local master; master=$(systemctl show --value --property MainPID "$1")
-    if [ "$master" = 0 ]; then echo "$1 is not running; ${1}_start starts it."; return 1; fi
+    local master; master=$(systemctl show --value --property MainPID "$unit")
+    if [ "$master" = 0 ]; then _game_not_running; return 1; fi
     ps -o pid,ppid,user,nlwp,rss,etime --sort -rss --pid "$master" --ppid "$master" | awk -v master="$master" '
         NR == 1         { print $0 "  WHAT IT IS"; next }
         $1 == master    { print $0 "  the master: starts the others, and starts them again"; next }
         { print $0 (others++ ? "  the router: talks to the browsers" : "  the worker: the game itself") }'
     echo "They were started as: $(tr '\0' ' ' < "/proc/$master/cmdline")"
+}
+
+# ---------------------------------------------------------------- an ocean more, an ocean less
+
+# Its name is a part of addresses, and of the names of files: small letters, digits and -. Names of pages would mislead.
+MOCEAN_TAKEN=(accel begin beguine captain chart clients code course dive duck erddap euler exchange front get health
+              inventory join location log look map meruprastarah mocean move name news ping popchat problem progress puzzle
+              pyodide quest quit race regatta score season sendchat sirduke steps stop teleport use velocity who)
+
+_game_new() {                           # twice is harmless: what is there already is left as it is
+    ocean=${ocean:-${1:-}}
+    _ocean_may_be "$ocean" || return
+    _game_names
+    _game_there || return
+    grep -qs '^MOCEAN_CAPTAIN=' ~/"$label.env" || (umask 077; _new_key >> ~/"$label.env")
+    if sudo systemctl enable --quiet --now "$unit" && _game_answers; then
+        echo "$ocean is up, and starts with the VM$(_game_address)."
+        echo "mocean_captain $ocean shows its captain's key; mocean_end $ocean ends it."
+        return 0
+    fi
+    echo "$ocean did not start: mocean_why $ocean says why. Mend it, and then: mocean_new $ocean"
+    return 1
+}
+
+_ocean_may_be() {
+    local LC_ALL=C
+    [ -n "$1" ] || { echo "What is it to be called? mocean_new NAME. $(_oceans_told)"; return 1; }
+    [[ $1 =~ ^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$ ]] || {
+        echo "An ocean cannot be called $1: a name has up to 63 small letters, digits and -, begins with a letter," \
+            "and does not end with -."; return 1; }
+    ! printf '%s\n' "${MOCEAN_TAKEN[@]}" | grep -qx "$1" || {
+        echo "An ocean cannot be called $1: that is the name of a page of the game, and would mislead."; return 1; }
+}
+
+_new_key() {                            # a captain's key, without letters that look alike
+    echo "MOCEAN_CAPTAIN=$(head -c 1000 /dev/urandom | tr -dc abcdefghjkmnpqrstuvwxyz23456789 | cut -c 1-16 |
+        sed 's/..../&-/g; s/-$//')"
+}
+
+_game_end() {
+    [ -n "$ocean" ] || { echo "Which one? mocean_end NAME. $(_oceans_told)"; return 1; }
+    _game_there || return
+    sudo systemctl disable --quiet --now "${units[@]}"
+    if _oceans | grep -qxF "$ocean" || systemctl is-active "${units[@]}" | grep -vqx 'inactive\|failed'; then
+        echo "$ocean could not be ended: it is $(systemctl is-active "$unit")."; return 1
+    fi
+    sudo rm -f "/run/$label.sock"       # so that nginx knows, too
+    echo "$ocean has ended. Its memory stays in $state, and mocean_new $ocean brings it back."
 }
 
 # ---------------------------------------------------------------- why it halted
@@ -153,55 +264,57 @@ _game_cursor() {                        # now, in the journal
 
 _game_told() {                          # what why.awk makes of the journal since the cursor
     sudo journalctl --sync
-    sudo journalctl --quiet --no-pager --lines 50000 --unit mocean --unit steps ${2:+--after-cursor "$2"} | \
-        awk -v game="$1" -v quiet=1 -f "$MOCEAN_HOME/why.awk"
+    local of_units=(--unit mocean --unit steps)
+    [ -z "$ocean" ] || of_units=(--unit "$unit")
+    sudo journalctl --quiet --no-pager --lines 50000 "${of_units[@]}" ${1:+--after-cursor "$1"} | \
+        awk -v game="$game" -v ocean="$ocean" -v quiet=1 -f "$MOCEAN_HOME/why.awk"
 }
 
 _game_why() {
     local told
-    _game_there "$1" || return
-    told=$(_game_told "$1")
-    echo "What stopped or shook $1 lately, oldest first:"
+    _game_there || return
+    told=$(_game_told)
+    echo "What stopped or shook $who lately, oldest first:"
     echo "${told:-nothing at all.}"
     echo
-    _game_oom "$1"
-    case $(systemctl is-active "$1") in
+    _game_oom
+    case $(systemctl is-active "$unit") in
         active)
-            echo "Now: $1 is up, since $(systemctl show --value --property ActiveEnterTimestamp "$1")."
-            [ "$1" != mocean ] || echo "The game itself says: $(_game_get health || echo nothing: it does not answer)";;
+            echo "Now: $who is up, since $(systemctl show --value --property ActiveEnterTimestamp "$unit")."
+            [ "$game" = steps ] || echo "The game itself says: $(_game_get health || echo nothing: it is silent)";;
         activating|deactivating)
-            echo "Now: $1 is not up; systemd starts it again each second. ${1}_stop ends that.";;
-        *)  echo "Now: $1 is stopped. ${1}_start starts it.";;
+            echo "Now: $who is not up; systemd starts it again each second. ${game}_stop$of ends that.";;
+        *)  echo "Now: $who is stopped. ${game}_start$of starts it.";;
     esac
 }
 
 _game_oom() {                           # the kernel counts whom it killed for want of memory
     local group file count
-    group=$(systemctl show --value --property ControlGroup "$1"); [ -n "$group" ] || return 0
+    group=$(systemctl show --value --property ControlGroup "$unit"); [ -n "$group" ] || return 0
     for file in "/sys/fs/cgroup$group/memory.events" "/sys/fs/cgroup/memory$group/memory.oom_control"; do
         count=$(awk '$1 == "oom_kill" {print $2}' "$file" 2>/dev/null) || continue
-        [ "${count:-0}" = 0 ] || echo "Out of memory: since the last start the kernel killed $count process(es) of $1" \
-            "that wanted more than MemoryMax. A route keeps too much: one of the last calls above, or one that had no" \
-            "time for a line."
+        [ "${count:-0}" = 0 ] || echo "Out of memory: since the last start the kernel killed $count process(es) of" \
+            "$who that wanted more than MemoryMax. A route keeps too much: one of the last calls above, or one that" \
+            "had no time for a line."
     done
 }
 
 # ---------------------------------------------------------------- the ocean: copy it, bring it back, begin anew
 
 _as_game() {                            # as the user of the service, who alone may look into the state folder
-    local owner; owner=$(stat -c %U "$MOCEAN_STATE" 2>/dev/null)
+    local owner; owner=$(stat -c %U "$state" 2>/dev/null)
     if [ "${owner:-$(id -un)}" = "$(id -un)" ]; then "$@"; else sudo -u "$owner" "$@"; fi
 }
 
 _game_backup() {
-    local file copy failed=0; file=$MOCEAN_BACKUPS/mocean-$(date +%Y-%m-%d-%H%M%S).tar.gz
-    _as_game test -e "$MOCEAN_STATE/mocean.json" || {
-        echo "There is no ocean in $MOCEAN_STATE: nothing to copy."; return 1; }
+    local file copy failed=0; file=$MOCEAN_BACKUPS/$label-$(date +%Y-%m-%d-%H%M%S).tar.gz
+    _as_game test -e "$state/mocean.json" || {
+        echo "There is no ocean in $state: nothing to copy."; return 1; }
     copy=$(_as_game mktemp -d) || { echo "There is no new backup: is the disk full?"; return 1; }
     if mkdir -p "$MOCEAN_BACKUPS" && _game_copy "$copy" \
             && (umask 077; _as_game tar -C "$copy" -czf - . > "$file.part") \
             && tar -tzf "$file.part" | grep -qx ./mocean.json && mv "$file.part" "$file"; then
-        echo "The ocean is copied to $file ($(du -h "$file" | cut -f1))."
+        echo "The ocean$of is copied to $file ($(du -h "$file" | cut -f1))."
         echo "What is only on this VM goes with it: scp the file to your own computer now and then."
     else
         rm -f "$file.part"; failed=1
@@ -215,18 +328,37 @@ _game_copy() {                          # the journal first: a change that is in
     _as_game sh -c '
         cp -p "$1"/*.journal "$2" || exit
         cp -p "$1"/*.json "$2" || cp -p "$1"/*.json "$2"                                   # a file was just renewed
-        ' sh "$MOCEAN_STATE" "$1" || return
-    ! _as_game test -e "$MOCEAN_STATE/data.sqlite" || _as_game python3 -c '
+        ' sh "$state" "$1" || return
+    ! _as_game test -e "$state/data.sqlite" || _as_game python3 -c '
 import os, sqlite3, sys
 os.umask(0o77)
-sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))' "$MOCEAN_STATE/data.sqlite" "$1/data.sqlite"
+sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))' "$state/data.sqlite" "$1/data.sqlite"
+}
+
+_game_backups() {                       # those of this ocean, the oldest first
+    find "$MOCEAN_BACKUPS" -maxdepth 1 -regextype posix-extended \
+        -regex ".*/$label-[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{6}\.tar\.gz" 2>/dev/null | sort
+}
+
+_game_nightly() {                       # a copy of each ocean; the oldest go
+    local failed=0
+    for ocean in '' $(_oceans); do
+        _game_names
+        _as_game test -e "$state/mocean.json" || continue                                   # it has never been up
+        if _game_backup; then _game_backups | head -n "-$MOCEAN_KEPT" | xargs -r -d '\n' rm; else failed=1; fi
+    done
+    return $failed
 }
 
 _game_restore() {                       # a backup, or a folder that the captain, newgame or restore has left
-    local coming='' boats
+    local coming='' boats whose
     [ -r "${1:-}" ] || _as_game test -d "${1:-}" || {
-        echo "Which copy? mocean_restore FILE, with one of:"
+        echo "Which copy? mocean_restore$of FILE, with one of:"
         ls -d "$MOCEAN_BACKUPS"/*.tar.gz 2>/dev/null; _game_kept; return 1; }
+    whose=$(_game_whose "$1")
+    if [ "${whose:-$label}" != "$label" ] && ! _agreed "$1 is of ${whose#mocean-}, and this is $who."; then
+        echo "Nothing has changed."; return 1
+    fi
     _game_unpack "$1" || { [ -z "$coming" ] || _as_game rm -r "$coming"; echo "Nothing has changed."; return 1; }
     _game_swap "$coming" || return
     boats=$(_game_get health | cut -d , -f 3)
@@ -234,8 +366,15 @@ _game_restore() {                       # a backup, or a folder that the captain
     echo "The ocean of $1 is back, with $boats, and the game is up."
 }
 
+_game_whose() {                         # of which ocean a copy is, as its name says; nothing: it does not say
+    realpath -m "$1" | sed -nE \
+        's:.*/(mocean(-[a-z0-9-]+)?)(-[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{6}\.tar\.gz|/(before|saved)-[^/]*)$:\1:p'
+}
+
+_agreed() { local answer; read -r -p "$1 Type yes: " answer; [ "$answer" = yes ]; }
+
 _game_kept() {
-    _as_game find "$MOCEAN_STATE" -maxdepth 1 -type d \( -name 'before-*' -o -name 'saved-*' \) 2>/dev/null | sort
+    _as_game find "$state" -maxdepth 1 -type d \( -name 'before-*' -o -name 'saved-*' \) 2>/dev/null | sort
 }
 
 _game_unpack() {                        # beside the ocean of now: so there is room for it, before anything moves
@@ -243,7 +382,7 @@ _game_unpack() {                        # beside the ocean of now: so there is r
     if [ -f "$1" ] && ! tar -tzf "$1" | grep -qx '\(\./\)\?mocean\.json'; then
         echo "$1 is no backup of an ocean: there is no mocean.json in it."; return 1
     fi
-    coming=$(_as_game mktemp -d "$MOCEAN_STATE/coming-XXXXXX") || { echo "Is the disk full?"; return 1; }
+    coming=$(_as_game mktemp -d "$state/coming-XXXXXX") || { echo "Is the disk full?"; return 1; }
     if [ -f "$1" ]; then _as_game tar -C "$coming" -xzf - < "$1"
     else _as_game sh -c '
         for file in "$1"/mocean.*j* "$1"/data.sqlite*; do [ ! -e "$file" ] || cp -p "$file" "$2" || exit; done
@@ -255,27 +394,27 @@ assert ocean["planet"] and isinstance(ocean["boats"], dict)' "$coming/mocean.jso
         echo "The ocean in $1 cannot be read."; return 1; }
 }
 
-_game_new() {
-    local answer
-    read -r -p "A new ocean: boats, scores and soundings begin anew (the old ones are kept). Type yes: " answer
-    [ "$answer" = yes ] || { echo "Nothing has changed."; return 1; }
-    _game_swap '' && echo "A new ocean is up. mocean_undo brings the old one back."
+_game_newgame() {
+    _agreed "A new ocean: boats, scores and soundings begin anew (the old ones are kept)." || {
+        echo "Nothing has changed."; return 1; }
+    _game_swap '' && echo "A new ocean is up. mocean_undo$of brings the old one back."
 }
 
 _game_undo() {                          # and once more: it brings back what undo put aside
-    local last; last=$(_as_game sh -c 'ls -td "$1"/before-*/ 2>/dev/null | head -n 1' sh "$MOCEAN_STATE")
+    local last; last=$(_as_game sh -c 'ls -td "$1"/before-*/ 2>/dev/null | head -n 1' sh "$state")
     [ -n "$last" ] || { echo "No newgame and no restore has put anything aside."; return 1; }
     _game_restore "${last%/}"
 }
 
 _game_swap() {                          # $1: the folder of the ocean that comes; none: the game makes a new one
-    local aside moved was
-    if ! _game_there mocean || ! _game_steps_may_end || ! _game_aside; then
+    local aside moved was games=("$unit")
+    if ! _game_there || ! _game_steps_may_end || ! _game_aside; then
         [ -z "$1" ] || _as_game rm -r "$1"
         echo "Nothing has changed."; return 1
     fi
-    was=$(for game in mocean steps; do [ "$(systemctl is-active $game)" != active ] || echo $game; done)
-    sudo systemctl stop mocean steps
+    [ -n "$ocean" ] || games+=(steps)
+    was=$(for one in "${games[@]}"; do [ "$(systemctl is-active "$one")" != active ] || echo "$one"; done)
+    sudo systemctl stop "${games[@]}" "${units[@]}"
     _game_move "$aside" "$1"; moved=$?
     [ -z "$1" ] || _as_game rm -r "$1"
     if [ $moved != 0 ]; then
@@ -283,21 +422,19 @@ _game_swap() {                          # $1: the folder of the ocean that comes
         echo "The files could not be moved. Nothing has changed."; return 1
     fi
     echo "What was there is kept in $aside."
-    sudo systemctl start mocean
-    _game_answers mocean || {
-        echo "But the game does not start with this one: mocean_why says why; mocean_undo brings the other back."
+    sudo systemctl start "$unit"
+    _game_answers || {
+        echo "But the game does not start with this one: mocean_why$of says why; mocean_undo$of brings the other back."
         return 1; }
 }
 
-_game_steps_may_end() {
-    local answer
-    [ "$(systemctl is-active steps)" = active ] || return 0
-    read -r -p "Steps is being played now. This ends it, and starts the ocean. Type yes: " answer
-    [ "$answer" = yes ]
+_game_steps_may_end() {                 # an ocean with a name is not in its way
+    [ -z "$ocean" ] && [ "$(systemctl is-active steps)" = active ] || return 0
+    _agreed "Steps is being played now. This ends it, and starts the ocean."
 }
 
 _game_aside() {                         # a folder with a date, as the captain's orders make: nothing is ever deleted
-    aside=$MOCEAN_STATE/before-$(date -u +%Y%m%d-%H%M%S)
+    aside=$state/before-$(date -u +%Y%m%d-%H%M%S)
     while _as_game test -e "$aside"; do aside=$aside+; done
     _as_game mkdir "$aside" || { echo "Is the disk full, or has it no room for more files?"; return 1; }
 }
@@ -312,13 +449,13 @@ _game_move() {                          # all of it, or nothing; the season stay
         move "$2" || { mv "$2"/* .; exit 1; }
         [ -n "$3" ] || exit 0
         [ -e season.json ] || [ ! -e "$3/season.json" ] || mv "$3/season.json" .
-        cd "$3" && move "$1" || { cd "$1"; move "$3"; mv "$2"/* .; exit 1; }' sh "$MOCEAN_STATE" "$1" "$2"
+        cd "$3" && move "$1" || { cd "$1"; move "$3"; mv "$2"/* .; exit 1; }' sh "$state" "$1" "$2"
 }
 
 _game_find() {                          # the id of a name; in the files, for the state folder is closed to all others
-    [ -n "${1:-}" ] || { echo "Whose id? mocean_find NAME"; return 1; }
-    _as_game test -r "$MOCEAN_STATE/mocean.json" || {
-        echo "There is no ocean in $MOCEAN_STATE that $(id -un) may read."; return 1; }
+    [ -n "${1:-}" ] || { echo "Whose id? mocean_find$of NAME"; return 1; }
+    _as_game test -r "$state/mocean.json" || {
+        echo "There is no ocean in $state that $(id -un) may read."; return 1; }
     _as_game python3 -c '
 import json, pathlib, sys, unicodedata
 plain = lambda text: unicodedata.normalize("NFKC", text).casefold()
@@ -342,26 +479,56 @@ for boat in found:
 if not found:
     print("There is no", sys.argv[2], "on this ocean. There are:",
           ", ".join(sorted(boat["name"] for boat in boats)) or "no boats")
-sys.exit(not found)' "$MOCEAN_STATE" "$1"
+sys.exit(not found)' "$state" "$1"
 }
 
-_game_captain() {                       # mocean.env is for this user only; the key is typed, never part of an address
-    local key; key=$(sed -n 's/^MOCEAN_CAPTAIN=//p' ~/mocean.env 2>/dev/null | tail -n 1)
-    [ -n "$key" ] || { echo "There is no key yet. Remedy: bash ~/mocean/setup_vm.sh"; return 1; }
-    echo "The captain's deck is http://$(hostname -I | cut -d ' ' -f 1):8080/captain"
-    echo "(or the address by which players reach this VM). It asks once for the key: $key"
+_game_captain() {                       # the file is for this user only; the key is typed, never part of an address
+    local key club; key=$(sed -n 's/^MOCEAN_CAPTAIN=//p' ~/"$label.env" 2>/dev/null | tail -n 1)
+    [ -n "$key" ] || { echo "There is no key yet. Remedy: $(_game_key_comes)"; return 1; }
+    if [ -z "$ocean" ]; then
+        echo "The captain's deck is http://$(hostname -I | cut -d ' ' -f 1):8080/captain"
+        echo "(or the address by which players reach this VM). It asks once for the key: $key"
+    elif club=$(_game_club); then
+        echo "The captain's deck of $ocean is http://$club/$ocean/captain"
+        echo "It asks once for the key: $key"
+    else
+        echo "The key of the captain of $ocean is $key"
+        echo "The deck has no address before there is a front: docs/https.md."
+    fi
 }
+
+_game_key_comes() { if [ -n "$ocean" ]; then echo "mocean_new $ocean; mocean_restart $ocean"
+    else echo "bash ~/mocean/setup_vm.sh"; fi; }
 
 # ---------------------------------------------------------------- the doctor
 
-_ok()  { echo " ok  $*"; }
-_bad() { echo " !!  $*"; }
+_ok()  { echo " ok  ${ocean:+$ocean: }$*"; }
+_bad() { echo " !!  ${ocean:+$ocean: }$*"; }
 
-_game_doctor() {
+_game_doctor() {                        # all there is; with a name, that ocean alone
+    if [ -n "$ocean" ]; then _game_there && _doctor_ocean; return; fi
     if ! _doctor_units; then return 1; fi
-    _game_there mocean || return
+    _game_there || return
     _doctor_uwsgi; _doctor_port; _doctor_game; _doctor_programs; _doctor_settings
-    _doctor_state; _doctor_backup; _doctor_disk; _doctor_log; _doctor_clock
+    _doctor_state; _doctor_backup
+    for ocean in $(_oceans); do _game_names; _doctor_ocean; done
+    ocean=''; _game_names
+    _doctor_nightly; _doctor_disk; _doctor_log; _doctor_clock
+}
+
+_doctor_ocean() {
+    local club
+    if [ "$(systemctl show --value --property NeedDaemonReload "$unit")" = yes ]; then
+        _bad "$unit.service was changed, and systemd has not read it. Remedy: mocean_daemon$of; mocean_restart$of"
+    fi
+    if _game_answers; then
+        if ! club=$(_game_club); then _bad "It is up$(_game_address)."
+        elif curl --noproxy '*' -fs -m 5 -o /dev/null -H "Host: $club" "http://localhost/$ocean/health"; then
+            _ok "It is up$(_game_address)."
+        else _bad "It is up, but nginx does not lead there. Remedy: bash $MOCEAN_HOME/setup_vm.sh --front $club"; fi
+    elif [ "$(systemctl is-active "$unit")" = inactive ]; then _bad "It is stopped. Remedy: mocean_start$of"
+    else _bad "It does not answer. Remedy: mocean_why$of, then mocean_restart$of"; fi
+    _doctor_settings; _doctor_state; _doctor_backup
 }
 
 _doctor_path() { systemctl show --value --property Environment mocean | tr ' ' '\n' | sed -n 's/^PATH=//p'; }
@@ -430,46 +597,60 @@ $game halted: systemd says exit-code, uwsgi exited with 22";; esac          # as
 
 _doctor_settings() {                    # a misspelt setting does nothing, and says nothing
     local name
-    [ -e ~/mocean.env ] || return 0
-    sed -n 's/^ *\([A-Za-z_]*\).*/\1/p' ~/mocean.env | while read -r name; do
+    [ -e ~/"$label.env" ] || return 0
+    sed -n 's/^ *\([A-Za-z_]*\).*/\1/p' ~/"$label.env" | while read -r name; do
         case $name in
             MOCEAN_LOG|MOCEAN_CAPTAIN|MOCEAN_DATA_DAYS|MOCEAN_DATA_MB) ;;
-            *) _bad "$HOME/mocean.env sets $name, which no program reads. Remedy: nano ~/mocean.env; mocean_restart";;
+            *) _bad "$HOME/$label.env sets $name, which no program reads." \
+                "Remedy: nano ~/$label.env; mocean_restart$of";;
         esac
     done
 }
 
 _doctor_state() {
-    local file=$MOCEAN_STATE/mocean.json owner user
-    owner=$(_as_game stat -c %U "$file" 2>/dev/null); user=$(systemctl show --value --property User mocean)
+    local file=$state/mocean.json owner user
+    owner=$(_as_game stat -c %U "$file" 2>/dev/null); user=$(systemctl show --value --property User "$unit")
     if [ -z "$owner" ]; then _ok "There is no ocean yet: $file comes with the first start."
     elif [ "$owner" != "$user" ]; then
         _bad "$file belongs to $owner, and the game runs as $user: it cannot read it." \
-            "Remedy: sudo chown -R $user: $MOCEAN_STATE; mocean_restart"
+            "Remedy: sudo chown -R $user: $state; mocean_restart$of"
     elif _doctor_readable "$file"; then
         _ok "The ocean is readable: $file, $(_as_game du -h "$file" | cut -f1)," \
             "written $(_as_game date -r "$file" '+%F %T')."
-    elif _doctor_readable "$MOCEAN_STATE/mocean.last.json"; then
-        _bad "$file is damaged, but the copy before it is whole, and a start mends it. Remedy: mocean_restart"
-    else _bad "The ocean cannot be read: $file. Remedy: mocean_restore with the newest file of $MOCEAN_BACKUPS"; fi
+    elif _doctor_readable "$state/mocean.last.json"; then
+        _bad "$file is damaged, but the copy before it is whole, and a start mends it. Remedy: mocean_restart$of"
+    else _bad "The ocean cannot be read: $file. Remedy: mocean_restore$of with the newest file of $MOCEAN_BACKUPS"; fi
+    [ -z "$ocean" ] || return 0
     for file in "$HOME/mocean.json" "$MOCEAN_HOME/mocean.json"; do
         [ ! -e "$file" ] || _bad "$file is another ocean, from 'python mocean.py' run by hand;" \
-            "the service has its own in $MOCEAN_STATE. Remedy, if nobody needs it: rm $file"
+            "the service has its own in $state. Remedy, if nobody needs it: rm $file"
     done
 }
 
 _doctor_readable() { _as_game python3 -m json.tool "$1" >/dev/null 2>&1; }
 
 _doctor_backup() {
-    local days newest; newest=$(find "$MOCEAN_BACKUPS" -name 'mocean-*.tar.gz' 2>/dev/null | sort | tail -n 1)
-    [ -n "$newest" ] || { _bad "There is no backup. Remedy: mocean_backup"; return; }
+    local days newest; newest=$(_game_backups | tail -n 1)
+    [ -n "$newest" ] || { _bad "There is no backup. Remedy: mocean_backup$of"; return; }
     days=$(( ($(date +%s) - $(date -r "$newest" +%s)) / 86400 ))
     if [ "$days" -le 7 ]; then _ok "The newest backup is $days days old: $newest"
-    else _bad "The newest backup is $days days old. Remedy: mocean_backup"; fi
+    else _bad "The newest backup is $days days old. Remedy: mocean_backup$of"; fi
+}
+
+_doctor_nightly() {                     # the timer, and how the last night went
+    local show='systemctl show --value --property' last
+    if [ "$($show ActiveState mocean-backup.timer)" != active ]; then
+        _bad "There is no copy each night. Remedy: bash $MOCEAN_HOME/setup_vm.sh"; return
+    fi
+    last=$($show ExecMainExitTimestamp mocean-backup)
+    if [ -z "$last" ]; then _ok "Each night the oceans are copied; the first night is still to come."
+    elif [ "$($show Result mocean-backup)" = success ]; then
+        _ok "Each night the oceans are copied; the last time: $last."
+    else _bad "The last copy of the night failed, $last. Remedy: sudo journalctl -u mocean-backup says why"; fi
 }
 
 _doctor_disk() {
-    local folder=$MOCEAN_STATE free files; [ -d "$folder" ] || folder=/var/lib
+    local folder=$state free files; [ -d "$folder" ] || folder=/var/lib
     free=$(df --output=avail -m "$folder" | tail -n 1); files=$(df --output=iavail "$folder" | tail -n 1)
     if [ "$free" -lt 500 ]; then
         _bad "The disk has only $((free)) MB free. Remedy: sudo journalctl --vacuum-size=100M; sudo apt-get clean"

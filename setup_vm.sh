@@ -74,28 +74,32 @@ grep -qF "$project/bash_aliases" ~/.bash_aliases || echo ". '$project/bash_alias
 say "5. The captain's key, for you only, in $HOME/mocean.env"
 changed=no
 if ! grep -qs '^MOCEAN_CAPTAIN=' ~/mocean.env; then
-    (umask 077; printf 'MOCEAN_CAPTAIN=%s\n' "$("$env/bin/python" -c '
-import secrets
-print("-".join("".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(4)) for _ in range(4)))')" \
-        >> ~/mocean.env)
+    # shellcheck disable=SC1091
+    (umask 077; . "$project/bash_aliases"; _new_key >> ~/mocean.env)
     changed=yes                         # the game reads it when it starts
 fi
 chmod 600 ~/mocean.env
 
 say "6. The services"
-oceans_changed=no
-for unit in steps.service mocean.service mocean@.service mocean@.socket; do
+ocean_changed=no door_changed=no
+for unit in steps.service mocean.service mocean@.service mocean@.socket mocean-backup.service mocean-backup.timer; do
     new=$(mktemp)
-    sed "s:/home/ubuntu:$HOME:g; s/^\(Socket\)\?User=ubuntu/\1User=$(id -un)/" "$project/$unit" > "$new"
+    sed "s:/home/ubuntu/mocean/:$project/:g; s:/home/ubuntu:$HOME:g; s/^\(Socket\)\?User=ubuntu/\1User=$(id -un)/" \
+        "$project/$unit" > "$new"
     if ! cmp -s "$new" "/etc/systemd/system/$unit"; then
         sudo install -m 644 "$new" "/etc/systemd/system/$unit"
-        case $unit in mocean@*) oceans_changed=yes;; *) changed=yes;; esac
+        case $unit in
+            mocean@.service) ocean_changed=yes;;
+            mocean@.socket)  door_changed=yes;;
+            steps*|mocean.*) changed=yes;;
+        esac
     fi
     rm "$new"
 done
 sudo systemctl daemon-reload
 # In the weeks of Steps: what starts with the machine, and what runs, stays as it is.
 systemctl is-enabled --quiet steps || sudo systemctl enable --quiet mocean
+sudo systemctl enable --quiet --now mocean-backup.timer
 
 say "7. The game"
 game=mocean page=health
@@ -107,10 +111,12 @@ curl --noproxy '*' -fsS http://localhost:8080/$page && echo
 # The oceans beside it, if there are any (docs/classes.md).
 for ocean in /etc/systemd/system/multi-user.target.wants/mocean@*.service; do
     [ -e "$ocean" ] || continue
-    ocean=${ocean##*/}
+    unit=$(basename "$ocean" .service)
+    [ $door_changed = no ] || sudo systemctl restart "$unit.socket"
     verb=restart
-    if [ $oceans_changed = no ] && systemctl is-active --quiet "$ocean"; then verb=reload; fi
-    sudo systemctl $verb "$ocean" || echo "!! The $verb of $ocean failed: sudo journalctl -u $ocean says why."
+    if [ $ocean_changed = no ] && systemctl is-active --quiet "$unit"; then verb=reload; fi
+    sudo systemctl $verb "$unit" ||
+        echo "!! The $verb of $unit failed. In a new terminal, mocean_why ${unit#*@} says why."
 done
 if [ "$front" != none ]; then
     say "8. The front: a name, and https"

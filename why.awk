@@ -1,6 +1,7 @@
 # Why did the game halt? Reads its journal, and says it in sentences: mocean_why and steps_why of bash_aliases.
 #
 #     journalctl --unit mocean --unit steps | awk -v game=mocean -f why.awk       (-v quiet=1: nothing means nothing)
+#     journalctl --unit mocean@tuesday | awk -v game=mocean -v ocean=tuesday -f why.awk
 #
 #     Nov 25 01:02:03 club uwsgi[7]: Traceback (most recent call last):
 #     Nov 25 01:02:03 club uwsgi[7]:   File "/home/ubuntu/mocean.py", line 9                  <- a sign: kept in `spot`
@@ -58,7 +59,7 @@ END {
 function worker() {
     if (loop)
         return tell("A request did not end: its worker was stopped, a new one took over.",
-                    "Look for a loop at " (spot == "" ? "the place that " game "_journal 300 shows" : spot) ".")
+                    "Look for a loop at " (spot == "" ? "the place that " typed("journal") " 300 shows" : spot) ".")
     if (line ~ /signal 9 /)
         return tell("The worker was killed (kill -9, or out of memory), a new one took over.",
                     "Nothing is lost. If nobody typed kill, it was memory." last_calls())
@@ -66,7 +67,7 @@ function worker() {
         return tell("The worker crashed in C code (" fatal "), a new one took over.",
                     "Nothing is lost." (spot == "" ? "" : " It was called at " spot "."))
     tell("The worker ended by itself (an exit in a route, or a crash), a new one took over.",
-         "Nothing is lost. The lines before DAMN in " game "_journal 300 say more.")
+         "Nothing is lost. The lines before DAMN in " typed("journal") " 300 say more.")
 }
 
 function ended() {
@@ -75,7 +76,7 @@ function ended() {
         return
     }
     if (/says signal/)
-        return tell("The master was killed (" game "_kill, kill -9, out of memory), and started again.",
+        return tell("The master was killed (" typed("kill") ", kill -9, out of memory), and started again.",
                     "Nothing is lost.")
     if (/says oom-kill/)
         return tell("Out of memory: the kernel killed it, systemd started it again.",
@@ -99,7 +100,7 @@ function ended() {
         return tell("uWSGI itself crashed (" crash "), and was started again.",
                     "Nothing is lost.")
     tell("uWSGI would not start, or ended by itself" (clue == "" ? "." : ": " clue "."),
-         "A mistake in the unit? The lines before \"halted\" in " game "_journal say more.")
+         "A mistake in the unit? The lines before \"halted\" in " typed("journal") " say more.")
 }
 
 function no_application(clue) {
@@ -123,19 +124,22 @@ function met_bug() {
         return tell("A request met a bug: input() waits for somebody who types, and nobody does" in_brackets(spot) ".",
                     "A rule gets what it needs as parameters of its call.")
     tell("A request met a bug: " clue in_brackets(spot) ". It was answered, the game went on.",
-         "The lines before that in " game "_journal 300 show how it came there.")
+         "The lines before that in " typed("journal") " 300 show how it came there.")
 }
 
 function cannot_ride(    what) {
     what = rider " does not ride along: " clue in_brackets(spot) ". The rest of the game plays on."
     if (what in rode) return             # a reload reads it twice: to look, and to play
     rode[what]
-    tell(what, "Mend it, and then: " game "_reload")
+    tell(what, "Mend it, and then: " typed("reload"))
 }
 
 function anew() {
-    return "bash ~/mocean/setup_vm.sh writes the unit for your user; what a drop-in says, shows systemctl cat " game "."
+    return "bash ~/mocean/setup_vm.sh writes the unit for your user; what a drop-in says, shows systemctl cat " \
+        game (ocean == "" ? "" : "@" ocean) "."
 }
+
+function typed(word) { return game "_" word (ocean == "" ? "" : " " ocean) }      # mocean_why, mocean_why tuesday
 
 function in_brackets(text) { return text == "" ? "" : " (" text ")" }
 
@@ -163,7 +167,7 @@ BEGIN {
     unit["mocean"] = "mocean.service|Mocean, an ocean"
     unit["steps"] = "steps.service|Steps, a ladder"
     title["mocean"] = "Mocean"; title["steps"] = "Steps"
-    on_purpose = "Stopped on purpose: " game "_stop, a restart, or the VM going down."
+    on_purpose = "Stopped on purpose: " typed("stop") ", a restart, or the VM going down."
 }
 
 # --- each line: what it says without its date, and whether systemd says it -----------------------------------------
@@ -230,7 +234,7 @@ systemd && /[:\]] Reloading /           { clue = spot = dump = cannot = "" }
 systemd && /Reload operation timed out/ { clue = "reading it did not end (an endless loop?)" }
 systemd && /Reload failed/ {
     tell("A reload was refused: " (clue == "" ? cannot : clue) in_brackets(spot) ". The old " game ".py plays on.",
-         "Mend it, and then: " game "_reload")
+         "Mend it, and then: " typed("reload"))
 }
 systemd && /status=217\/USER/ {
     tell("The unit names a user who does not exist (User=).", anew())

@@ -128,11 +128,19 @@ class Lab:
     def journal(self, unit='mocean', form='cat'):
         return self.sh(f'journalctl --sync; journalctl -q -u {unit} -o {form} --after-cursor "{self.cursor}"')
 
+    @property
+    def pid(self):
+        """The VM's process 1, as this machine numbers it."""
+        return pathlib.Path(f'/run/systemd-lab/{self.name}/pid').read_text().split()[0]
+
+    def inside(self, path):
+        """A file of the VM, by the name that it has outside."""
+        return f'/proc/{self.pid}/root{path}'
+
     @contextlib.contextmanager
     def network(self):
         """Inside, this thread and all that it starts have the VM's network."""
-        pid = pathlib.Path(f'/run/systemd-lab/{self.name}/pid').read_text().split()[0]
-        with open('/proc/thread-self/ns/net') as own, open(f'/proc/{pid}/ns/net') as theirs:
+        with open('/proc/thread-self/ns/net') as own, open(f'/proc/{self.pid}/ns/net') as theirs:
             enter(theirs)
             try:
                 yield
