@@ -10,6 +10,8 @@ umask 022
 
 project=$(dirname "$(readlink -f "$0")")
 club=${1:-}
+# shellcheck disable=SC1091
+. "$project/bash_aliases"               # for _oceans
 folder=/etc/nginx/mocean
 site=/etc/nginx/sites-available/mocean
 proof=/var/www/mocean                                   # where the issuer of certificates finds what it asks for
@@ -27,8 +29,8 @@ install_nginx() {                       # and certbot, which fetches certificate
         stop "The packages$missing could not be installed: the lines above say why. Then run this again."
 }
 
-oceans() {                              # the names of all that have a memory here, or a line in machines.map
-    find /var/lib -maxdepth 1 -name 'mocean-[a-z]*' -printf '%f\n' | sed 's/^mocean-//'
+oceans() {                              # the names of all that start with this machine, or have a line in machines.map
+    _oceans
     sed -n 's/^\([a-z][a-z0-9-]*\) .*;.*/\1/p' $folder/machines.map
 }
 
@@ -65,7 +67,7 @@ configure() {                           # what nginx does not like is taken back
 # NAME ADDRESS:PORT;        and then: sudo systemctl reload nginx
 mocean 127.0.0.1:8080;
 MAP
-    put $folder/club <<< "$club"                        # for the next upgrade
+    put $folder/name <<< "$club"                        # for the next upgrade
     put $folder/doors.conf < <(doors)
     put $site < <(sed "s/club\\\\\.example/${club//./\\\\.}/g; s/club\.example/$club/g" "$project/front.conf")
     sudo ln -sfn $site /etc/nginx/sites-enabled/mocean
@@ -107,8 +109,8 @@ certify() {                             # for the club's name, and for its ocean
         sudo systemctl enable --quiet --now certbot.timer           # looks twice a day, renews a month before the end
     else
         echo "$said"
-        echo "There is no new certificate: the lines above say why. Mostly $club does not lead to this machine, or" \
-            "port 80 is closed in the cloud's firewall. http:// works meanwhile. Mend it, and run this again."
+        echo "There is no new certificate: the lines above say why. Mostly $club does not lead to this machine,"
+        echo "or port 80 is closed in the cloud's firewall. http:// works meanwhile. Mend it, and run this again."
     fi
 }
 
@@ -120,13 +122,14 @@ leads_here() {                          # asks for a word that was just written,
 }
 
 tell() {                                # which oceans answer through the front
-    local ocean scheme schemes=http
+    local ocean scheme schemes=http status
     ! certified || schemes='http https'
     for ocean in $(oceans); do
         for scheme in $schemes; do
-            if curl -fsk --noproxy '*' -m 5 -o /dev/null "$scheme://$club/$ocean/health" \
-                --resolve "$club:80:127.0.0.1" --resolve "$club:443:127.0.0.1"
-            then echo "$scheme://$club/$ocean/ answers"; else echo "$scheme://$club/$ocean/ does not answer now"; fi
+            status=$(curl -sk --noproxy '*' -m 5 -o /dev/null -w '%{http_code}' "$scheme://$club/$ocean/" \
+                --resolve "$club:80:127.0.0.1" --resolve "$club:443:127.0.0.1") || true
+            [ "$status" = 200 ] && status=answers || status="does not answer now"
+            echo "$scheme://$club/$ocean/ $status"
         done
     done
 }

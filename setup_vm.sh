@@ -20,7 +20,7 @@ stop() { printf '\n!! %s\n' "$*" >&2; exit 1; }
 
 case ${1:-} in
     --front) front=${2:-};;
-    '')      front=$(cat /etc/nginx/mocean/club 2>/dev/null || echo none);;
+    '')      front=$(cat /etc/nginx/mocean/name 2>/dev/null || echo none);;
     *)       stop "That is not known here: $1. There is --front NAME, and nothing else.";;
 esac
 

@@ -6,12 +6,14 @@ import http.client
 import re
 import socket
 import ssl
+import subprocess
 import threading
 import time
 import urllib.parse
 
 import pytest
-from conftest import Answer, join, place, poll
+from conftest import ROOT, Answer, join, place, poll
+from lab import Lab
 
 CLUB = 'club.example'
 OCEANS = 'tuesday', 'wednesday'
@@ -33,11 +35,14 @@ echo 'server = https://localhost:14000/dir' > /etc/letsencrypt/cli.ini
 curl -s --retry 50 --retry-delay 0 --retry-connrefused --cacert cert.pem https://localhost:15000/roots/0
 '''
 GONE = '''
-systemctl disable --now -q nginx certbot.timer mocean@tuesday mocean@wednesday 2>/dev/null
-systemctl stop mocean@tuesday.socket mocean@wednesday.socket names pebble
-rm -rf /etc/nginx/mocean /etc/nginx/sites-*/mocean /etc/letsencrypt /home/ubuntu/mocean-*.env /var/lib/mocean-*
+systemctl disable --now -q nginx certbot.timer; systemctl stop names pebble
+rm -rf /etc/nginx/mocean /etc/nginx/sites-*/mocean* /etc/letsencrypt /home/ubuntu/mocean-*.env /var/lib/mocean-*
 sed -i /club.example/d /etc/hosts
 '''
+
+
+SCRIPT = ROOT / 'tests' / 'systemd_lab.sh'
+COPIED = 'home/ubuntu etc/systemd/system/mocean@.service etc/systemd/system/mocean@.socket'
 
 
 class Front:
@@ -95,12 +100,33 @@ def front(lab):
             front = Front(lab)
             front.first = lab.setup(f'--front {CLUB}')
             front.plain = front.ask(f'http://{CLUB}/mocean/mvoe')
-            lab.sh('systemctl enable -q --now ' + ' '.join(f'mocean@{ocean}' for ocean in OCEANS))
+            for ocean in OCEANS:
+                assert f'players find it at http://{CLUB}/{ocean}/' in lab.user(f'mocean_new {ocean}')
             front.trust.load_verify_locations(cadata=lab.sh(ISSUER))
             front.second = lab.user(f'bash ~/mocean/front.sh {CLUB}')
             yield front
         finally:
-            lab.sh(GONE, check=False)
+            lab.user('; '.join(f'mocean_end {ocean}' for ocean in OCEANS))
+            lab.sh(GONE)
+
+
+@contextlib.contextmanager
+def second_machine(first):
+    """A lab more, with the first one's programs, and a cable between them: 10.77.0.1 and 10.77.0.2."""
+    second = Lab(first.folder)
+    second.name += '-second'
+    try:
+        assert second.script('up').returncode == 0
+        subprocess.run(f'LAB={first.name} {SCRIPT} sh \'tar -C / --exclude backups -cf - {COPIED}\' | '
+                       f'LAB={second.name} {SCRIPT} sh \'tar -C / -xf -\'', shell=True, check=True)
+        second.sh('systemctl daemon-reload')
+        subprocess.run(['ip', 'link', 'add', 'cable', 'netns', first.pid, 'type', 'veth',
+                        'peer', 'name', 'cable', 'netns', second.pid], check=True)
+        for number, lab in enumerate([first, second], 1):
+            lab.sh(f'ip address add 10.77.0.{number}/24 dev cable; ip link set cable up')
+        yield second
+    finally:
+        second.down()
 
 
 class Player(threading.Thread):
@@ -126,6 +152,7 @@ class Player(threading.Thread):
         self.calls += 1
         if reply.status != 200:
             self.failed.append(reply)
+            self.stopped.wait(0.2)
         return reply.status == 200
 
     def run(self):

@@ -1,16 +1,16 @@
 """The front on a real systemd: nginx before several oceans, a name, https, a prefix; and an ocean that moves away."""
 import contextlib
-import pathlib
 import re
 import socket
 import struct
+import subprocess
 import threading
 import time
 
 import pytest
 from browser import chromium
-from conftest import free_port, join, poll
-from front import BASES, CLUB, KEY, OCEANS, crawl, playing
+from conftest import ROOT, free_port, join, poll
+from front import BASES, CLUB, KEY, OCEANS, SCRIPT, crawl, playing, second_machine
 
 pytestmark = pytest.mark.systemd
 FORMS = {'page': {'Accept': 'text/html'}, 'text': {}, 'json': {'Accept': 'application/json'}}
@@ -77,9 +77,13 @@ def test_the_certificate_is_renewed_while_all_play(front):
         front.lab.sh('certbot renew -q --force-renewal --no-random-sleep-on-renew')
         poll(lambda: certificate(front)[0] != number)
     assert certificate(front)[1] == names
-    for player in players:                 # nginx hangs up on who is silent at that moment: that call was not heard
-        assert {reply.status for reply in player.failed} <= {0} and len(player.failed) <= 1
-        assert player.sailed() == player.moved % 600
+    for player in players:
+        assert hung_up(player) == len(player.failed) <= 1 and player.sailed() == player.moved % 600
+
+
+def hung_up(player):
+    """How often nginx hung up on it: when it reads its files anew, it does so where nothing is under way."""
+    return len([reply for reply in player.failed if not reply.status])
 
 
 # ---------------------------------------------------------------- links
@@ -167,8 +171,8 @@ def test_while_an_ocean_is_away_the_front_says_so_in_the_one_form(front):
     f'https://{CLUB}/join?name=ada', f'http://{CLUB}/Tuesday/', f'http://{CLUB}/.mocean/error.text',
     f'http://{CLUB}/.well-known/acme-challenge/', f'http://{CLUB}/{"a" * 64}/'])
 def test_where_no_ocean_is_the_front_says_how_to_find_one(front, url):
-    words = f'there is no ocean of that name; an address here begins {url.partition(":")[0]}://{CLUB}/NAME/ ' \
-        'with the name of your ocean'
+    words = f'there is no ocean of that name; addresses here begin {url.partition(":")[0]}://{CLUB}/NAME/ ' \
+        'with the name of an ocean'
     reply = front.ask(url)
     assert (reply.status, reply, reply.headers['Cache-Control']) == (404, words, 'no-store')
     assert front.ask(url, headers=FORMS['json']).json() == {'error': words, 'status': 404}
@@ -243,20 +247,13 @@ def test_one_ocean_is_killed_while_the_others_play(front):
 # ---------------------------------------------------------------- what must not happen
 
 
-def door(front, ocean):
-    """The ocean's socket, as this machine sees it."""
-    pid = pathlib.Path(f'/run/systemd-lab/{front.lab.name}/pid').read_text().split()[0]
-    line = socket.socket(socket.AF_UNIX)
-    line.settimeout(1)
-    line.connect(f'/proc/{pid}/root/run/mocean-{ocean}.sock')
-    return line
-
-
 def test_a_packet_of_uwsgis_own_protocol_runs_nothing(front):
     front.lab.put('/home/ubuntu/evil.py', 'open("/var/lib/mocean-tuesday/evil", "w")\ndef application(*a): pass\n')
     facts = {'REQUEST_METHOD': 'GET', 'PATH_INFO': '/', 'UWSGI_FILE': '/home/ubuntu/evil.py', 'UWSGI_APPID': 'evil'}
     packet = b''.join(struct.pack('<H', len(text)) + text.encode() for pair in facts.items() for text in pair)
-    with door(front, 'tuesday') as line, contextlib.suppress(OSError):
+    with socket.socket(socket.AF_UNIX) as line, contextlib.suppress(TimeoutError, ConnectionError):
+        line.settimeout(1)
+        line.connect(front.lab.inside('/run/mocean-tuesday.sock'))
         line.sendall(struct.pack('<BHB', 0, len(packet), 0) + packet)
         while line.recv(4096):
             pass
@@ -299,3 +296,34 @@ def test_no_log_has_an_id_in_it(front):
     assert 'Loga' in front.lab.sh('journalctl -t mocean-tuesday')
     look = f'grep -rE "{"|".join(ids)}" /var/log/nginx /var/log/letsencrypt; journalctl | grep -E "{"|".join(ids)}"'
     assert front.lab.sh(look, check=False) == ''
+
+
+# ---------------------------------------------------------------- the last: an ocean moves to another machine
+
+
+def test_an_ocean_moves_to_a_second_machine_and_nothing_answered_is_lost(front):
+    """Each block of the last chapter of docs/https.md, typed where the page says."""
+    page = (ROOT / 'docs' / 'https.md').read_text()
+    make, stop, restore, lead = re.findall(r'^```sh\n(.*?)^```', page.partition('## A second')[2], re.M | re.S)
+    with second_machine(front.lab) as second:
+        second.user(make)
+        with playing(front, Move=(BASES[2], 4), Stay=(f'https://{CLUB}/wednesday', 4)) as players:
+            poll(lambda: min(player.moved for player in players) > 5, 30)
+            copied = re.search(r'copied to (\S+)', front.lab.user(stop))[1]
+            subprocess.run(f'LAB={front.lab.name} {SCRIPT} sh "cat {copied}" | LAB={second.name} {SCRIPT} sh '
+                           f'"cat > {copied.replace("backups/", "")}"', shell=True, check=True)
+            assert 'is back, with' in second.user(restore)
+            assert 'tuesday has ended' in front.lab.user(lead)
+            front.answers('tuesday')
+            before = min(player.moved for player in players)
+            poll(lambda: min(player.moved for player in players) > before + 5, 30)
+        for player in players:
+            away = [reply.status for reply in player.failed if reply.status]
+            assert set(away) == ({503} if player.name.startswith('Move') else set()) and hung_up(player) <= 1
+            assert 0 <= player.sailed() - player.moved <= len(player.failed)
+        assert second.sh('pgrep -cf "http-socket fd://3"') != '0' and front.lab.state('mocean@tuesday') == 'inactive'
+        assert front.ask(f'{BASES[3]}/mvoe').lines[1].startswith(f'try: {BASES[3]}/')
+        assert 'http://club.example/tuesday/ leads to 10.77.0.2:8101, and something answers there.' in front.lab.user(
+            'mocean_doctor')
+        front.lab.sh('sed -i /^tuesday/d /etc/nginx/mocean/machines.map; systemctl reload nginx')
+    assert poll(lambda: front.ask(f'{BASES[0]}/health').status == 404)
