@@ -60,7 +60,11 @@ _game() {                               # the game, the word, and what was typed
     shift 2
     if [ "$game" = mocean ] && _oceans | grep -qxF -e "${1:-}"; then ocean=$1; shift; fi
     case "$word ${1:-}" in 'find '*|'restore '*|'new '*|'journal '[0-9]*) most=1;; esac
-    if [ $# -gt $most ]; then echo "There is no ocean $1 here. $(_oceans_told)"; return 1; fi
+    if [ $# -gt $most ]; then
+        if [[ -z $ocean && $1 =~ ^[a-z0-9-]+$ ]]; then echo "There is no ocean $1 here. $(_oceans_told)"
+        else echo "These are too many words for ${game}_$word: $*"; fi
+        return 1
+    fi
     _game_names
     "_game_$word" "$@"
 }
@@ -212,8 +216,8 @@ _game_ps() {                            # the master and its children, and nothi
 
 # Its name is a part of addresses, and of the names of files: small letters, digits and -. Names of pages would mislead.
 MOCEAN_TAKEN=(accel begin beguine captain chart clients code course dive duck erddap euler exchange front get health
-              inventory join location log look map meruprastarah mocean move name news ping popchat problem progress puzzle
-              pyodide quest quit race regatta score season sendchat sirduke steps stop teleport use velocity who)
+              inventory join location log look map meruprastarah mocean move name news ping popchat problem progress
+              puzzle pyodide quest quit race regatta score season sendchat sirduke steps stop teleport use velocity who)
 
 _game_new() {                           # twice is harmless: what is there already is left as it is
     ocean=${ocean:-${1:-}}
@@ -266,7 +270,7 @@ _game_told() {                          # what why.awk makes of the journal sinc
     sudo journalctl --sync
     local of_units=(--unit mocean --unit steps)
     [ -z "$ocean" ] || of_units=(--unit "$unit")
-    sudo journalctl --quiet --no-pager --lines 50000 "${of_units[@]}" ${1:+--after-cursor "$1"} | \
+    sudo journalctl --no-pager --lines 50000 "${of_units[@]}" ${1:+--after-cursor "$1"} | \
         awk -v game="$game" -v ocean="$ocean" -v quiet=1 -f "$MOCEAN_HOME/why.awk"
 }
 
@@ -277,6 +281,11 @@ _game_why() {
     echo "What stopped or shook $who lately, oldest first:"
     echo "${told:-nothing at all.}"
     echo
+    case $(_journal_keeps) in
+        disk)   ;;
+        memory) echo "The journal forgets all at each reboot: what was before the last one, nobody knows.";;
+        *)      echo "The journal takes no lines: what happened lately, is not above. mocean_doctor says what to do.";;
+    esac
     _game_oom
     case $(systemctl is-active "$unit") in
         active)
@@ -307,6 +316,10 @@ _as_game() {                            # as the user of the service, who alone 
 }
 
 _game_backup() {
+    _make_copy && echo "What is only on this VM goes with it: scp the file to your own computer now and then."
+}
+
+_make_copy() {
     local file copy failed=0; file=$MOCEAN_BACKUPS/$label-$(date +%Y-%m-%d-%H%M%S).tar.gz
     _as_game test -e "$state/mocean.json" || {
         echo "There is no ocean in $state: nothing to copy."; return 1; }
@@ -315,7 +328,6 @@ _game_backup() {
             && (umask 077; _as_game tar -C "$copy" -czf - . > "$file.part") \
             && tar -tzf "$file.part" | grep -qx ./mocean.json && mv "$file.part" "$file"; then
         echo "The ocean$of is copied to $file ($(du -h "$file" | cut -f1))."
-        echo "What is only on this VM goes with it: scp the file to your own computer now and then."
     else
         rm -f "$file.part"; failed=1
         echo "There is no new backup; the line above says why. mocean_doctor says how much room there is."
@@ -340,12 +352,12 @@ _game_backups() {                       # those of this ocean, the oldest first
         -regex ".*/$label-[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{6}\.tar\.gz" 2>/dev/null | sort
 }
 
-_game_nightly() {                       # a copy of each ocean; the oldest go
+_game_nightly() {                       # a copy of each ocean; of each, the oldest go
     local failed=0
     for ocean in '' $(_oceans); do
         _game_names
         _as_game test -e "$state/mocean.json" || continue                                   # it has never been up
-        if _game_backup; then _game_backups | head -n "-$MOCEAN_KEPT" | xargs -r -d '\n' rm; else failed=1; fi
+        if _make_copy; then _game_backups | head -n "-$MOCEAN_KEPT" | xargs -r -d '\n' rm; else failed=1; fi
     done
     return $failed
 }
@@ -678,9 +690,23 @@ _doctor_disk() {
 }
 
 _doctor_log() {
-    if [ -d /var/log/journal ]; then _ok "The journal is kept on the disk: mocean_why remembers across a reboot."
-    else _bad "The journal forgets all at each reboot. Remedy: sudo mkdir -p /var/log/journal;" \
-        "sudo systemctl restart systemd-journald"; fi
+    local folder=/etc/systemd/journald.conf.d remedy
+    remedy="Remedy, if the disk is not full: sudo mkdir -p $folder; printf '[Journal]\nStorage=persistent\n' |"
+    remedy="$remedy sudo tee $folder/zz-mocean.conf; sudo systemctl restart systemd-journald"
+    case $(_journal_keeps) in
+        disk)   _ok "The journal is kept on the disk: mocean_why remembers across a reboot.";;
+        memory) _bad "The journal forgets all at each reboot. $remedy";;
+        *)      _bad "The journal takes no lines: mocean_why cannot know. $remedy";;
+    esac
+}
+
+_journal_keeps() {                      # a line is told to it, and looked for: on the disk, in memory, nowhere
+    local line; line="Does the journal keep this? $(date +%s.%N)"
+    echo "$line" | systemd-cat --identifier mocean_doctor
+    sudo journalctl --sync
+    _journal_has() { sudo journalctl --quiet --output cat --lines 1 --identifier mocean_doctor "$@" 2>&1; }
+    if [ "$(_journal_has --directory /var/log/journal)" = "$line" ]; then echo disk
+    elif [ "$(_journal_has)" = "$line" ]; then echo memory; fi
 }
 
 _doctor_clock() {

@@ -31,7 +31,7 @@ THE PICTURE How a request travels down this file, and where to look for what:
       HELP            the usage page and openapi.json, written from ROUTES
       WIRE            a request in, an answer out: text or JSON, one form for every error
       PAGES           what a browser is shown: usage, map, code; a program to start with
-      SHELVES         the files of /code, and lines on their way to a program there
+      SHELVES         the files of /map and /code, and lines on their way to a program there
       START           the app with its routes, and who rides along
       SERVERS         uWSGI on the VM, Python's own server on a laptop, and a watch over both
 
@@ -2971,7 +2971,8 @@ class Sea:
     def __init__(self, folder, clock=None, dice=None, calendar=time.time, sleep=None):
         self.folder = pathlib.Path(folder)
         self.clock = Clock(clock or time.monotonic)         # sea time
-        self.calendar = calendar                            # true time
+        self.calendar = calendar                            # true time,
+        self.offset = calendar() - self.clock.ticks()       # and less the seconds that pass
         self.sleep = sleep        # how an answer waits for its time; None: as time.sleep does
         self.dice = dice or random.SystemRandom()
         self.lock, self.tending = threading.RLock(), threading.Lock()
@@ -2989,7 +2990,6 @@ class Sea:
         self.captain_key = ''     # the teacher's secret; '' where there is no captain
         self.collects = False     # soundings wait for the data service
         self.tended = self.state_at = 0.0                # sea time
-        self.offset = 0.0         # true time less the seconds that pass
 
     def open(self):
         """Load the ocean, once, in the process that serves it: never before a fork."""
@@ -3318,7 +3318,7 @@ def sync(sea):
 def check_clock(sea):
     """The computer's clock may jump; the game's does not."""
     offset = sea.calendar() - sea.clock.ticks()
-    if sea.offset and abs(offset - sea.offset) > 5:
+    if abs(offset - sea.offset) > 5:
         log(f'the clock of this computer was put {offset - sea.offset:+.0f} s: news and data tell '
             'the new time, and the game goes on by its own')
     sea.offset = offset
@@ -4462,11 +4462,12 @@ PAGES = {'mocean': page_of, 'quest': quest_of, 'map': map_of, 'qrcode.js': qrcod
 
 
 # --- SHELVES -------------------------------------------------------------------------------------
-# What /code needs besides: files, which the server beneath sends (wsgi.file_wrapper), for Python
+# What /map and /code need besides: files, which the server beneath sends (wsgi.file_wrapper), for Python
 # has a game to keep; and boxes for the lines that somebody types for a program that cannot hear the
 # page, in a browser which cannot set Python's stack aside.
 
 SHELVES = {'code/<name:re:[a-z_.]+>': 'clients/code',
+           'map/<name:re:[a-z_.]+>': 'clients/map',
            'clients/<name:re:[a-z_0-9]+[.]py>': 'clients',
            'pyodide/<name:re:[0-9.]+/[a-z_.]+>': 'clients/pyodide'}
 SUFFIXES = {'.html': HTML, '.css': 'text/css', '.js': 'text/javascript', '.mjs': 'text/javascript',

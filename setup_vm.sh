@@ -102,10 +102,15 @@ systemctl is-enabled --quiet steps || sudo systemctl enable --quiet mocean
 sudo systemctl enable --quiet --now mocean-backup.timer
 
 say "7. The game"
+tell_why() {                            # a word for mocean_why, before a restart
+    printf '%s\n' "MESSAGE=setup_vm.sh renews $1" SYSLOG_IDENTIFIER=setup_vm "SYSLOG_PID=$$" \
+        "OBJECT_SYSTEMD_UNIT=$1.service" | sudo logger --journald || true
+}
 game=mocean page=health
 if systemctl is-active --quiet steps; then game=steps page=steps; fi
 verb=restart
 if [ $changed = no ] && systemctl is-active --quiet $game; then verb=reload; fi
+[ $verb = reload ] || tell_why $game
 sudo systemctl $verb $game || stop "The $verb of $game failed. In a new terminal, ${game}_why says why."
 curl --noproxy '*' -fsS http://localhost:8080/$page && echo
 # The oceans beside it, if there are any (docs/classes.md).
@@ -115,6 +120,7 @@ for ocean in /etc/systemd/system/multi-user.target.wants/mocean@*.service; do
     [ $door_changed = no ] || sudo systemctl restart "$unit.socket"
     verb=restart
     if [ $ocean_changed = no ] && systemctl is-active --quiet "$unit"; then verb=reload; fi
+    [ $verb = reload ] || tell_why "$unit"
     sudo systemctl $verb "$unit" ||
         echo "!! The $verb of $unit failed. In a new terminal, mocean_why ${unit#*@} says why."
 done

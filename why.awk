@@ -23,7 +23,7 @@
 # --- what is told, at the end --------------------------------------------------------------------------------------
 
 function tell(what, remedy) {
-    if (halted != "") settle(on_purpose)
+    if (halted != "") settle(purpose)
     if (what == told && remedy == todo) {
         times++
     } else {
@@ -48,7 +48,7 @@ function flush(    again, advice) {
 }
 
 END {
-    settle(on_purpose)
+    settle(purpose)
     flush()
     if (!entries && !quiet) print "nothing at all."
     for (i = entries > 8 ? entries - 7 : 1; i <= entries; i++) print entry[i]
@@ -60,9 +60,12 @@ function worker() {
     if (loop)
         return tell("A request did not end: its worker was stopped, a new one took over.",
                     "Look for a loop at " (spot == "" ? "the place that " typed("journal") " 300 shows" : spot) ".")
-    if (line ~ /signal 9 /)
-        return tell("The worker was killed (kill -9, or out of memory), a new one took over.",
-                    "Nothing is lost. If nobody typed kill, it was memory." last_calls())
+    if (line ~ /signal 9 /) {
+        tell("The worker was killed (kill -9, or out of memory), a new one took over.",
+             "Nothing is lost. If nobody typed kill, it was memory." last_calls())
+        killed = 1
+        return
+    }
     if (fatal)
         return tell("The worker crashed in C code (" fatal "), a new one took over.",
                     "Nothing is lost." (spot == "" ? "" : " It was called at " spot "."))
@@ -72,7 +75,7 @@ function worker() {
 
 function ended() {
     if (/says success/) {
-        halted = when
+        halted = when; purpose = renewed ? upgrade : on_purpose
         return
     }
     if (/says signal/)
@@ -168,6 +171,7 @@ BEGIN {
     unit["steps"] = "steps.service|Steps, a ladder"
     title["mocean"] = "Mocean"; title["steps"] = "Steps"
     on_purpose = "Stopped on purpose: " typed("stop") ", a restart, or the VM going down."
+    upgrade = "An upgrade: setup_vm.sh has renewed the service, and started it again."
 }
 
 # --- each line: what it says without its date, and whether systemd says it -----------------------------------------
@@ -192,13 +196,14 @@ systemd && line ~ unit[other] && line !~ unit[game] {
     next
 }
 $5 ~ "^" other "\\[" { next }
-systemd && line ~ /^Starting /                    { settle(on_purpose) }
+systemd && line ~ /^Starting /                    { settle(purpose) }
 systemd && line ~ /^(Starting|Reloading) /        { split("", rode) }
-systemd && line ~ /^Started /                      { up = 1 }
+systemd && line ~ /^Started /                     { up = 1; renewed = 0 }
+$5 ~ /^setup_vm\[/                                { renewed = 1 }
 
 # --- the signs: Python's, uWSGI's, the game's ----------------------------------------------------------------------
 
-line ~ /^\*\*\* Starting uWSGI/                { clue = spot = fatal = loop = port = cannot = crash = dump = "" }
+line ~ /^\*\*\* Starting uWSGI/                { clue = spot = fatal = loop = port = cannot = crash = dump = killed = "" }
 
 line ~ /^Fatal Python error: /                 { fatal = line; dump = "fatal"; spot = ""; sub(/^[^:]*: /, "", fatal) }
 line ~ /^Timeout \(0:/                         { loop = 1; dump = "timeout"; spot = "" }
@@ -265,6 +270,9 @@ line ~ /^(steps: )?[a-z.]+ cannot be read \(/ {
 
 !systemd && line ~ /^[^ ]+ (asked|joined|came|quit|says|found|rode|used|\/|[a-z]+\?)/ { call[++calls] = line }
 line ~ /^DAMN ! worker/                                   { worker(); loop = fatal = dump = "" }
+killed && line ~ /^run [0-9]+ began .* the last thing that happened was: / {       # calls that go well have no line
+    sub(/.*: /, "", line); todo = todo "\n                   and the last call that was done: " line; killed = 0
+}
 # A rule that prints without an end of line: uWSGI's words stand behind it; the next line is uWSGI's own again.
 line ~ /^[Rr]espawned uWSGI worker/ && before ~ /.DAMN ! worker [0-9]+ \(pid: [0-9]+\) died/ {
     line = before; worker(); loop = fatal = dump = ""

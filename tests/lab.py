@@ -64,6 +64,11 @@ class Lab:
     def down(self):
         self.script('down')
 
+    def reboot(self, how='reboot'):
+        """Shut down and boot again; `cut`: without a shutdown. The network is a new one then: enter it again."""
+        again = self.script(how)
+        assert again.returncode == 0, again.stderr
+
     def setup(self, options=''):
         """What docs/server.md has the teacher paste. The VM has no internet: the packages lie in a folder."""
         return self.user(f'PYTHON={PYTHON} PIP_NO_INDEX=1 PIP_FIND_LINKS=/srv/wheels '

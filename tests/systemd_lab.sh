@@ -5,13 +5,15 @@
 #   systemd_lab.sh up                boot; LAB_HOOK=file is sourced before, with the new root in $R
 #   systemd_lab.sh sh 'text'         a shell command inside, as root
 #   systemd_lab.sh net COMMAND...    a command of this machine, in the lab's network
+#   systemd_lab.sh reboot            shut down in good order and booted again; `cut` instead: as if the power had failed
 #   systemd_lab.sh down              off, and gone
 #
 # LAB=name lets several stand side by side. Needs root, overlayfs, util-linux, systemd.
 #
 # Why it is as it is:
 #  * Every mount is made inside the private mount namespace. The machine's own mount table never changes, and
-#    the kernel drops them all when the lab's process 1 ends: a crash leaves nothing behind either.
+#    the kernel drops them all when the lab's last process ends: a crash leaves nothing behind either.
+#  * What was written must outlive a reboot: it lies in a mount namespace around those of the boots (hold).
 #  * The lab gets a cgroup of its own first, else its system.slice would land among the machine's.
 #  * The memory limit must be real (MemoryMax=): where the unified cgroup tree has no memory controller, the
 #    lab mounts the old trees.
@@ -66,11 +68,11 @@ own_cgroup() {                   # where this shell itself stands in the tree mo
 
 make_root() {                    # $R: the machine's root, seen through a layer that takes all writes
     mount --make-rprivate /
-    mount -t tmpfs -o size=2G,mode=755 lab "$STATE/fs"
-    mkdir "$STATE/fs/upper" "$STATE/fs/work" "$R"
     mount -t overlay -o "lowerdir=/,upperdir=$STATE/fs/upper,workdir=$STATE/fs/work" lab "$R"
     mount -t proc -o nosuid,nodev,noexec proc "$R/proc"
     mount --bind "$R/proc/sys" "$R/proc/sys"; mount -o remount,ro,bind "$R/proc/sys"
+    cat /proc/sys/kernel/random/uuid > "$STATE/fs/boot_id"                # by which the journal knows a reboot
+    mount --bind "$STATE/fs/boot_id" "$R/proc/sys/kernel/random/boot_id"
     mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$R/sys" 2>/dev/null || mount --rbind /sys "$R/sys"
     mount -t tmpfs -o mode=755,nosuid,nodev tmpfs "$R/run"
     mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$R/tmp"
@@ -117,9 +119,13 @@ boot() {                         # becomes process 1 inside
     set -e
     local pid; pid=$(awk '/^PPid:/ {print $2}' /proc/self/status)   # the outer /proc is still mounted: our outer number
     R=$STATE/fs/root
-    make_root; make_dev; make_cgroups; make_ubuntu
-    # shellcheck disable=SC1090
-    [ -z "${LAB_HOOK:-}" ] || . "$LAB_HOOK"
+    make_root; make_dev; make_cgroups
+    if [ ! -e "$STATE/fs/made" ]; then
+        make_ubuntu
+        # shellcheck disable=SC1090
+        [ -z "${LAB_HOOK:-}" ] || . "$LAB_HOOK"
+        : > "$STATE/fs/made"
+    fi
     ip link set lo up
     cd "$R"; mkdir -p .old
     local since; since=$(started "$pid")
@@ -140,10 +146,21 @@ enter_cgroups() {                # this shell, and what it starts, into the lab'
     done < "$STATE/cgroups"
 }
 
+hold() {                         # what is written, around one boot after the other: 129 is how a reboot ends
+    mount -t tmpfs -o size=2G,mode=755 lab "$STATE/fs"
+    mkdir "$STATE/fs/upper" "$STATE/fs/work" "$STATE/fs/root"
+    while :; do
+        ( enter_cgroups && exec unshare --mount --pid --uts --ipc --cgroup --net --fork --kill-child=KILL \
+            --propagation private -- /bin/bash "$SELF" boot )
+        [ $? = 129 ] || rm "$STATE/cut" || return
+        for _ in $(seq 50); do remove_cgroups && break; sleep 0.05; done
+    done
+}
+
 ready() { case $(inside systemctl is-system-running 2>/dev/null) in running|degraded) ;; *) false;; esac; }
 
 up() {
-    local mount turn
+    local mount
     [ "$(id -u)" = 0 ] || die "needs root"
     [ -x /lib/systemd/systemd ] || die "there is no systemd on this machine"
     lab_pid >/dev/null && die "$NAME is already up"
@@ -152,12 +169,23 @@ up() {
     for mount in $(cgroup_mounts); do
         echo "$mount$(own_cgroup "$mount" | sed 's:/$::')/lab-$NAME"
     done > "$STATE/cgroups"
-    ( enter_cgroups && exec setsid unshare --mount --pid --uts --ipc --cgroup --net --fork --kill-child=KILL \
-        --propagation private -- /bin/bash "$SELF" boot ) </dev/null >"$STATE/console" 2>&1 &
+    setsid unshare --mount --propagation private -- /bin/bash "$SELF" hold </dev/null >"$STATE/console" 2>&1 &
     disown
+    booted
+}
+
+booted() {
+    local turn
     for turn in $(seq 400); do ready 2>/dev/null && return; sleep 0.05; done
     echo "not ready after $turn looks" | cat "$STATE/console" - >&2
     down; die "did not boot"
+}
+
+again() {                        # $1: reboot or cut
+    local pid; pid=$(lab_pid) || die "the lab is not up"
+    if [ "$1" = cut ]; then : > "$STATE/cut"; kill -KILL "$pid"; else (inside systemctl --no-block start reboot.target); fi
+    for _ in $(seq 600); do [ "$(lab_pid)" = "$pid" ] || break; sleep 0.05; done
+    booted
 }
 
 remove_cgroups() {
@@ -177,9 +205,11 @@ down() {
 
 case ${1:-} in
     up) up;;
+    hold) hold;;
     boot) boot;;
+    reboot | cut) again "$1";;
     sh) shift; inside bash -c "$*";;
     net) shift; pid=$(lab_pid) || die "the lab is not up"; exec nsenter -t "$pid" -n -- "$@";;
     down) down;;
-    *) sed -n '2,10p' "$SELF"; exit 2;;
+    *) sed -n '2,11p' "$SELF"; exit 2;;
 esac

@@ -3,6 +3,7 @@ import ast
 import contextlib
 import http.client
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -11,7 +12,6 @@ import ssl
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from conftest import ROOT, Server, join, place, poll
@@ -81,6 +81,33 @@ def test_a_laptop_that_slept_plays_on(laptop):
     poll(laptop.up)
     time.sleep(1.2)
     assert place(laptop, id) == moved.split(',') and laptop.children() == [child]
+
+
+CLOCK = """
+import pathlib, time
+now, ahead = time.time, pathlib.Path(__file__).with_name('ahead')
+time.time = lambda: now() + float(ahead.read_text())
+"""
+
+
+@pytest.mark.parametrize('ahead_s', ['30', '-30', '40000000'])
+def test_a_clock_that_jumps_ends_nothing(asleep, ahead_s):
+    """Bottle's own reloader compares the date of a file with the clock; here every process sees the clock jump."""
+    (asleep.folder / 'sitecustomize.py').write_text(CLOCK)
+    (asleep.folder / 'ahead').write_text('0')
+    asleep.env['PYTHONPATH'] = str(asleep.folder)
+    laptop = asleep.start()
+    id = join(laptop)
+    moved = laptop(f'/move?id={id}&heading=north')
+    children = laptop.children()
+    (asleep.folder / 'new').write_text(ahead_s)
+    os.replace(asleep.folder / 'new', asleep.folder / 'ahead')
+    poll(lambda: 'the clock of this computer was put' in laptop.log())
+    time.sleep(2.5)                                # the child looks at the file once a second
+    assert place(laptop, id) == moved.split(',') and laptop.children() == children
+    laptop.save(VERSION, "VERSION = 'edited'")
+    poll(lambda: laptop.version() == 'edited', 20)
+    assert place(laptop, id) == moved.split(',')
 
 
 def test_https_typed_by_mistake_is_one_line_in_the_log(laptop):
@@ -162,8 +189,8 @@ def test_an_old_python_gets_one_sentence(asleep, version):
     assert asleep.process.wait(20) == 1
     assert asleep.log() == f'Mocean needs Python 3.10 or newer; this is Python {version}\n'
     ast.parse((ROOT / 'mocean.py').read_text('utf-8'), feature_version=(3, 8))      # or it would hear a SyntaxError
-    for python in Path.home().glob('.pyenv/versions/3.[89].*/bin/python'):
-        packages = Path(sys.executable).parent.parent.glob('lib/python3*/site-packages')
+    for python in pathlib.Path.home().glob('.pyenv/versions/3.[89].*/bin/python'):
+        packages = pathlib.Path(sys.executable).parent.parent.glob('lib/python3*/site-packages')
         env = {**asleep.env, 'PYTHONPATH': os.pathsep.join(map(str, packages))}
         done = subprocess.run([python, 'mocean.py'], cwd=asleep.folder, env=env, capture_output=True, text=True)
         assert done.returncode == 1 and done.stdout == ''

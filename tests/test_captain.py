@@ -772,16 +772,48 @@ def test_the_files_are_those_that_mocean_backup_and_mocean_restore_know(tmp_path
         busy_ada(lesson)
         before = document(lesson.sea)
         saved = lesson.order('save').split()[-1]
-        words = (f'. {ROOT}/bash_aliases; MOCEAN_STATE={lesson.say.folder} MOCEAN_BACKUPS={tmp_path}/backups; '
-                 'sudo() { true; }; systemctl() { true; }; _game_answers() { true; }; ')
-        bash(words + 'mocean_backup')
+        typed(tmp_path, 'mocean_backup')
     for what in (next((tmp_path / 'backups').iterdir()), tmp_path / 'state' / saved):
         with a_class(tmp_path / 'state') as lesson:
             lesson.order('newgame')
-        bash(words + f'mocean_restore {what}')
+        typed(tmp_path, f'mocean_restore {what}')
         with a_class(tmp_path / 'state') as lesson:
             assert {**document(lesson.sea), 'now': 0} == {**before, 'now': 0}
             assert players(lesson, 'tracks') == {'ada'}
+
+
+@pytest.mark.skipif(not shutil.which('bash'), reason='there is no bash here')
+def test_the_deck_and_the_words_put_the_same_aside_and_each_brings_back_what_the_other_did(tmp_path):
+    import captain
+    state = tmp_path / 'state'
+    with a_class(state) as lesson:
+        busy_ada(lesson)
+        before = document(lesson.sea)
+        by_deck = state / lesson.order('newgame').split()[-1]
+        lesson.order('restore', saved=by_deck.name)
+    (state / 'season.json').write_text('{}')
+    there = set(state.glob('before-*'))
+    typed(tmp_path, 'echo yes | mocean_newgame')
+    [by_words] = set(state.glob('before-*')) - there
+    with a_class(state) as lesson:
+        assert captain.KEPT.fullmatch(by_words.name) and captain.KEPT.fullmatch(by_deck.name)
+        for folder in by_deck, by_words:
+            files = {path.name for path in folder.iterdir()}
+            assert {'mocean.json', 'data.sqlite'} <= files and not files & {'season.json', 'steps.json'}
+        assert (state / 'season.json').exists() and not lesson.sea.ocean.boats
+        assert {row['name'] for row in lesson.json('saved')['saved']} >= {by_deck.name, by_words.name}
+        assert lesson.order('restore', saved=by_words.name).status == 200                       # the deck, the words'
+        assert document(lesson.sea) == before and players(lesson, 'tracks') == {'ada'}
+        lesson.order('newgame')
+    typed(tmp_path, f'mocean_restore {by_deck}')                                                # the words, the deck's
+    with a_class(state) as lesson:
+        assert {**document(lesson.sea), 'now': 0} == {**before, 'now': 0} and players(lesson, 'tracks') == {'ada'}
+
+
+def typed(folder, word):
+    """A word of the terminal, on the state and the backups of this folder; no service is asked."""
+    return bash(f'. {ROOT}/bash_aliases; MOCEAN_STATE={folder}/state MOCEAN_BACKUPS={folder}/backups; '
+                f'sudo() {{ true; }}; systemctl() {{ true; }}; _game_answers() {{ true; }}; {word}')
 
 
 def bash(text):

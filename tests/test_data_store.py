@@ -57,6 +57,27 @@ def test_what_is_kept_is_there_at_once_and_to_the_metre(store, tmp_path):
     assert rows(tmp_path, 'soundings') == [('ada', 5, 1.0, 2.0, 30.0)]
 
 
+@pytest.mark.parametrize('query', [
+    'player,time,x&orderByMax("player,time")', 'player,time,x&orderByMin("player,time")',
+    'player,time&orderBy("player,time")', 'time,x&orderByMax("time")', 'player&distinct()'])
+def test_an_answer_is_searched_for_once_and_by_the_index(store, monkeypatch, query):
+    """Millions of rows: searched for a second time to count them, or read one by one, they take long."""
+    store.keep([track(time, player) for player in ('ada', 'bob') for time in range(3)], [])
+    asked = []
+
+    def connect():
+        db = data.Store.connect(store)
+        db.set_trace_callback(lambda sql: 'FROM tracks' in sql and asked.append(sql))
+        return db
+    monkeypatch.setattr(store, 'connect', connect)
+    table = data.tabledap(store, data.TRACKS, query, 'line')
+    assert sum(len(block) for block in table.blocks) > 0
+    assert len(asked) == 1
+    plan = [row[3] for row in store.connect().execute(f'EXPLAIN QUERY PLAN {asked[0]}')]
+    searched = [step for step in plan if ' tracks' in step]
+    assert searched and all('INDEX' in step or 'PRIMARY KEY' in step for step in searched)
+
+
 WRITER = '''
 import sys, data
 store = data.Store(sys.argv[1], float)

@@ -210,7 +210,17 @@ def test_the_first_session_of_the_readme_answers_as_it_says(tmp_path):
             assert say(url.removeprefix(host), headers={'Host': 'localhost:8080'}) == answer
 
 
-def test_every_link_of_the_documents_leads_to_a_file():
+def anchors(page):
+    """What a link may name behind its #: the headings, as web sites for code write them."""
+    text = re.sub(r'^```.*?^```', '', page.read_text(encoding='utf-8'), flags=re.M | re.S)
+    headings = re.findall(r'^#+ (.*)', text, re.M)
+    return {re.sub(r'[^\w -]', '', heading.lower()).replace(' ', '-') for heading in headings}
+
+
+def test_every_link_of_the_documents_leads_to_a_file_and_to_a_heading_in_it():
     for page in [*ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md'), *(ROOT / 'clients').glob('*.md')]:
-        for link in re.findall(r'\]\(([^)#\s]+)', page.read_text(encoding='utf-8')):
-            assert '://' in link or (page.parent / link).exists(), f'{page.name} links to {link}'
+        for link in re.findall(r'\]\(([^)\s]+)', page.read_text(encoding='utf-8')):
+            path, _, anchor = link.partition('#')
+            goal = page.parent / path if path else page
+            assert '://' in link or goal.exists(), f'{page.name} links to {link}'
+            assert '://' in link or not anchor or anchor in anchors(goal), f'{page.name} links to {link}'

@@ -559,6 +559,14 @@ def test_a_name_that_looks_like_another_is_taken(game, name, like):
     assert game.say(refused.lines[1].partition(':80')[2]).status == 200
 
 
+@pytest.mark.parametrize('name', ['all', 'ALL', '\u0430ll', ' all '])
+def test_nobody_is_called_all(game, name):
+    """A letter to all would be one to this boat. (One of them begins with a Cyrillic letter.)"""
+    refused = game.say(f'/join?name={name}')
+    assert refused.status == 400 and 'not "all"' in refused
+    assert game.say(refused.lines[1].partition(':80')[2]).status == 200
+
+
 @pytest.mark.parametrize('name', ['Мария', 'Σοφία', '小明', 'さくら子', 'Zoë', 'עדה', 'आदा', 'ada2'])
 def test_names_of_every_script_are_welcome(game, name):
     assert game.say(f'/join?name={name}').split(',')[1] == name

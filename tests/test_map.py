@@ -528,9 +528,11 @@ def test_it_works_as_a_file_too(browser, sea, complaints):
 
 
 def test_the_page_never_builds_html_from_text():
-    text = MAP.read_text(encoding='utf-8')
-    assert not re.search(r'innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(', text)
-    assert re.findall(r'(?:src|href)="(?!data:)[^"]*"', text) == []     # nothing is loaded from anywhere
+    text, scripts = MAP.read_text('utf-8'), [file.read_text('utf-8') for file in MAP.with_suffix('').glob('*.js')]
+    unsafe = r'innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\('
+    assert scripts and not re.search(unsafe, ''.join(scripts))
+    for name in re.findall(r'(?:src|href)="(?!data:)([^"]*)"', text):   # nothing is loaded from elsewhere
+        assert (MAP.parent / name).is_file()
 
 
 def test_thirty_screens_do_not_disturb_the_game(sea):

@@ -397,6 +397,7 @@ def test_a_route_that_eats_all_memory_costs_only_its_worker(traps):
     why = traps.user('mocean_why')
     assert 'Out of memory: since the last start the kernel killed' in why
     assert 'it was memory. The last lines before it:' in why and '                   Memory' in why
+    assert re.search('and the last call that was done: Memory[a-z]+ called join$', why, re.M)
 
 
 # ---------------------------------------------------------------- clients

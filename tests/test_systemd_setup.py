@@ -1,4 +1,4 @@
-"""docs/server.md, done: the set-up script, the same by hand, and the drop-in for a venv elsewhere."""
+"""docs/server.md, done: the set-up script, and the same by hand; and the drop-in for a venv elsewhere."""
 import re
 
 import pytest
@@ -6,6 +6,7 @@ from conftest import ROOT, join, place, poll
 
 pytestmark = pytest.mark.systemd
 DOCS = ROOT / 'docs' / 'server.md'
+EVERY_DAY = ROOT / 'docs' / 'everyday.md'
 EMPTY_AGAIN = """
     systemctl disable --quiet --now mocean; systemctl stop steps
     cd /home/ubuntu; rm -rf miniconda steps.py mocean.py data.py captain.py mocean.env .bash_aliases backups
@@ -100,8 +101,8 @@ def test_the_services_by_hand_are_right_for_a_user_of_any_name(vm):
 
 
 def test_a_venv_elsewhere_needs_one_line(vm):
-    """The drop-in that docs/server.md shows."""
-    dropin = DOCS.read_text().partition('```ini\n')[2].partition('```')[0]
+    """The drop-in that docs/everyday.md shows."""
+    dropin = EVERY_DAY.read_text().partition('```ini\n')[2].partition('```')[0]
     assert dropin.count('\n') == 2, dropin
     vm.user(f'{vm.python} -m venv ~/mocean-venv; ~/mocean-venv/bin/pip install -q --no-index '
             '--find-links /srv/wheels -r ~/mocean/requirements-vm.txt')

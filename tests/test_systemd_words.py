@@ -3,9 +3,10 @@ import collections
 import contextlib
 import http.client
 import pathlib
+import re
 
 import pytest
-from conftest import ROOT, join, place, poll
+from conftest import ROOT, free_port, join, place, poll
 
 from mocean import LOG_LINES_OF_ONE_PER_S
 
@@ -270,14 +271,6 @@ def test_v12_the_doctor_sees_misspelt_settings_and_an_ocean_by_hand(vm):
     assert 'MOCEAN_CAPTAIN' not in ill
 
 
-def test_the_doctor_sees_a_journal_that_forgets(vm):
-    vm.sh('mv /var/log/journal /var/log/elsewhere')
-    try:
-        assert 'The journal forgets all at each reboot. Remedy: sudo mkdir' in vm.user('mocean_doctor')
-    finally:
-        vm.sh('mv /var/log/elsewhere /var/log/journal')
-
-
 def test_v12_status_shows_whole_lines(vm):
     vm(f'/{"nonsense" * 20}?id=nobody')
     vm(f'/move?id=nobody&heading={"north" * 6}')
@@ -343,6 +336,34 @@ def test_v10_why_names_the_rule_that_forgot_its_return_and_finds_a_prompt(vm):
     assert 'input() waits for somebody who types, and nobody does (my_routes.py, line ' in why and 'in prompts)' in why
     assert 'ValueError: a trap (my_routes.py, line ' in why and 'in mutters)' in why
     assert 'The worker ended by itself' in why
+
+
+def test_v10_why_finds_the_line_of_a_mistake_in_data_and_in_steps(vm):
+    slips = {'data': r's/^def on_version():/&\n    1 \/ 0/', 'steps': r's/^def on_progress(board):/&\n    1 \/ 0/'}
+    vm.sh(f'cd {HOME}/mocean; ' + '; '.join(f'cp {name}.py {name}.whole; sed -i "{slip}" {name}.py'
+                                             for name, slip in slips.items()) + '; systemctl reload mocean')
+    try:
+        assert [vm(path).status for path in ('/erddap/version', '/progress')] == [500, 500]
+        why = vm.user('mocean_why')
+        assert re.search(r'ZeroDivisionError: division by zero \(data.py, line \d+, in on_version\)', why)
+        assert re.search(r'ZeroDivisionError: division by zero \(steps.py, line \d+, in on_progress\)', why)
+        vm.sh(f'sed -i "1i def x(:" {HOME}/mocean/steps.py')
+        assert 'steps.py could not be loaded: SyntaxError: invalid syntax (steps.py, line 1)' in vm.fails('steps_start')
+    finally:
+        vm.sh(f'cd {HOME}/mocean; mv data.whole data.py; mv steps.whole steps.py; systemctl start mocean; '
+              'systemctl reload mocean')
+
+
+def test_v10_why_says_that_the_ocean_is_open_elsewhere(vm):
+    vm.sh('systemctl stop mocean')
+    vm.sh(f'systemd-run --quiet --unit byhand --uid ubuntu -E STATE_DIRECTORY={STATE} -E PORT={free_port()} '
+          f'{HOME}/miniconda/envs/mocean-env/bin/python -B {HOME}/mocean/mocean.py')
+    try:
+        poll(lambda: 'begins' in vm.sh('journalctl --sync; journalctl -u byhand -o cat'))
+        assert 'mocean could not start: another process has this ocean open' in vm.fails('mocean_start')
+    finally:
+        vm.sh('systemctl stop byhand')
+    poll(vm.answers)
 
 
 def test_v10_why_says_who_took_the_port(vm):
