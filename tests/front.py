@@ -42,7 +42,7 @@ sed -i /club.example/d /etc/hosts
 
 
 SCRIPT = ROOT / 'tests' / 'systemd_lab.sh'
-COPIED = 'home/ubuntu etc/systemd/system/mocean@.service etc/systemd/system/mocean@.socket'
+COPIED = 'cd /; tar --exclude backups -cf - home/ubuntu etc/systemd/system/{steps,mocean}*.*'
 
 
 class Front:
@@ -84,16 +84,20 @@ def asked(connection, url, method='GET', headers=None, body=None):
     return Answer.of(reply.status, reply.getheaders(), content)
 
 
-def known_names(host, *rest, real=socket.getaddrinfo, **more):
+@contextlib.contextmanager
+def known_names():
     """The club's names lead to the lab, as a name server would have it."""
-    return real('127.0.0.1' if str(host).endswith(CLUB) else host, *rest, **more)
+    real = socket.getaddrinfo
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, 'getaddrinfo', lambda host, *rest, **more: real(
+            '127.0.0.1' if str(host).endswith(CLUB) else host, *rest, **more))
+        yield
 
 
 @pytest.fixture(scope='module')
 def front(lab):
     """nginx before the oceans tuesday and wednesday: first without an issuer of certificates, then with one."""
-    with pytest.MonkeyPatch.context() as patch, lab.network():
-        patch.setattr(socket, 'getaddrinfo', known_names)
+    with known_names(), lab.network():
         try:
             lab.sh(f'echo 127.0.0.1 {CLUB} tuesday.{CLUB} >> /etc/hosts; echo 192.0.2.1 wednesday.{CLUB} >> /etc/hosts')
             lab.put('/home/ubuntu/mocean-tuesday.env', f'MOCEAN_CAPTAIN={KEY}\n')
@@ -117,7 +121,7 @@ def second_machine(first):
     second.name += '-second'
     try:
         assert second.script('up').returncode == 0
-        subprocess.run(f'LAB={first.name} {SCRIPT} sh \'tar -C / --exclude backups -cf - {COPIED}\' | '
+        subprocess.run(f'LAB={first.name} {SCRIPT} sh \'{COPIED}\' | '
                        f'LAB={second.name} {SCRIPT} sh \'tar -C / -xf -\'', shell=True, check=True)
         second.sh('systemctl daemon-reload')
         subprocess.run(['ip', 'link', 'add', 'cable', 'netns', first.pid, 'type', 'veth',
@@ -140,14 +144,17 @@ class Player(threading.Thread):
         self.moved, self.calls, self.failed, self.longest_s = 0, 0, [], 0
         self.connection = front.connect(base)
 
+    def ask(self, url):
+        try:
+            return asked(self.connection, url)
+        except (OSError, http.client.HTTPException) as error:
+            self.connection.close()
+            return Answer.of(0, {}, repr(error).encode())
+
     def call(self, path):
         """Once, whatever comes; a call that failed is not made again."""
         began = time.monotonic()
-        try:
-            reply = asked(self.connection, self.base + path)
-        except (OSError, http.client.HTTPException) as error:
-            self.connection.close()
-            reply = Answer.of(0, {}, repr(error).encode())
+        reply = self.ask(self.base + path)
         self.longest_s = max(self.longest_s, time.monotonic() - began)
         self.calls += 1
         if reply.status != 200:
@@ -168,9 +175,9 @@ class Player(threading.Thread):
 
 
 @contextlib.contextmanager
-def playing(front, **crews):
-    """So many players a base, playing meanwhile: playing(front, Ann=(base, 8)) are Anna, Annb, ..."""
-    players = [Player(front, base, f'{word}{chr(ord("a") + number)}')
+def playing(front, kind=Player, **crews):
+    """So many players a base, playing meanwhile: playing(front, Ann=(base, 8)) are Ann0, Ann1, ..."""
+    players = [kind(front, base, f'{word}{number}')
                for word, (base, count) in crews.items() for number in range(count)]
     for player in players:
         player.start()
