@@ -128,11 +128,16 @@ _game_up() {                            # and say where players find the game
 }
 
 _game_address() {
-    local club
+    local club door
     if [ -z "$ocean" ]; then
         echo ": http://localhost:8080/$game here; players use the VM's address instead of localhost"
     elif club=$(_game_club); then echo ": players find it at http://$club/$ocean/"
+    elif door=$(_game_door); then echo ": the front of another machine finds it at $door"
     else echo ", but nobody can reach it yet: it has no port. Remedy: the front, which leads there (docs/https.md)"; fi
+}
+
+_game_door() {                          # a port besides the socket, if there is one (docs/https.md: a second machine)
+    systemctl show --value --property Listen "$unit.socket" | sed -n 's/ (Stream)$//; /:/p' | grep .
 }
 
 _game_club() { cat /etc/nginx/mocean/name 2>/dev/null; }               # the front's name, if there is a front
@@ -368,7 +373,7 @@ _game_restore() {                       # a backup, or a folder that the captain
         echo "Which copy? mocean_restore$of FILE, with one of:"
         ls -d "$MOCEAN_BACKUPS"/*.tar.gz 2>/dev/null; _game_kept; return 1; }
     whose=$(_game_whose "$1")
-    if [ "${whose:-$label}" != "$label" ] && ! _agreed "$1 is of ${whose#mocean-}, and this is $who."; then
+    if [ "${whose:-$label}" != "$label" ] && ! _agreed "$1 is a copy of ${whose#mocean-}, and this is $who."; then
         echo "Nothing has changed."; return 1
     fi
     _game_unpack "$1" || { [ -z "$coming" ] || _as_game rm -r "$coming"; echo "Nothing has changed."; return 1; }
@@ -496,8 +501,11 @@ sys.exit(not found)' "$state" "$1"
 
 _game_captain() {                       # the file is for this user only; the key is typed, never part of an address
     local key club; key=$(sed -n 's/^MOCEAN_CAPTAIN=//p' ~/"$label.env" 2>/dev/null | tail -n 1)
-    [ -n "$key" ] || { echo "There is no key yet. Remedy: $(_game_key_comes)"; return 1; }
-    if [ -z "$ocean" ]; then
+    if [ -z "$key" ] && [ -n "$ocean" ]; then
+        echo "There is no key yet. Remedy: mocean_new $ocean; mocean_restart $ocean"; return 1
+    elif [ -z "$key" ]; then
+        echo "There is no key yet. Remedy: bash $MOCEAN_HOME/setup_vm.sh"; return 1
+    elif [ -z "$ocean" ]; then
         echo "The captain's deck is http://$(hostname -I | cut -d ' ' -f 1):8080/captain"
         echo "(or the address by which players reach this VM). It asks once for the key: $key"
     elif club=$(_game_club); then
@@ -508,9 +516,6 @@ _game_captain() {                       # the file is for this user only; the ke
         echo "The deck has no address before there is a front: docs/https.md."
     fi
 }
-
-_game_key_comes() { if [ -n "$ocean" ]; then echo "mocean_new $ocean; mocean_restart $ocean"
-    else echo "bash ~/mocean/setup_vm.sh"; fi; }
 
 # ---------------------------------------------------------------- the doctor
 
@@ -534,7 +539,8 @@ _doctor_ocean() {
         _bad "$unit.service was changed, and systemd has not read it. Remedy: mocean_daemon$of; mocean_restart$of"
     fi
     if _game_answers; then
-        if ! club=$(_game_club); then _bad "It is up$(_game_address)."
+        if _game_door >/dev/null; then _ok "It is up$(_game_address)."
+        elif ! club=$(_game_club); then _bad "It is up$(_game_address)."
         elif curl --noproxy '*' -fs -m 5 -o /dev/null -H "Host: $club" "http://localhost/$ocean/health"; then
             _ok "It is up$(_game_address)."
         else _bad "It is up, but nginx does not lead there. Remedy: bash $MOCEAN_HOME/setup_vm.sh --front $club"; fi
@@ -671,11 +677,11 @@ _doctor_nightly() {                     # the timer, and how the last night went
     if [ "$($show ActiveState mocean-backup.timer)" != active ]; then
         _bad "There is no copy each night. Remedy: bash $MOCEAN_HOME/setup_vm.sh"; return
     fi
-    last=$($show ExecMainExitTimestamp mocean-backup)
-    if [ -z "$last" ]; then _ok "Each night the oceans are copied; the first night is still to come."
-    elif [ "$($show Result mocean-backup)" = success ]; then
-        _ok "Each night the oceans are copied; the last time: $last."
-    else _bad "The last copy of the night failed, $last. Remedy: sudo journalctl -u mocean-backup says why"; fi
+    last=$($show ExecMainExitTimestamp mocean-backup)                  # since the VM is on
+    if [ "$($show Result mocean-backup)" != success ]; then
+        _bad "The last copies of the night failed, $last. Remedy: sudo journalctl -u mocean-backup says why"
+    elif [ -n "$last" ]; then _ok "Each night all oceans are copied; the last time: $last."
+    else _ok "Each night all oceans are copied; the next time: $($show NextElapseUSecRealtime mocean-backup.timer)."; fi
 }
 
 _doctor_disk() {

@@ -19,16 +19,6 @@ certificate=/etc/letsencrypt/live/mocean
 
 stop() { printf '\n!! %s\n' "$*" >&2; exit 1; }
 
-install_nginx() {                       # and certbot, which fetches certificates, and fetches them anew by a timer
-    local package missing=''
-    for package in nginx certbot; do dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"; done
-    [ -n "$missing" ] || return 0
-    sudo apt-get update -qq -o DPkg::Lock::Timeout=300 || true
-    # shellcheck disable=SC2086
-    sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 $missing ||
-        stop "The packages$missing could not be installed: the lines above say why. Then run this again."
-}
-
 oceans() {                              # the names of all that start with this machine, or have a line in machines.map
     _oceans
     sed -n 's/^\([a-z][a-z0-9-]*\) .*;.*/\1/p' $folder/machines.map
@@ -136,7 +126,6 @@ tell() {                                # which oceans answer through the front
 
 [[ $club =~ ^[a-z0-9-]+(\.[a-z0-9-]+)+$ ]] ||
     stop "The front needs the club's own name, in small letters: bash ~/mocean/setup_vm.sh --front club.example"
-install_nginx
 configure
 answers http || stop "systemctl status nginx says more."
 certify

@@ -1,5 +1,5 @@
 #!/bin/bash
-# From an empty Ubuntu VM to a running game. As the VM's own user (ubuntu), in the clone of this project:
+# From an empty Ubuntu or Debian to a running game. As the machine's own user (ubuntu), in the clone of this project:
 #
 #     bash ~/mocean/setup_vm.sh
 #
@@ -24,23 +24,28 @@ case ${1:-} in
     *)       stop "That is not known here: $1. There is --front NAME, and nothing else.";;
 esac
 
-[ "$(id -u)" != 0 ] || stop "Run this as the VM's user (ubuntu), without sudo: it asks for sudo where it needs it."
-sudo -n true 2>/dev/null || sudo -v || stop "This user may not use sudo; the VM's first user may."
-
-say "1. What the system needs: git, curl, Python's venv"
-missing=
-for package in git curl python3-venv; do dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"; done
-if [ -n "$missing" ]; then
+packages() {                            # installs those that are not there
+    local package missing=() wait=DPkg::Lock::Timeout=300
+    for package; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done
+    [ ${#missing[@]} != 0 ] || return 0
     # A VM that has just been switched on is busy with its own updates: wait for them, up to five minutes.
-    wait=DPkg::Lock::Timeout=300
     for turn in $(seq 30); do
         if sudo apt-get update -qq -o $wait; then break; fi
         echo "apt is not ready yet (turn $turn of 30): again in ten seconds"; sleep 10
     done
-    # shellcheck disable=SC2086
-    sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o $wait $missing ||
-        stop "The packages$missing could not be installed: the lines above say why. Then run this again."
-fi
+    sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o $wait "${missing[@]}" ||
+        stop "The packages ${missing[*]} could not be installed: the lines above say why. Then run this again."
+}
+
+[ "$(id -u)" != 0 ] || stop "Run this as the VM's user (ubuntu), without sudo: it asks for sudo where it needs it."
+sudo -n true 2>/dev/null || sudo -v || stop "This user may not use sudo; the VM's first user may. (A Debian where nobody may:
+   su -, then apt-get install sudo; adduser $(id -un) sudo; and log in anew.)"
+
+say "1. What the system needs: git, curl, Python's venv"
+packages git curl python3-venv
+python=${PYTHON:-python3}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    stop "$("$python" --version) is too old: the game needs Python 3.10, which Ubuntu 22.04 and Debian 12 have."
 
 say "2. The environment: $env"
 if [ -x ~/miniconda/bin/conda ]; then
@@ -48,8 +53,20 @@ if [ -x ~/miniconda/bin/conda ]; then
     ~/miniconda/bin/conda env "$verb" -q -n mocean-env -f "$project/environment.yml"
 else
     # Half an environment (it was interrupted, or made without pip) is made anew.
-    "$env/bin/python" -m pip --version >/dev/null 2>&1 || "${PYTHON:-python3}" -m venv --clear "$env"
-    "$env/bin/python" -m pip install -q --disable-pip-version-check -r "$project/requirements-vm.txt"
+    "$env/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$env"
+    fetch() {
+        "$env/bin/python" -m pip install -q --disable-pip-version-check -r "$project/requirements-vm.txt" "$@"
+    }
+    if ! said=$(fetch --only-binary pyuwsgi 2>&1); then
+        case $said in
+            *'No matching distribution found for pyuwsgi'*) ;;
+            *) stop "$said";;
+        esac
+        echo "There is no ready-made uWSGI for this machine ($(uname -m), $("$python" --version)): it is compiled now," \
+            "which takes a few minutes."
+        packages build-essential python3-dev libpcre2-dev          # without pcre, uWSGI lacks --route-run
+        fetch || stop "uWSGI could not be compiled: the lines above say why. Then run this again."
+    fi
 fi
 # Steps uses the same packages: one environment, two names.
 [ -e ~/miniconda/envs/steps-env ] || ln -s mocean-env ~/miniconda/envs/steps-env
@@ -70,6 +87,7 @@ done
 say "4. The words that a teacher types: mocean_start, mocean_why, ..."
 touch ~/.bash_aliases
 grep -qF "$project/bash_aliases" ~/.bash_aliases || echo ". '$project/bash_aliases'" >> ~/.bash_aliases
+grep -qs bash_aliases ~/.bashrc || echo '. ~/.bash_aliases' >> ~/.bashrc         # Debian and Ubuntu have it there
 
 say "5. The captain's key, for you only, in $HOME/mocean.env"
 changed=no
@@ -126,6 +144,7 @@ for ocean in /etc/systemd/system/multi-user.target.wants/mocean@*.service; do
 done
 if [ "$front" != none ]; then
     say "8. The front: a name, and https"
+    packages nginx certbot
     bash "$project/front.sh" "$front"
 fi
 say "Done. Open a new terminal (or: . ~/.bashrc), and type mocean_doctor; mocean_captain shows the deck."

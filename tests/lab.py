@@ -69,10 +69,10 @@ class Lab:
         again = self.script(how)
         assert again.returncode == 0, again.stderr
 
-    def setup(self, options=''):
+    def setup(self, words='', **options):
         """What docs/server.md has the teacher paste. The VM has no internet: the packages lie in a folder."""
         return self.user(f'PYTHON={PYTHON} PIP_NO_INDEX=1 PIP_FIND_LINKS=/srv/wheels '
-                         f'bash ~/mocean/setup_vm.sh {options}')
+                         f'bash ~/mocean/setup_vm.sh {words}', **options)
 
     def sh(self, text, check=True, timeout=120):
         """Run it as root; answer what it prints."""
@@ -80,9 +80,9 @@ class Lab:
         assert not check or done.returncode == 0, f'{text}\n{done.stdout}{done.stderr}'
         return done.stdout.rstrip('\n')
 
-    def user(self, text, **options):
-        """Type it, as user ubuntu, in a terminal whose .bashrc has been read."""
-        typed = self.sh(f'cd /home/ubuntu; runuser -u ubuntu -- env HOME=/home/ubuntu USER=ubuntu '
+    def user(self, text, name='ubuntu', **options):
+        """Type it, as this user, in a terminal whose .bashrc has been read."""
+        typed = self.sh(f'cd ~{name}; runuser -u {name} -- env HOME="$PWD" USER={name} '
                         f'bash -ic {shlex.quote(text)} 2>&1', **options)
         return '\n'.join(line for line in typed.split('\n') if not line.startswith(NO_TERMINAL))
 

@@ -69,8 +69,11 @@ BOOT = '-- Boot 0123456789abcdef0123456789abcdef --\n'
      'Steps, a ladder'), ['Nov 25 01:02:03  Steps took over: there is one port, and steps_start was typed.']),
     (UP + HALTED + 'Nov 25 01:02:04 club systemd[1]: Starting Steps, a ladder of puzzles...\n',         # Ubuntu 22.04
      ['Nov 25 01:02:03  Steps took over: there is one port, and steps_start was typed.']),
+    (UP + HALTED.replace('success, uwsgi exited with 0', 'oom-kill, uwsgi killed with KILL'),
+     ['Nov 25 01:02:03  Out of memory: the kernel killed it, systemd started it again.',
+      '                 A route keeps too much, or MemoryMax in the unit is too small.']),
     (UP + 'Nov 25 01:02:04 club steps[7]: DAMN ! worker 1 (pid: 7) died :( trying respawn ...\n', ['nothing at all.'])])
-def test_why_knows_a_reboot_a_power_cut_and_the_other_game(journal, said):
+def test_why_knows_what_a_lab_cannot_show_and_what_it_can(journal, said):
     assert why(journal).splitlines() == said
 
 

@@ -83,19 +83,46 @@ def test_the_steps_by_hand_lead_to_the_same(vm):
     poll(vm.answers)
 
 
-def test_the_services_by_hand_are_right_for_a_user_of_any_name(vm):
-    """The block of docs/server.md that installs them, typed by another user."""
-    block = next(block for block in re.findall(r'^```sh\n(.*?)^```', DOCS.read_text(), re.M | re.S) if 'tee' in block)
-    vm.sh('useradd -m teacher; echo "teacher ALL=(ALL) NOPASSWD: ALL" > /etc/sudoers.d/teacher; '
-          'cp -r /home/ubuntu/mocean /home/teacher/mocean; chown -R teacher: /home/teacher/mocean')
-    vm.put('/home/teacher/block', block)
+def test_all_is_right_for_a_user_of_any_name_and_home(vm):
+    """Also where ~/.bashrc does not read ~/.bash_aliases. By hand the services are the same. The ocean goes on."""
+    id, home = join(vm, 'Pi'), '/srv/people/pi'
+    here = place(vm, id)
+    vm.sh(f'mkdir -p {home[:-3]}; useradd -s /bin/bash -m -d {home} pi; echo > {home}/.bashrc; chmod 700 {home}; '
+          'echo "pi ALL=(ALL) NOPASSWD: ALL" > /etc/sudoers.d/pi; '
+          f'cp -r /home/ubuntu/mocean {home}/mocean; chown -R pi: {home}')
     try:
-        vm.sh('cd /home/teacher; runuser -u teacher -- env HOME=/home/teacher bash block')
-        for game in 'mocean', 'steps':
-            unit = vm.sh(f'cat /etc/systemd/system/{game}.service')
-            assert 'User=teacher' in unit and 'WorkingDirectory=/home/teacher' in unit and '/home/ubuntu' not in unit
+        assert '== Done' in vm.setup(name='pi')
+        assert vm.sh(f'ps -o user= {vm.master()}') == 'pi' and place(vm, id) == here
+        units = vm.sh('cd /etc/systemd/system; cat mocean.service steps.service')
+        assert f'WorkingDirectory={home}\n' in units and '/home/ubuntu' not in units
+        by_hand = re.search(r'^```sh\n((?:(?!```).)*tee.*?)^```', DOCS.read_text(), re.M | re.S)[1]
+        vm.user('sudo rm /etc/systemd/system/{mocean,steps}.service\n' + by_hand, name='pi')
+        assert vm.sh('cd /etc/systemd/system; cat mocean.service steps.service') == units
+        assert 'the game went on' in vm.user('mocean_reload', name='pi')
+        assert f'copied to {home}/backups/' in vm.user('mocean_backup', name='pi')
+        assert 'ubuntu' not in vm.sh("cd /etc/systemd/system; grep -hv '^#' mocean@.* mocean-backup.*")
+        assert 'tuesday is up' in vm.user('mocean_new tuesday', name='pi')
+        vm.sh('systemctl start mocean-backup')
+        assert vm.sh(f'ls {home}/backups | grep -c mocean-tuesday-') == '1'
+        assert 'tuesday has ended' in vm.user('mocean_end tuesday', name='pi')
+        told = vm.user('mocean_doctor', name='pi')
+        assert [line for line in told.splitlines() if ' !!' in line and 'clock' not in line] == []
     finally:
-        vm.sh('rm /etc/sudoers.d/teacher; userdel -r teacher 2>/dev/null')
+        vm.sh('rm -rf /etc/sudoers.d/pi /var/lib/mocean-tuesday; systemctl stop mocean; userdel -r pi 2>/dev/null')
+        vm.setup()
+    assert vm.answers()
+
+
+def test_where_there_is_no_ready_made_uwsgi_the_script_says_so_and_what_it_does(vm):
+    """As on a 32-bit Raspberry Pi. Here the compiling must fail: there is nothing to compile."""
+    vm.sh('mkdir /srv/away; mv /srv/wheels/pyuwsgi* /srv/away')
+    try:
+        said = vm.fails('~/miniconda/envs/mocean-env/bin/pip uninstall -qy pyuwsgi; '
+                        f'PYTHON={vm.python} PIP_NO_INDEX=1 PIP_FIND_LINKS=/srv/wheels bash ~/mocean/setup_vm.sh')
+        assert 'There is no ready-made uWSGI for this machine' in said and 'Python 3.' in said
+        assert '!! uWSGI could not be compiled: the lines above say why.' in said
+    finally:
+        vm.sh('mv /srv/away/* /srv/wheels; rmdir /srv/away')
         vm.setup()
     assert vm.answers()
 
