@@ -36,7 +36,7 @@ curl -s --retry 50 --retry-delay 0 --retry-connrefused --cacert cert.pem https:/
 '''
 GONE = '''
 systemctl disable --now -q nginx certbot.timer; systemctl stop names pebble
-rm -rf /etc/nginx/mocean /etc/nginx/sites-*/mocean* /etc/letsencrypt /home/ubuntu/mocean-*.env /var/lib/mocean-*
+rm -rf /etc/nginx/mocean /etc/nginx/sites-*/mocean* /etc/letsencrypt /var/lib/mocean-* /home/ubuntu/{mocean-*.env,backups,evil.py}
 sed -i /club.example/d /etc/hosts
 '''
 

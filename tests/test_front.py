@@ -240,8 +240,9 @@ def test_one_ocean_is_killed_while_the_others_play(front):
     killed, others = players[:6], players[6:]
     assert [player.failed for player in others] == [[]] * 6
     assert max(player.longest_s for player in others) < 3
-    for player in killed:                   # what was under way was refused; it may have been done, or not
-        assert {reply.status for reply in player.failed} <= {503} and len(player.failed) <= 4
+    for player in killed:           # what was under way got a 503, done or not; if it was, the next may come too early
+        refused = [reply.status for reply in player.failed]
+        assert set(refused) <= {429, 503} and refused.count(503) <= 4
         assert 0 <= player.sailed() - player.moved <= len(player.failed)
     assert [player.sailed() for player in others] == [player.moved % 600 for player in others]
 
@@ -320,8 +321,8 @@ def test_an_ocean_moves_to_a_second_machine_and_nothing_answered_is_lost(front):
             before = min(player.moved for player in players)
             poll(lambda: min(player.moved for player in players) > before + 5, 30)
         for player in players:
-            away = [reply.status for reply in player.failed if reply.status]
-            assert set(away) == ({503} if player.name.startswith('Move') else set()) and hung_up(player) <= 1
+            refused = {reply.status for reply in player.failed if reply.status}
+            assert refused == ({503} if player.name.startswith('Move') else set()) and hung_up(player) <= 1
             assert 0 <= player.sailed() - player.moved <= len(player.failed)
         assert second.sh('pgrep -cf "http-socket fd://3"') != '0' and front.lab.state('mocean@tuesday') == 'inactive'
         assert front.ask(f'{BASES[3]}/mvoe').lines[1].startswith(f'try: {BASES[3]}/')
