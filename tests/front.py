@@ -36,7 +36,8 @@ curl -s --retry 50 --retry-delay 0 --retry-connrefused --cacert cert.pem https:/
 '''
 GONE = '''
 systemctl disable --now -q nginx certbot.timer; systemctl stop names pebble
-rm -rf /etc/nginx/mocean /etc/nginx/sites-*/mocean* /etc/letsencrypt /var/lib/mocean-* /home/ubuntu/{mocean-*.env,backups,evil.py}
+rm -rf /etc/nginx/mocean /etc/nginx/sites-*/mocean* /etc/letsencrypt /var/lib/mocean-*
+rm -rf /home/ubuntu/mocean-*.env /home/ubuntu/backups /home/ubuntu/evil.py
 sed -i /club.example/d /etc/hosts
 '''
 

@@ -10,9 +10,10 @@ import time
 import pytest
 from browser import chromium
 from conftest import ROOT, free_port, join, poll
-from front import BASES, CLUB, KEY, OCEANS, SCRIPT, crawl, playing, second_machine
+from front import BASES, CLUB, KEY, SCRIPT, crawl, playing, second_machine
 
 pytestmark = pytest.mark.systemd
+PAGE = (ROOT / 'docs' / 'https.md').read_text()
 FORMS = {'page': {'Accept': 'text/html'}, 'text': {}, 'json': {'Accept': 'application/json'}}
 
 
@@ -27,18 +28,20 @@ def certificate(front):
 
 
 def test_without_a_certificate_port_80_works_and_the_script_says_so(front):
-    assert 'There is no new certificate' in front.first and f'https://{CLUB}' not in front.first
+    shown = PAGE.partition('There is no new')[2].partition('```')[0]
+    assert f'There is no new{shown}' in front.first and f'https://{CLUB}' not in front.first
     assert f'http://{CLUB}/mocean/ answers' in front.first
     assert front.plain.lines[1] == f'try: http://{CLUB}/mocean/join?name=ada'
 
 
 def test_with_one_443_works_beside_80(front):
-    for ocean in (*OCEANS, 'mocean'):
-        assert f'https://{CLUB}/{ocean}/ answers' in front.second
+    shown = PAGE.partition('== 8. The front: a name, and https\n')[2].partition('```')[0]
+    assert front.second.endswith(shown.rstrip()) and shown.count('https://') == 3
     for base in BASES:
         reply = front.ask(f'{base}/health')
         assert reply.status == 200 and 'Strict-Transport-Security' not in reply.headers
         assert front.ask(f'{base}/mvoe').lines[1] == f'try: {base}/join?name=ada'
+        assert 'message: a b+c&é%' in front.ask(f'{base}/steps?message=a%20b%2Bc%26%C3%A9%25')
     assert front.ask(f'https://{CLUB}/mocean/mvoe').lines[1] == f'try: https://{CLUB}/mocean/join?name=ada'
     assert front.ask(f'http://{CLUB}/tuesday?format=json').headers['Location'] == '/tuesday/?format=json'
 
@@ -77,7 +80,7 @@ def test_the_certificate_is_renewed_while_all_play(front):
         front.lab.sh('certbot renew -q --force-renewal --no-random-sleep-on-renew')
         poll(lambda: certificate(front)[0] != number)
     assert certificate(front)[1] == names
-    dry = re.search(r'^(sudo certbot .*)', (ROOT / 'docs' / 'https.md').read_text(), re.M)[1]
+    dry = re.search(r'^(sudo certbot .*)', PAGE, re.M)[1]
     assert 'all simulated renewals succeeded' in front.lab.user(f'{dry} --no-random-sleep-on-renew')      # no terminal
     for player in players:
         assert hung_up(player) == len(player.failed) <= 1 and player.sailed() == player.moved % 600
@@ -150,6 +153,7 @@ def away(front, ocean):
 
 def test_while_an_ocean_is_away_the_front_says_so_in_the_one_form(front):
     words = 'the ocean wednesday does not answer just now; it may be starting again: wait 3 seconds'
+    assert f'{words}\ntry: http://{CLUB}/wednesday/look?id=k7p2m3qx\n' in PAGE
     with away(front, 'wednesday'):
         for url in f'https://{CLUB}/wednesday/look?id=k7p2m3qx', f'http://wednesday.{CLUB}/':
             reply = front.ask(url)
@@ -185,6 +189,7 @@ def test_calls_that_are_none_get_one_sentence(front):
     for request, status, words in (
             (f'GET /tuesday/{"a" * 40_000} HTTP/1.1\r\n{host}\r\n', 414, 'that address is too long: 16,000 letters'),
             (f'GET /tuesday/ HTTP/1.1\r\n{host}X: {"a" * 40_000}\r\n\r\n', 400, 'that call cannot be read'),
+            (f'GET /tuesday/?format=json HTTP/1.1\r\n{host}X: {"a" * 40_000}\r\n\r\n', 400, '{"error": "that call ca'),
             (f'GET /../tuesday/ HTTP/1.1\r\n{host}\r\n', 400, 'that call cannot be read'),
             (f'GET /%zz HTTP/1.1\r\n{host}\r\n', 400, 'that call cannot be read'),
             ('GET /tuesday/ HTTP/1.1\r\n\r\n', 400, 'that call cannot be read'),
@@ -306,8 +311,7 @@ def test_no_log_has_an_id_in_it(front):
 
 def test_an_ocean_moves_to_a_second_machine_and_nothing_answered_is_lost(front):
     """Each block of the last chapter of docs/https.md, typed where the page says."""
-    page = (ROOT / 'docs' / 'https.md').read_text()
-    make, stop, restore, lead = re.findall(r'^```sh\n(.*?)^```', page.partition('## A second')[2], re.M | re.S)
+    make, stop, restore, lead = re.findall(r'^```sh\n(.*?)^```', PAGE.partition('## A second')[2], re.M | re.S)
     with second_machine(front.lab) as second:
         second.user(make)
         with playing(front, Move=(BASES[2], 4), Stay=(f'https://{CLUB}/wednesday', 4)) as players:
@@ -326,7 +330,9 @@ def test_an_ocean_moves_to_a_second_machine_and_nothing_answered_is_lost(front):
             assert 0 <= player.sailed() - player.moved <= len(player.failed)
         assert second.sh('pgrep -cf "http-socket fd://3"') != '0' and front.lab.state('mocean@tuesday') == 'inactive'
         assert front.ask(f'{BASES[3]}/mvoe').lines[1].startswith(f'try: {BASES[3]}/')
-        assert 'http://club.example/tuesday/ leads to 10.77.0.2:8101, and something answers there.' in front.lab.user(
-            'mocean_doctor')
+        said = front.lab.user('mocean_doctor')
+        for line in (f'http://{CLUB}/tuesday/ leads to 10.77.0.2:8101, and something answers there.',
+                     'nginx, the front, is up', 'The certificate is good until', 'ok  wednesday: It is up'):
+            assert line in said
         front.lab.sh('sed -i /^tuesday/d /etc/nginx/mocean/machines.map; systemctl reload nginx')
     assert poll(lambda: front.ask(f'{BASES[0]}/health').status == 404)
