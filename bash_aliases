@@ -719,4 +719,7 @@ _doctor_clock() {
     if [ "$(timedatectl show --value --property NTPSynchronized 2>/dev/null)" = yes ]; then
         _ok "The clock is right: $(date)."
     else _bad "The clock is not kept right by the network: $(date). Remedy: sudo timedatectl set-ntp true"; fi
+    local now news; now=$(date -u +%FT%TZ); news=$(_game_get news | cut -d , -f 2 | sort | tail -n 1)
+    [[ ! $news > $now ]] || _bad "The clock was ahead when something happened: it is $now, and the news tells of $news." \
+        "What happens from now on has the right time."
 }

@@ -271,6 +271,16 @@ def test_v12_the_doctor_sees_misspelt_settings_and_an_ocean_by_hand(vm):
     assert 'MOCEAN_CAPTAIN' not in ill
 
 
+def test_the_doctor_sees_news_of_a_day_that_has_not_come(vm):
+    """The clock of the VM was ahead, and is right again."""
+    join(vm)
+    assert 'The clock was ahead' not in vm.user('mocean_doctor')
+    vm.sh(f"""systemctl restart mocean; systemctl stop mocean; cd {STATE}
+              sed -i -E '/"news"/,$ s/"at":[0-9.]+/"at":4102444800.0/' mocean.json
+              systemctl start mocean""")
+    assert 'and the news tells of 2100-01-01T00:00:00Z' in vm.user('mocean_doctor')
+
+
 def test_v12_status_shows_whole_lines(vm):
     vm(f'/{"nonsense" * 20}?id=nobody')
     vm(f'/move?id=nobody&heading={"north" * 6}')
