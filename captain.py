@@ -371,7 +371,7 @@ def announce(captain, message):
     message = read_line(captain.game, 'message', message, captain.game.LETTER_LENGTH)
 
     def write(turn):
-        turn.news(f'the captain: {message}')
+        turn.news(f'the captain: {message}', 'captain')
         captain.game.post(turn, 'the captain', message)
     captain.change('announce', write)
     return f'told all: {message}'
@@ -450,7 +450,7 @@ def start(captain):
         def write(turn):
             turn.put('rounds', 'now', state='running', until=turn.now + round.seconds)
             turn.put('planet', 'mocean', frozen=False)
-            turn.news(f'{round.name} begins: {round.seconds // 60} minutes')
+            turn.news(f'{round.name} begins: {round.seconds // 60} minutes', 'round')
         captain.change('start', write)
         sea.set_clock(sea.ocean.now)
     return f'{round.name} runs for {round.seconds // 60} minutes'
@@ -471,7 +471,7 @@ def finish(captain):
         def write(turn):
             turn.put('rounds', 'now', state='ending', until=turn.now)
             turn.put('planet', 'mocean', frozen=True)
-            turn.news(said)
+            turn.news(said, 'round')
         captain.change('finish', write)
         sea.set_clock(sea.ocean.now)
         count(captain)
@@ -613,7 +613,7 @@ def point_to(turn, key, new_key):
 
 TEXTS = {                        # where a name may stand, in records and in words
     'sectors': ('name',), 'depths': ('name',), 'finds': ('name',), 'laps': ('name',),
-    'whales': ('seen',), 'news': ('text',), 'board': ('name', 'text'), 'runs': ('how',),
+    'whales': ('seen',), 'news': ('name', 'text'), 'board': ('name', 'text'), 'runs': ('how',),
     'talk': ('name', 'to', 'text'), 'mail': ('letters',)}
 
 
@@ -645,6 +645,7 @@ def forget_calls(captain, key, new_key=''):
     """What is remembered of the calls of one player goes, or goes on under another key; what others
     called with that name in it goes."""
     game, calls = captain.game, captain.sea.calls
+    captain.sea.feed.forget()
     traffic = calls.pop(key, None)
     if traffic and new_key:
         calls[new_key] = traffic

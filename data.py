@@ -1751,13 +1751,16 @@ def write_jsonl_pairs(table):
 
 def write_html(table):
     """A plain table; whatever somebody wrote into it comes out as text."""
-    names = ''.join(f'<th>{html.escape(v.name)}</th>' for v in table.columns)
-    units = ''.join(f'<th>{html.escape(v.header_units)}</th>' for v in table.columns)
-    yield page_head('Mocean data') + f'<table>\n<tr>{names}</tr>\n<tr>{units}</tr>\n'
+    names = ''.join(f'<th scope="col">{html.escape(v.name)}</th>' for v in table.columns)
+    units = ''.join(f'<td>{html.escape(v.header_units)}</td>' for v in table.columns)
+    yield page_head('Mocean data') + f'<p>The first rows, at most {HTML_ROWS:,}: '
+    if any(v.name == 'time' for v in table.columns):
+        yield '<code>&amp;time&gt;=now-10minutes</code> in the address asks for the latest, '
+    yield (f'<code>.csv</code> instead of <code>.html</code> gives all.</p>\n<table>\n'
+           f'<tr>{names}</tr>\n<tr class="units">{units}</tr>\n')
     for row in itertools.islice(itertools.chain.from_iterable(table.blocks), HTML_ROWS):
         yield f'<tr>{"".join(map(html_cell, row))}</tr>\n'
-    yield (f'</table>\n<p>A page shows at most {HTML_ROWS:,} rows; '
-           '.csv instead of .html gives all of them.</p>\n')
+    yield '</table></main>\n'
 
 
 def html_cell(value):
@@ -1780,13 +1783,14 @@ PAGE = '''<!DOCTYPE html>
          --ink: #0b2b3a; --sea: #f4fafc; --line: #bcd9e3; --link: #00607f; }}
 @media (prefers-color-scheme: dark) {{
   :root {{ --ink: #dcecf2; --sea: #08202b; --line: #21485a; --link: #7fd4f0; }} }}
-body {{ font: 18px/1.5 system-ui, sans-serif; max-width: 52em; margin: 2em auto; padding: 0 1em;
+body {{ font: 20px/1.5 system-ui, sans-serif; max-width: 52em; margin: 2em auto; padding: 0 1em;
        color: var(--ink); background: var(--sea); }}
 a {{ color: var(--link); overflow-wrap: anywhere; }}
 table {{ border-collapse: collapse; }}
 td, th {{ border: 1px solid var(--line); padding: 0.2em 0.6em; text-align: left; }}
+.units {{ font-style: italic; }}
 </style>
-<h1>{title}</h1>
+<main><h1>{title}</h1>
 <p><a href="{here}/erddap/index.html">All datasets</a></p>
 '''
 
@@ -2740,7 +2744,7 @@ def on_front_page():
         page += f'<li><a href="{here}{path}">{path}</a><br>{words}</li>\n'
     page += ('</ul>\n<p>Add a question after the <code>?</code>: columns with commas between them, '
              'then <code>&amp;</code> and a condition, as often as you like. This answers like a '
-             'small part of ERDDAP, the data server of many ocean institutes.</p>\n')
+             'small part of ERDDAP, the data server of many ocean institutes.</p></main>\n')
     return send(HTML_TYPE.media_type, page.encode())
 
 

@@ -51,6 +51,7 @@ import difflib
 import errno
 import faulthandler
 import functools
+import gzip
 import html
 import importlib.util
 import itertools
@@ -132,6 +133,7 @@ ASHORE_S, ASHORE_KEPT = 600, 2000       # who quit can come back so long; boats 
 LETTERS_KEPT, LETTER_LENGTH, LETTERS_PER_MINUTE = 20, 200, 10
 BOARD_KEPT, TALK_KEPT = 200, 500        # messages to all; of all kinds, for the captain
 NEWS_KEPT, NEWS_OF_ONE_KEPT = 1000, 50
+NEWS_SECTORS = 100, 250, 500, 1000      # so many sectors charted by one boat are news
 LOG_KEPT, REPLIES_KEPT, REPLY_S = 20, 100, 60   # `log`; replies stored for `n=`, and how long
 SOUNDINGS_KEPT, RUNS_KEPT = 100_000, 20 # that wait for the data service; of the server
 JOURNAL_LINES, STATE_S, SYNC_S = 10_000, 60, 1.0    # a fresh state file after so many; sync to disk
@@ -264,10 +266,18 @@ class Whale(Record):
 
 @dataclass(frozen=True)
 class First(Record):
-    """Who entered this sector, or found this treasure, first."""
+    """Who entered this sector first."""
     name: Text                # the player
     at: Date
     fished: Moment = -FISHED_S    # when a net was last cast in this sector
+
+
+@dataclass(frozen=True)
+class Find(Record):
+    """Who found this treasure first."""
+    name: Text                # the player
+    at: Date
+    places: Counts = ()       # where it was found: numbers in the sea floor's list; () is the first
 
 
 @dataclass(frozen=True)
@@ -293,6 +303,10 @@ class News(Record):
     at: Date
     text: Text
     key: Text = ''            # of the boat that it is about: a boat's news push out its own
+    kind: Text = ''           # in a word: find, ride, voyage, ...; '' is anything
+    name: Text = ''           # of the boat, and where it was then
+    x: East = 0
+    y: North = 0
 
 
 @dataclass(frozen=True)
@@ -363,7 +377,7 @@ class Run(Record):
 
 
 TABLES = {'planet': Planet, 'boats': Boat, 'ashore': Boat, 'whales': Whale, 'sectors': First,
-          'depths': Depth, 'finds': First, 'blooms': Bloom, 'news': News, 'mail': Mail,
+          'depths': Depth, 'finds': Find, 'blooms': Bloom, 'news': News, 'mail': Mail,
           'board': Notice, 'talk': Said, 'replies': Reply, 'races': Race, 'laps': Lap,
           'rounds': Round, 'runs': Run}
 NUMBERED = ('blooms', 'news', 'board', 'talk', 'runs')           # tables whose keys are numbers
@@ -395,12 +409,13 @@ class Turn:
     """One call of one player: what a rule may look at, and the sheet on which it writes what shall
     be. If the rule refuses in the end, only what was written before `keep` happens."""
 
-    def __init__(self, ocean, now, true_time, dice=None, key='', calls=None):
+    def __init__(self, ocean, now, true_time, dice=None, key='', calls=None, feed=None):
         self.ocean, self.dice = ocean, dice
         self.now = now            # sea time
         self.true_time = true_time
         self.key, self.boat = key, ocean.boats.get(key)    # who calls, as this turn leaves it
         self.calls = calls        # key -> Traffic: what is remembered of the calls of each boat
+        self.feed = feed          # what is remembered of the charts that were told
         self.traffic = calls[key] if key else None
         self.change = {}          # table -> {key: the new record, or None for gone}
         self.kept = {}            # the same, as far as it will happen in any case
@@ -453,10 +468,13 @@ class Turn:
         if len(rows) >= kept:
             self.drop(table, next(iter(rows)))
 
-    def news(self, text):
+    def news(self, text, kind=''):
         """Shall be known to all. The oldest news make room: those of this boat, if it has many."""
-        rows = self.ocean.news
-        self.put('news', str(self.next_number('news')), at=self.true_time, text=text, key=self.key)
+        rows, boat, where = self.ocean.news, self.boat, {}
+        if boat:
+            where = {'name': boat.name, 'x': int(boat.x), 'y': int(boat.y)}
+        self.put('news', str(self.next_number('news')), at=self.true_time, text=text, key=self.key,
+                 kind=kind, **where)
         own = [number for number, row in rows.items() if self.key and row.key == self.key]
         if len(own) >= NEWS_OF_ONE_KEPT:
             self.drop('news', own[0])
@@ -620,6 +638,13 @@ def new_planet(seed, true_time):
 def is_left(ocean: Ocean, name: str) -> bool:
     """True if this treasure still lies on the sea floor."""
     return name not in ocean.finds or TREASURES[name].evergreen
+
+
+def found_at(ocean, name):
+    """Where a treasure was found: numbers of places in the sea floor's list."""
+    first = next(number for number, lying in enumerate(ocean.floor.treasures)
+                 if lying.name == name)
+    return ocean.finds[name].places or (first,)
 
 
 def rider_of(ocean, whale, now):
@@ -1307,27 +1332,83 @@ def tell_laps(ocean, number):
             for rank, lap in enumerate(laps, 1)]
 
 
+class Told(NamedTuple):
+    """A part of the chart."""
+    source: object            # what it was made from
+    row: object               # what is told
+    at: float                 # since when it is so, on the feed's clock
+
+
+class Feed:
+    """What the charts have told, and since when it is so: each tells only what is new to whoever
+    asks, and nothing is kept of any screen. Its clock begins with the true time, never runs
+    backward, and no two charts have the same `now`."""
+
+    def __init__(self, true_time, ticks):
+        self.ticks = ticks        # seconds that pass, counted from anywhere
+        self.base = self.offset = true_time - ticks()      # of this clock, and of the true time
+        self.start = self.now = true_time     # who was told by then is told everything
+        self.parts, self.boats = {}, {}       # name, or key of a boat -> Told
+
+    def forget(self):
+        """Everything is new: another ocean, another name."""
+        self.parts, self.boats = {}, {}
+        self.start = self.now
+
+    def begin(self, true_time, since):
+        """A chart begins. Returns since when it tells; 0: everything, as also after the computer's
+        clock was put forward or back."""
+        ticks = self.ticks()
+        if abs(true_time - ticks - self.offset) > 0.5:
+            self.offset = true_time - ticks
+            self.forget()
+        self.now = round(max(ticks + self.base, self.now + 0.001), 3)
+        return since if self.start < since <= self.now else 0
+
+    def true_time(self, moment):
+        """A second early: better told twice than never."""
+        return moment - self.base + self.offset - 1
+
+    def told(self, parts, key, source, tell=None):
+        """The Told of a part. It is made anew only where its source is another one."""
+        old = parts.get(key)
+        if old and old.source == source:
+            return old
+        row = tell() if tell else source
+        parts[key] = Told(source, row, old.at if old and old.row == row else self.now)
+        return parts[key]
+
+
 def tell_chart(turn, since):
-    """What the live map needs. Never what nobody has found yet, never an id."""
-    ocean, now = turn.ocean, turn.now
-    if since > turn.true_time:             # from before a clock was set back
-        since = 0
+    """What the live map needs, and does not have yet. Never what nobody has found, never an id."""
+    ocean, feed = turn.ocean, turn.feed
+    planet, since = ocean.planet['mocean'], feed.begin(turn.true_time, since)
+    chart = {'now': turn.true_time, 'next': feed.now, 'since': since,
+             'sea_time': round(turn.now, 3), 'began': planet.began, 'frozen': planet.frozen}
+    if not since:
+        chart |= {'width': WIDTH_CELLS, 'height': HEIGHT_CELLS, 'sector': SECTOR_CELLS,
+                  'treasure_places': len(ocean.floor.treasures)}
+    parts = {'names': [boat.name for boat in ocean.boats.values()],
+             'treasures': chart_treasures(ocean), 'blooms': chart_blooms(turn),
+             'course': chart_course(turn), 'round': chart_round(ocean)}
+    chart |= {name: part for name, part in parts.items()
+              if feed.told(feed.parts, name, part).at > since}
+    chart |= {'boats': chart_boats(turn, since), 'whales': chart_whales(turn, since)}
+    return chart | chart_rows(ocean, feed.true_time(since))
+
+
+def chart_rows(ocean, since):
+    """What has been charted, sounded and told in the news from this true time on. Seconds are
+    whole, and rounded up: nothing was there before it came."""
     return {
-        'now': turn.true_time, 'began': ocean.planet['mocean'].began,
-        'width': WIDTH_CELLS, 'height': HEIGHT_CELLS, 'sector': SECTOR_CELLS,
-        'boats': [chart_boat(boat, now, turn.calls.get(key)) for key, boat in ocean.boats.items()],
-        'sectors': [[*map(int, key.split(',')), first.name, first.at]
+        'sectors': [[*map(int, key.split(',')), first.name, math.ceil(first.at)]
                     for key, first in fresh(ocean.sectors, since)],
-        'depths': [[*map(int, key.split(',')), round(depth.total / depth.count, 1), depth.at]
+        'depths': [[*map(int, key.split(',')), round(depth.total / depth.count, 1),
+                    math.ceil(depth.first or depth.at), math.ceil(depth.at)]
                    for key, depth in fresh(ocean.depths, since)],
-        'treasures': [chart_treasure(ocean, name, first) for name, first in ocean.finds.items()],
-        'whales': [chart_whale(ocean, name, whale, now)
-                   for name, whale in ocean.whales.items() if whale.seen],
-        'blooms': [{'x': bloom.x, 'y': bloom.y, 'until': turn.true_time + bloom.until - now}
-                   for bloom in ocean.blooms.values() if bloom.until > now],
-        'news': [[int(number), news.at, news.text] for number, news in fresh(ocean.news, since)],
-        'course': chart_course(ocean, now), 'frozen': ocean.planet['mocean'].frozen,
-        'round': chart_round(ocean, now)}
+        'news': [[int(number), round(news.at, 1), news.text, news.kind, news.name,
+                  tidy(news.x, WIDTH_CELLS), tidy(news.y, HEIGHT_CELLS)]
+                 for number, news in fresh(ocean.news, since)]}
 
 
 def fresh(table, since):
@@ -1335,44 +1416,90 @@ def fresh(table, since):
     return [(key, row) for key, row in table.items() if row.at >= since]
 
 
-def chart_boat(boat, now, traffic):
+def chart_boats(turn, since):
+    """The boats that have moved, or changed in another way. Of those that are gone nothing is
+    remembered: should they come back, they are new."""
+    feed, boats, rows = turn.feed, turn.ocean.boats, []
+    for key, boat in boats.items():
+        traffic = turn.calls.get(key)
+        moves = boat.speed or boat.riding
+        told = feed.told(feed.boats, key, (boat, traffic and traffic.at, moves and turn.now),
+                         functools.partial(chart_boat, turn, boat, traffic))
+        if told.at > since:
+            rows.append(told.row)
+    if len(feed.boats) > len(boats):
+        feed.boats = {key: told for key, told in feed.boats.items() if key in boats}
+    return rows
+
+
+def chart_boat(turn, boat, traffic):
+    now = turn.now
     x, y = place(boat, now)
-    if boat.speed and now - boat.at >= SAIL_S:
-        boat = boat.but(speed=0)
-    last = max(boat.at, boat.paid, traffic.last if traffic else 0)
-    return {'name': boat.name, **tell_place(x, y, boat.z), **tell_velocity(boat),
-            'score': boat.score, 'badges': QUEST_NAMES[:boat.quest],
-            'riding': boat.riding if now < boat.ride_until else '',
-            'idle_s': round(max(now - last, 0), 1)}
+    last = traffic.at if traffic else turn.true_time - max(now - max(boat.at, boat.paid), 0)
+    return {'name': boat.name, 'x': short(x, WIDTH_CELLS), 'y': short(y, HEIGHT_CELLS),
+            'z': short(boat.z), 'heading': round(radians_of(boat), 2), 'score': boat.score,
+            'quests': boat.quest, 'riding': boat.riding if now < boat.ride_until else '',
+            'last': int(last)}
 
 
-def chart_treasure(ocean, name, first):
-    """A treasure that was found; of those that lie in several places, the first."""
-    _, x, y, z = next(lying for lying in ocean.floor.treasures if lying.name == name)
-    return {'name': name, 'x': x, 'y': y, 'z': z, 'owner': first.name, 'at': first.at}
+def short(number, size=math.inf):
+    """A number with one decimal at most: a tenth of a cell is less than one sees."""
+    return tidy(round(number, 1), size)
+
+
+def chart_treasures(ocean):
+    """The places where treasure was found, and by whom first."""
+    rows = []
+    for name, find in ocean.finds.items():
+        for number in found_at(ocean, name):
+            _, x, y, z = ocean.floor.treasures[number]
+            rows.append({'name': name, 'x': x, 'y': y, 'z': z, 'owner': find.name,
+                         'at': math.ceil(find.at)})
+    return rows
+
+
+def chart_whales(turn, since):
+    """The whales that somebody has seen, and that swim in another way now. One that is ridden goes
+    with the boat."""
+    feed, whales = turn.feed, turn.ocean.whales
+    rows = [chart_whale(turn.ocean, name, whale, turn.now) for name, whale in whales.items()
+            if whale.seen]
+    return [row for row in rows
+            if feed.told(feed.parts, f'whale {row["name"]}', row).at > since]
 
 
 def chart_whale(ocean, name, whale, now):
-    x, y = whale_place(ocean, whale, now)
-    rider = rider_of(ocean, whale, now)
-    return {'name': name, 'x': tidy(x, WIDTH_CELLS), 'y': tidy(y, HEIGHT_CELLS),
-            'vx': 0 if rider else whale.vx, 'vy': 0 if rider else whale.vy,
-            'rider': rider.name if rider else ''}
+    """Where a whale was at the sea time `at`, and how it swims on."""
+    rider, vx, vy, at = rider_of(ocean, whale, now), whale.vx, whale.vy, whale.at
+    if ocean.boats.get(whale.rider):
+        at = min(now, ocean.boats[whale.rider].ride_until)
+    x, y = whale_place(ocean, whale, at)
+    if rider:
+        vx, vy, at = 0, 0, 0
+    return {'name': name, 'x': short(x, WIDTH_CELLS), 'y': short(y, HEIGHT_CELLS), 'vx': vx,
+            'vy': vy, 'at': round(at, 2), 'rider': rider.name if rider else ''}
 
 
-def chart_course(ocean, now):
-    course = course_of(ocean, int(now // COURSE_S))
-    return {'number': course.number, 'ends_in_s': round(COURSE_S - now % COURSE_S, 1),
-            'marks': course.marks, 'times': tell_laps(ocean, course.number)[:10]}
+def chart_blooms(turn):
+    return [{'x': short(bloom.x, WIDTH_CELLS), 'y': short(bloom.y, HEIGHT_CELLS),
+             'until': round(bloom.until, 2)}
+            for bloom in turn.ocean.blooms.values() if bloom.until > turn.now]
 
 
-def chart_round(ocean, now):
-    """The captain's round: its name, and how long it still is; None if there is none."""
+def chart_course(turn):
+    course = course_of(turn.ocean, int(turn.now // COURSE_S))
+    return {'number': course.number, 'until': (course.number + 1) * COURSE_S,
+            'marks': course.marks, 'times': tell_laps(turn.ocean, course.number)[:10]}
+
+
+def chart_round(ocean):
+    """The captain's round, how long it is, and its end (0 as long as it is only prepared); None if
+    there is none."""
     current = ocean.rounds.get('now')
     if not current:
         return None
-    left_s = current.seconds if current.state == 'prepared' else max(current.until - now, 0)
-    return {'name': current.name, 'state': current.state, 'ends_in_s': left_s,
+    return {'name': current.name, 'state': current.state, 'seconds': current.seconds,
+            'until': round(current.until, 2),
             'podium': tell_podium(ocean) if current.state == 'over' else []}
 
 
@@ -1438,9 +1565,9 @@ def go_round(turn):
     east = boat.seams_x * WIDTH_CELLS + boat.x - boat.from_x       # since the voyage began
     north = boat.seams_y * HEIGHT_CELLS + boat.y - boat.from_y
     if boat.seams_x and abs(east) >= WIDTH_CELLS and reward(turn, 'east-west', ROUND_POINTS):
-        turn.news(f'{boat.name} went all the way round, east-west')
+        turn.news(f'{boat.name} went all the way round, east-west', 'voyage')
     if boat.seams_y and abs(north) >= HEIGHT_CELLS and reward(turn, 'north-south', ROUND_POINTS):
-        turn.news(f'{boat.name} went all the way round, north-south')
+        turn.news(f'{boat.name} went all the way round, north-south', 'voyage')
 
 
 def reward(turn, name, points):
@@ -1454,8 +1581,8 @@ def reward(turn, name, points):
 
 
 def enter(turn, keys):
-    """Points for sectors: in the home waters once to every boat, elsewhere to the first; every
-    25th is news."""
+    """Points for sectors: in the home waters once to every boat, elsewhere to the first; some are
+    news."""
     new = [key for key in keys if not turn.row('sectors', key)]
     points, home = 0, int(turn.boat.home or '0', 16)
     for key in keys:
@@ -1468,12 +1595,13 @@ def enter(turn, keys):
     if points:
         turn.steer(score=turn.boat.score + SECTOR_POINTS * points, home=f'{home:x}')
     if new:
-        charted = turn.boat.charted + len(new)
-        if charted // 25 > turn.boat.charted // 25:
-            turn.news(f'{turn.boat.name} has charted {charted} sectors')
+        before, charted = turn.boat.charted, turn.boat.charted + len(new)
+        for number in NEWS_SECTORS:
+            if before < number <= charted:
+                turn.news(f'{turn.boat.name} has charted {number} sectors', 'chart')
         turn.steer(charted=charted)
         if len(turn.ocean.sectors) + len(turn.change['sectors']) == COLUMNS * ROWS:
-            turn.news('the whole ocean is charted')
+            turn.news('the whole ocean is charted', 'chart')
 
 
 def dismount(turn):
@@ -1539,7 +1667,7 @@ def rule_join(turn, name, id):
         raise Refusal(f'the ocean is full: {MOST_BOATS} boats', AWAY, 'who')
     ration_joins(turn)
     launch_boat(turn, name, new_id(ocean), acted=False)
-    turn.news(f'{name} joined')
+    turn.news(f'{name} joined', 'join')
     turn.story = f'{name} joined at {turn.boat.x},{turn.boat.y}'
     return {'id': turn.boat.id, 'name': name, **tell_boat(turn.boat)}
 
@@ -1565,7 +1693,7 @@ def come_back(turn, owner, key, name):
     if owner in turn.ocean.ashore:
         turn.drop('ashore', owner)
         turn.steer(**vars(boat.but(left=0, joined=turn.now, paid=max(boat.paid, turn.now))))
-        turn.news(f'{boat.name} is back')
+        turn.news(f'{boat.name} is back', 'back')
         turn.story = f'{boat.name} is back'
     x, y = place(boat, turn.now)
     return {'id': boat.id, 'name': boat.name, **tell_place(x, y, boat.z)}
@@ -1619,7 +1747,7 @@ def rule_quit(turn, sure):
     charge_cell(turn)
     turn.steer(acted=True)               # it asked for this: it waits for ten minutes, no longer
     go_ashore(turn, turn.key)
-    turn.news(f'{boat.name} sailed home')
+    turn.news(f'{boat.name} sailed home', 'quit')
     turn.story = f'{boat.name} quit with {boat.score} points'
     minutes = ASHORE_S // 60
     return {'farewell': f'farewell, {boat.name}! You scored {boat.score}. '
@@ -1705,7 +1833,7 @@ def rule_look(turn):
     for thing in seen:
         if thing.kind == 'whale' and not turn.ocean.whales[thing.name].seen:
             turn.put('whales', thing.name, seen=turn.boat.name)
-            turn.news(f'{turn.boat.name} saw the whale {thing.name}')
+            turn.news(f'{turn.boat.name} saw the whale {thing.name}', 'whale')
     return tell_near(seen + nearest_boats(turn, cells))
 
 
@@ -1834,15 +1962,24 @@ def get_treasure(turn):
         raise Refusal(f'the {name} lies {z:g} m deep and you are at {boat.z:g} m; '
                       f'{REACH_M} m is as far as you reach', CONFLICT, 'dive',
                       {'direction': 'down' if z > boat.z else 'up'})
-    if name not in turn.ocean.finds:
-        turn.put('finds', name, name=boat.name, at=turn.true_time)
-        turn.news(f'{boat.name} found the {name}')
+    note_find(turn, nearest)
     points = reward(turn, name, TREASURE_POINTS)
     turn.steer(items=(*boat.items, name))
     if name in turn.traffic.shown:
         turn.meets('Reader')
     turn.story = f'{boat.name} got the {name}'
     return {'got': name, 'points': points}
+
+
+def note_find(turn, seen):
+    """Who found a treasure first is news; what is evergreen can be found in another place, too."""
+    ocean, name = turn.ocean, turn.boat.name
+    number = ocean.floor.treasures.index((seen.name, seen.x, seen.y, seen.z))
+    if seen.name not in ocean.finds:
+        turn.put('finds', seen.name, name=name, at=turn.true_time, places=(number,))
+        turn.news(f'{name} found the {seen.name}', 'find')
+    elif number not in found_at(ocean, seen.name):
+        turn.put('finds', seen.name, places=(*found_at(ocean, seen.name), number))
 
 
 def get_whale(turn):
@@ -1861,7 +1998,7 @@ def get_whale(turn):
     name = min(near).name
     end_race(turn, f'it rode {name}')
     turn.put('whales', name, rider=turn.key, seen=ocean.whales[name].seen or boat.name)
-    turn.news(f'{boat.name} rides the whale {name}')
+    turn.news(f'{boat.name} rides the whale {name}', 'ride')
     turn.steer(riding=name, ride_until=until, speed=0)
     if name in turn.traffic.shown:
         turn.meets('Reader')
@@ -1949,7 +2086,7 @@ def use_dust(turn):
     turn.put('blooms', str(turn.next_number('blooms')), x=turn.boat.x, y=turn.boat.y,
              until=turn.now + BLOOM_S, key=turn.key)
     turn.steer(items=without(turn.boat.items, 'iron dust'))
-    turn.news(f'{turn.boat.name} made the plankton bloom')
+    turn.news(f'{turn.boat.name} made the plankton bloom', 'bloom')
     turn.story = f'{turn.boat.name} made a plankton bloom'
     return {'used': f'the plankton blooms here for {BLOOM_S // 60} minutes'}
 
@@ -2214,7 +2351,7 @@ def finish(turn, race):
         if int(old_key.split()[0]) <= race.course - COURSES_KEPT:
             turn.drop('laps', old_key)
     ending = ', the best so far' if race.seconds < best else ''
-    turn.news(f'{name} sailed course {race.course} in {race.seconds:.2f} s{ending}')
+    turn.news(f'{name} sailed course {race.course} in {race.seconds:.2f} s{ending}', 'course')
     turn.besides['race'] = f'course {race.course} in {race.seconds:.2f} s: {points} points'
 
 
@@ -2308,7 +2445,8 @@ class Traffic:
         self.moves = collections.deque(maxlen=10)          # until when the last ten moves took
         self.pings = collections.deque(maxlen=20)          # (x, y) of the last soundings
         self.foreseen = collections.deque(maxlen=20)       # the last right `expect`s: over a seam?
-        self.last = 0.0           # sea time of the latest call
+        self.last = 0.0           # sea time of the latest call,
+        self.at = 0               # and the true time
         self.error = ''           # what the last call was told, if it was refused
         self.same_errors = 0      # how often the same in a row
         self.early = 0            # calls too early in a row
@@ -2382,7 +2520,7 @@ def award(turn):
     boat, number = turn.boat, turn.boat.quest
     while number < len(QUESTS) and QUESTS[number].name in boat.badges:
         number += 1
-        turn.news(f'{boat.name} met quest {number}: {QUESTS[number - 1].name}')
+        turn.news(f'{boat.name} met quest {number}: {QUESTS[number - 1].name}', 'quest')
         turn.besides['quest'] = f'met: {QUESTS[number - 1].name}'
     if number > boat.quest:
         points = QUEST_POINTS * (number - boat.quest)
@@ -2983,6 +3121,7 @@ class Sea:
         self.ocean = self.journal = None
         self.diary = Diary(clock or time.monotonic)
         self.calls = collections.defaultdict(Traffic)    # key -> what is remembered of its calls
+        self.feed = None          # what is remembered of the charts that were told
         self.called = False       # somebody has called since sea time was last written down
         self.moved = set()        # keys of the boats that have moved since then
         self.routes = dict(BY_NAME)                      # name -> Route, those of riders too
@@ -3002,6 +3141,7 @@ class Sea:
                 if not self.collects:
                     self.ocean.soundings.clear()         # no data service lies beside this file
                 self.set_clock(self.ocean.now or 0.0)
+                self.feed = Feed(round(self.calendar(), 3), self.clock.ticks)
                 begin_run(self)
             except BaseException:
                 self.journal.close()      # else this very process would stand in its own way
@@ -3106,7 +3246,7 @@ def begin_turn(sea, call):
     sea.called = True
     now = sea.clock()
     key = aboard(sea.ocean, call, now) if call.route.mine else ''
-    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls)
+    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls, sea.feed)
 
 
 def decide(turn, call):
@@ -3267,8 +3407,8 @@ def note_call(sea, route, pairs, query, status, said):
             return
         key = ''                       # the mistakes of nobody aboard
     traffic = sea.calls[key]
-    traffic.last = sea.clock()
-    traffic.calls.append(f'{int(sea.calendar())} {status} {route.name} {query[:500]} '
+    traffic.last, traffic.at = sea.clock(), int(sea.calendar())
+    traffic.calls.append(f'{traffic.at} {status} {route.name} {query[:500]} '
                          f'{said[:200]}')
     if status == AWAY:                 # a frozen sea, a full disk: no mistake of the caller's
         return
@@ -3383,6 +3523,7 @@ def renew(sea, ocean):
     sea.journal.lines = 0
     sea.ocean = ocean
     sea.calls.clear()
+    sea.feed.forget()
     sea.moved.clear()
     sea.set_clock(ocean.now)
     sea.journal.doubtful = True
@@ -4061,6 +4202,11 @@ p {{ margin: .3em 0; }}
 a {{ color: var(--link); overflow-wrap: anywhere; }}
 code {{ font-family: ui-monospace, monospace; overflow-wrap: anywhere; }}
 dl {{ margin: .3em 0; }} dt {{ float: left; margin-right: .6em; }}
+button {{ font: inherit; min-height: 44px; min-width: 44px; padding: 0 .6em; }}
+#helm {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; max-width: 24em; }}
+#helm button {{ padding: 0; overflow-wrap: anywhere; }}
+#said {{ min-height: 6em; }} #said code {{ white-space: pre-wrap; }}
+@media print {{ button {{ display: none; }} }}
 </style></head><body><main><h1>Mocean</h1>{body}</main></body></html>"""
 
 
@@ -4183,6 +4329,33 @@ def as_json(facts):
     return json.dumps(facts, ensure_ascii=False)
 
 
+ZIP_BYTES, ZIP_LEVEL = 1400, 5     # less fits into one packet; level 6 takes twice as long for 2 %
+
+
+def takes_gzip(environ):
+    """True for a browser, and for most programs."""
+    return bool(re.search(r'\bgzip\b(?! *; *q=0(\.0*)?(?![.0-9]))',
+                          environ.get('HTTP_ACCEPT_ENCODING', '')))
+
+
+def zipped(reply):
+    """The reply of a route, compressed where it is long and the asker takes that."""
+    whole = isinstance(reply, bottle.HTTPResponse)
+    body, headers = (reply.body if whole else reply), (reply if whole else bottle.response)
+    content = body.encode() if isinstance(body, str) else body
+    if not isinstance(content, bytes) or len(content) < ZIP_BYTES:
+        return reply
+    headers.set_header('Vary', 'Accept-Encoding')
+    if not takes_gzip(bottle.request.environ):
+        return reply
+    headers.set_header('Content-Encoding', 'gzip')
+    content = gzip.compress(content, ZIP_LEVEL, mtime=0)
+    if not whole:
+        return content
+    reply.body = content
+    return reply
+
+
 class Wire:
     """The Bottle plugin through which every request comes in and every answer goes out."""
     name, api = 'wire', 2
@@ -4201,7 +4374,7 @@ class Wire:
         pairs = pairs_of(environ.get('QUERY_STRING', ''))
         form = 'json' if route.json else wanted_form(environ, dict(pairs))
         try:
-            return self.carry_out(route, callback, pairs, form)
+            return zipped(self.carry_out(route, callback, pairs, form))
         except (Exception, SystemExit):    # a bug: logged with its request, and answered
             return self.confess(route, pairs, form)
 
@@ -4222,8 +4395,7 @@ class Wire:
             raise
         self.note(route, pairs, 200, 'answered again: ' + body if 'repeated' in facts else body)
         if form == 'html' and route.name in REPLY_PAGES:
-            return answer(REPLY_PAGES[route.name](base_of(environ), facts), HTML,
-                          Content_Security_Policy=PLAIN_PAGE)
+            return REPLY_PAGES[route.name](base_of(environ), facts)
         bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
 
@@ -4238,6 +4410,8 @@ class Wire:
         words = self.without_ids(refusal.words, pairs)
         sea.say(f'{self.who(pairs)} {self.request(route, pairs)}: {refusal.status} {words}',
                 caller(sea, pairs) or '')
+        if form == 'html' and route.name in REPLY_PAGES:
+            return refused_html(refusal.words, works, refusal.status)
         return error_form(refusal, works, form)
 
     def note(self, route, pairs, status, said):
@@ -4389,17 +4563,64 @@ def page_of(sea, call):
 
 
 def join_html(base, facts):
-    """What a browser is shown that has joined: the reply as it is, and the ways from here."""
-    id, name = html.escape(facts['id']), html.escape(facts['name'])
-    return PAGE.format(body=f"""
+    """What a browser is shown that has joined: the reply, a helm, and the ways from here."""
+    id, name, nonce = facts['id'], html.escape(facts['name']), secrets.token_urlsafe(12)
+    compass = ('northwest', 'north', 'northeast', 'west', 'look', 'east', 'southwest', 'south',
+               'southeast', 'ping')
+    buttons = ''.join(f'<button value="{word}">{word}</button>' for word in compass)
+    page = PAGE.format(body=f"""
 <p>Welcome aboard, {name}. The server answers:</p>
 <p><code>{html.escape(as_text(BY_NAME['join'], facts))}</code></p>
-<p>The first word is your secret id: <b><code>{id}</code></b>. Write it down, it is the key to your
-boat. Then your name, and where you are: x, y, and how deep.</p>
+<p>The first word is your secret id: <b><code id="id">{id}</code></b>
+<button id="copy">Copy it</button> Write it down, it is the key to your boat. Then your name, and
+where you are: x, y, and how deep.</p>
+<h2>Try it</h2>
+<p>Each button sends a call, as you could type it, and shows what the server answers.</p>
+<div id="helm" data-base="{base}">{buttons}</div>
+<p id="said" role="status"><code></code><br><code></code></p>
+<h2>Go on</h2>
 <p><a href="{base}/code#id={id}&amp;level=1">Write a program</a>: here in the browser, your id is
 filled in.</p>
 <p><a href="{base}/map#follow={name}">Look at the map</a>: your boat is followed.</p>
-<p>Or type a call of your own: <code>{base}/move?id={id}&amp;heading=north</code></p>""")
+<p>Or type a call of your own: <code>{base}/move?id={id}&amp;heading=north</code></p>
+<script nonce="{nonce}">{HELM_SCRIPT}</script>""")
+    return answer(page, HTML, Content_Security_Policy=f"{PLAIN_PAGE}; script-src 'nonce-{nonce}'; "
+                                                      "connect-src 'self'")
+
+
+HELM_SCRIPT = """
+'use strict';
+const id = document.querySelector('#id').textContent, helm = document.querySelector('#helm');
+const [sent, answered] = document.querySelectorAll('#said code');
+const shown = new URLSearchParams(location.search);
+shown.delete('id');                                       // others may see the address
+history.replaceState(null, '', `?${shown}`);
+
+helm.addEventListener('click', async event => {
+  const word = event.target.value;
+  if (!word) return;
+  const looks = word === 'look' || word === 'ping';
+  const call = looks ? `${word}?id=${id}` : `move?id=${id}&heading=${word}`;
+  sent.textContent = `${helm.dataset.base}/${call}`;
+  answered.textContent = '...';
+  try {
+    const reply = await fetch(sent.textContent, {headers: {Accept: 'text/plain'}});
+    answered.textContent = await reply.text() || 'nothing near';
+  } catch { answered.textContent = 'The server does not answer. Try again.'; }
+});
+
+document.querySelector('#copy').addEventListener('click', event => {
+  getSelection().selectAllChildren(document.querySelector('#id'));
+  event.target.textContent = document.execCommand('copy') ? 'Copied' : 'Marked: copy it by hand';
+});
+"""
+
+
+def refused_html(words, works, status):
+    """What a browser is shown that could not join: the one form of every error, in large type."""
+    text = html.escape(f'{words}\ntry: {works}').replace('\n', '</p><p>')
+    return answer(PAGE.format(body=f'<p>{text}</p>'), HTML, status,
+                  Content_Security_Policy=PLAIN_PAGE)
 
 
 REPLY_PAGES = {'join': join_html}      # for a browser; a program gets the line
@@ -4452,19 +4673,31 @@ def client_of(sea, call):
     return answer(program)
 
 
+def chart_of(sea, call):
+    """What the live map needs; at first also the address where others reach this server."""
+    facts, base = ask(sea, call), base_of(bottle.request.environ)
+    if not facts['since']:
+        facts['address'] = base
+        local = re.fullmatch(r'(https?)://(localhost|127[.0-9]*|\[::1\])(:[0-9]+)?(/.*)?', base)
+        if local:
+            for address in own_addresses()[:1]:
+                facts['address'] = f'{local[1]}://{address}{local[3] or ""}{local[4] or ""}'
+    return answer(json.dumps(facts, ensure_ascii=False, separators=(',', ':')), JSON)
+
+
 def openapi_of(sea, call):
     document = openapi(sea.routes, base_of(bottle.request.environ))
     return answer(json.dumps(document, ensure_ascii=False, indent=1), JSON)
 
 
 PAGES = {'mocean': page_of, 'quest': quest_of, 'map': map_of, 'qrcode.js': qrcode_of,
-         'code': code_of, 'client.py': client_of, 'openapi.json': openapi_of}
+         'code': code_of, 'chart': chart_of, 'client.py': client_of, 'openapi.json': openapi_of}
 
 
 # --- SHELVES -------------------------------------------------------------------------------------
-# What /map and /code need besides: files, which the server beneath sends (wsgi.file_wrapper), for Python
-# has a game to keep; and boxes for the lines that somebody types for a program that cannot hear the
-# page, in a browser which cannot set Python's stack aside.
+# What /map and /code need besides: files, which the server beneath sends (wsgi.file_wrapper), for
+# Python has a game to keep; and boxes for the lines that somebody types for a program that cannot
+# hear the page, in a browser which cannot set Python's stack aside.
 
 SHELVES = {'code/<name:re:[a-z_.]+>': 'clients/code',
            'map/<name:re:[a-z_.]+>': 'clients/map',
@@ -4485,7 +4718,7 @@ def shelf_of(shelf, name):
     homes = HERE, HERE / 'mocean'
     folder = next((home / shelf for home in homes if (home / shelf).is_dir()), HERE)
     kind = SUFFIXES.get(pathlib.PurePath(name).suffix, '')
-    small = 'gzip' in environ.get('HTTP_ACCEPT_ENCODING', '') and (folder / f'{name}.gz').is_file()
+    small = takes_gzip(environ) and (folder / f'{name}.gz').is_file()
     reply = bottle.static_file(f'{name}.gz' if small else name, folder, kind, charset=None)
     if not kind or reply.status_code >= 400:
         raise bottle.HTTPError(UNKNOWN)

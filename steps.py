@@ -1011,16 +1011,16 @@ def on_progress(board):
 def progress_page(players):
     """The class board for a browser: a column for each step."""
     rungs = range(1, len(LADDER) + 1)
-    heads = ''.join(f'<th>{rung}' for rung in rungs)
-    page = f'<meta http-equiv="refresh" content="5"><table><tr><th>{heads}'
+    heads = ''.join(f'<th scope="col">{rung}' for rung in rungs)
+    page = f'<table><tr><td>{heads}'
     for one in players:
-        page += f'<tr><th>{html.escape(one["name"])}'
+        page += f'<tr><th scope="row">{html.escape(one["name"])}'
         for rung in rungs:
             page += '<td>&#10003;' if rung in one['steps'] else '<td>'
     page += '</table>'
     if not players:
         page += '<p>Nobody yet: solve a step with &amp;name= and your name in the call.'
-    return page
+    return page + KEEP_FRESH
 
 
 def on_step(board, puzzle, name='', looks=False, **sent):
@@ -1236,10 +1236,20 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Steps</tit
   --ink: #0b2b3a; --sea: #f4fafc; --line: #bcd9e3; --link: #00607f; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #dcecf2; --sea: #08202b; --line: #21485a; --link: #7fd4f0; } }
-body { font: 18px/1.5 system-ui, sans-serif; margin: 2em;
+body { font: 20px/1.5 system-ui, sans-serif; margin: 2em;
   color: var(--ink); background: var(--sea); }
 a { color: var(--link); } table { border-collapse: collapse; font-size: 1.2em; }
-th, td { padding: .2em .7em; border-bottom: 1px solid var(--line); }</style><h1>Steps</h1>
+th, td { padding: .2em .7em; border-bottom: 1px solid var(--line); }</style>
+<main><h1>Steps</h1>
+"""
+KEEP_FRESH = """</main><script>
+setInterval(async () => {                  // where nothing is new nothing is replaced
+  const reply = await fetch('', {headers: {Accept: 'text/html'}}).catch(() => null);
+  const page = new DOMParser().parseFromString(reply ? await reply.text() : '', 'text/html');
+  const [old, now] = [document, page].map(one => one.querySelector('main'));
+  if (now && now.innerHTML !== old.innerHTML) old.replaceWith(now);
+}, 5000);
+</script>
 """
 
 

@@ -90,7 +90,7 @@ class Evening:
         """A treasure falls from the sky."""
         boat = self.ocean.boats[bot.key]
         mocean.merge(self.ocean, {'boats': {bot.key: boat.but(items=(*boat.items, item))},
-                                  'finds': {item: mocean.First(boat.name, NOON)}})
+                                  'finds': {item: mocean.Find(boat.name, NOON)}})
 
     def step(self, bot, wish):
         """Let a program think; do what it wants, and note when it gets the answer."""

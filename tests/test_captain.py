@@ -398,12 +398,13 @@ def test_a_round_is_a_fresh_ocean_with_the_same_boats(lesson):
     assert {boat.score for boat in ocean.boats.values()} == {0}
     assert lesson.say(f'/move?id={ids["ada"]}&heading=n').status == 503
     told = lesson.say('/chart').json()['round']
-    assert told == {'name': 'Final', 'state': 'prepared', 'ends_in_s': 600, 'podium': []}
+    assert told == {'name': 'Final', 'state': 'prepared', 'seconds': 600, 'until': 0, 'podium': []}
     lesson.wait(300)
     assert lesson.order('start') == 'Final runs for 10 minutes'
     assert lesson.say(f'/move?id={ids["ada"]}&heading=n').status == 200
     lesson.wait(100)
-    assert lesson.say('/chart').json()['round']['ends_in_s'] == pytest.approx(500, abs=0.1)
+    chart = lesson.say('/chart').json()
+    assert chart['round']['until'] - chart['sea_time'] == pytest.approx(500, abs=0.1)
     assert lesson.say('/news').count('Final begins: 10 minutes') == 1
 
 
@@ -565,7 +566,7 @@ def busy_ada(lesson):
     boat = ocean.boats['ada']
     mocean.merge(ocean, {
         'laps': {'0 ada': mocean.Lap('ada', 99.5, 150, 5.0)}, 'races': {'ada': mocean.Race(0, 1.0, (1, 2))},
-        'finds': {'sandwich': mocean.First('ada', 5.0)},
+        'finds': {'sandwich': mocean.Find('ada', 5.0)},
         'boats': {'ada': boat.but(items=('sandwich',), finds=('sandwich',))},
         'blooms': {'1': mocean.Bloom(5, 5, 1e6, 'ada')},
         'whales': {'Fitz': ocean.whales['Fitz'].but(seen='ada', rider='ada')}})
@@ -937,7 +938,8 @@ def test_a_round_goes_on_with_the_same_time_left_after_a_restart(tmp_path, how):
     server = Server('mocean', tmp_path, env={'MOCEAN_CAPTAIN': KEY}).start()
 
     def left():
-        return server.say('/chart').json()['round']['ends_in_s']
+        chart = server.say('/chart').json()
+        return round(chart['round']['until'] - chart['sea_time'], 2)
     try:
         id = join(server)
         server.say(f'/captain?key={KEY}&order=round&minutes=30')
@@ -964,7 +966,7 @@ def test_a_prepared_round_waits_through_a_restart(lesson):
     join(lesson.say, 'ada')
     lesson.order('round', minutes='7')
     with a_class_again(lesson) as again:
-        assert again.say('/chart').json()['round']['ends_in_s'] == 420 and again.sea.is_frozen()
+        assert again.say('/chart').json()['round']['seconds'] == 420 and again.sea.is_frozen()
         assert again.order('start') == 'Round 1 runs for 7 minutes'
 
 

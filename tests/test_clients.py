@@ -5,7 +5,7 @@ import re
 
 import pytest
 from browser import need
-from conftest import ROOT, Server, begin_ocean, join, place
+from conftest import ROOT, Server, begin_ocean, join, place, poll
 from student import CLIENTS, client, edited, hurry, id_in, python_with_tkinter, run, started, type_in, until
 
 import mocean
@@ -100,7 +100,7 @@ def test_look_and_move_comes_up_again_and_looks_for_the_next_treasure(fast_sea, 
 
 def test_the_robot_surveys_a_row(fast_sea):
     said = hurry(client('survey_robot'), fast_sea)
-    depths = {(column, row): depth for column, row, depth, _ in fast_sea('/chart').json()['depths']}
+    depths = {(column, row): depth for column, row, depth, *_ in fast_sea('/chart').json()['depths']}
     told = re.findall(r'at (\d+),(\d+) the sea is ([\d.]+) metres', said)
     assert len(told) == 20 == len(depths)
     assert {(int(x) // 10, int(y) // 10): float(depth) for x, y, depth in told} == depths
@@ -385,7 +385,7 @@ def test_the_fields_of_the_chart_are_explained(sea):
     text = (ROOT / 'docs' / 'clients.md').read_text(encoding='utf-8')
     sea('/join?name=ada')
     chart = sea('/chart').json()
-    for field in [*chart, *chart['boats'][0]]:
+    for field in [*chart, *chart['boats'][0], *chart['course'], 'rider']:
         assert f'`{field}`' in text, field
 
 
@@ -395,6 +395,10 @@ def test_the_chart_tells_only_what_is_new(sea):
     sea(f'/ping?id={id}')
     whole = sea('/chart').json()
     assert whole['sectors'] and whole['depths'] and whole['news']
-    later = sea(f'/chart?since={whole["now"] + 0.001}').json()
-    assert later['sectors'] == later['depths'] == later['news'] == []
-    assert [boat['name'] for boat in later['boats']] == ['ada']          # boats are told always
+    later = sea(f'/chart?since={whole["next"]}').json()
+    assert later['since'] == whole['next']
+    assert later['boats'] == [] and not {'names', 'course', 'treasures', 'width'} & set(later)
+    poll(lambda: not any(sea(f'/chart?since={sea("/chart").json()["next"]}').json()[part]      # a second twice
+                         for part in ('sectors', 'depths', 'news')))
+    assert sea(f'/move?id={id}&heading=north').status == 200
+    assert [boat['name'] for boat in sea(f'/chart?since={later["next"]}').json()['boats']] == ['ada']

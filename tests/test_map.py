@@ -299,9 +299,10 @@ def test_a_hostile_name_and_message_stay_text(browser, sea, complaints):
     def spoil(route):
         answer = route.fetch()
         told = answer.json()
-        told['boats'].append({'name': HOSTILE, 'x': 300, 'y': 200, 'z': 0, 'vx': 0, 'vy': 0, 'heading': 0, 'score': 999,
-                              'badges': [HOSTILE], 'riding': HOSTILE, 'idle_s': 0})
-        told['news'].append([10**9, told['now'], f'{HOSTILE} joined'])
+        told['boats'].append({'name': HOSTILE, 'x': 300, 'y': 200, 'z': 0, 'heading': 0, 'score': 999,
+                              'quests': 1, 'riding': HOSTILE, 'last': told['now']})
+        told.get('names', []).append(HOSTILE)
+        told['news'].append([10**9, told['now'], f'{HOSTILE} joined', HOSTILE, HOSTILE, 300, 200])
         told['sectors'].append([30, 20, HOSTILE, told['now'] - 60])
         route.fulfill(response=answer, body=json.dumps(told))
     context = browser.new_context()
@@ -310,7 +311,7 @@ def test_a_hostile_name_and_message_stay_text(browser, sea, complaints):
     page.route('**/chart?*', spoil)
     page.goto(f'{sea.url}/map')
     until(page, 'name => mocean.places.has(name)', HOSTILE)
-    assert page.locator('#board tbody tr').first.inner_text().count(HOSTILE) == 2
+    assert page.locator('#board tbody tr').first.inner_text().count(HOSTILE) == 1
     assert page.get_by_role('log').get_by_text(HOSTILE).count() == 1
     x, y = page.evaluate('(() => { const p = mocean.chart.place(305, 205); return [p.x, p.y]; })()')
     page.locator('#sea').hover(position={'x': x, 'y': y})
@@ -382,7 +383,7 @@ def test_the_course_of_now_is_on_the_wall_with_its_marks_and_best_times(fast_sea
     course.get_by_text('1 ada').wait_for()
     course.get_by_text(f'{time["seconds"]:.2f} s').wait_for()
     course.get_by_text(f'{time["points"]} points').wait_for()
-    quests = page.get_by_role('row', name='ada').get_by_text(f'★{len(fast_sea("/chart").json()["boats"][0]["badges"])}')
+    quests = page.get_by_role('row', name='ada').get_by_text(f'★{fast_sea("/chart").json()["boats"][0]["quests"]}')
     quests.wait_for()
 
 
@@ -555,3 +556,53 @@ def test_thirty_screens_do_not_disturb_the_game(sea):
         for screen in screens:
             screen.join()
     assert set(answers) == {200} and len(answers) >= 30
+
+
+KNOWN = """() => {
+    const {ocean} = mocean, known = times => times.filter(isFinite).length;
+    return {
+        boats: Object.fromEntries([...ocean.boats.values()].filter(boat => boat.here).map(boat => {
+            const {x, y, z} = boat.fixes.at(-1), {name, score, quests, last} = boat;
+            return [name, [x, y, z, score, quests, last]];
+        })),
+        sectors: [known(ocean.entered), [...ocean.charter].filter(Boolean).sort().join()],
+        depths: [...ocean.depth.keys()].filter(at => ocean.sounded[at] < Infinity)
+            .map(at => [at, Math.round(ocean.depth[at] * 10) / 10, ocean.sounded[at], ocean.resounded[at]]),
+        news: [...ocean.news].sort((a, b) => a[0] - b[0])
+            .map(([number, {time, text, kind, name, x, y}]) => [number, time, text, kind, name, x, y]),
+        treasures: ocean.treasures, places: ocean.treasure_places, frozen: ocean.frozen,
+    };
+}"""
+
+
+def test_the_page_puts_together_what_it_is_told(browser, tmp_path):
+    """After each thing that may happen it knows what a page knows that was opened then."""
+    server = Server('mocean', tmp_path, env={'MOCEAN_CAPTAIN': 'correct-horse-battery'}).start()
+
+    def whole():
+        chart = server('/chart').json()
+        return {'boats': {boat['name']: [boat[field] for field in ('x', 'y', 'z', 'score', 'quests', 'last')]
+                          for boat in chart['boats']},
+                'sectors': [len(chart['sectors']), ','.join(sorted(row[2] for row in chart['sectors']))],
+                'depths': sorted([row * 60 + column, *rest] for column, row, *rest in chart['depths']),
+                'news': chart['news'], 'treasures': chart['treasures'], 'places': chart['treasure_places'],
+                'frozen': chart['frozen']}
+
+    def order(order):
+        assert server(f'/captain?key=correct-horse-battery&order={order}').status == 200
+
+    def begin_anew():
+        server.stop()
+        server.start()
+    try:
+        ada, bob = join(server, 'ada'), join(server, 'bob')
+        page = open_map(browser, f'{server.url}/map', [])                # while the server is away it complains
+        for happens in (lambda: row(server, ada, 'north', 12), lambda: [server(f'/ping?id={ada}') for _ in range(2)],
+                        lambda: order('rename&name=bob&new=eve'), lambda: server(f'/quit?id={bob}&sure=yes'),
+                        begin_anew, lambda: order('freeze'), lambda: order('thaw'),
+                        lambda: server(f'/join?name=eve&id={bob}'), lambda: order('round&minutes=5')):
+            happens()
+            poll(lambda: page.evaluate(KNOWN) == whole(), 40, 0.3)
+        page.context.close()
+    finally:
+        server.kill()

@@ -270,21 +270,22 @@ class Student:
 
 
 def met(server):
-    return server('/chart').json()['boats'][0]['badges']
+    """How many quests the only boat has met."""
+    return server('/chart').json()['boats'][0]['quests']
 
 
 @pytest.mark.parametrize('ocean', [7, 8, 9], indirect=True)
 def test_a_student_goes_from_the_first_stroke_through_all_twelve_quests(ocean):
     nia = Student(ocean, 'nia')
     for number, quest in enumerate(mocean.QUESTS):
-        if quest.name in met(ocean):                      # two races may lead all the way round
+        if met(ocean) > number:                           # two races may lead all the way round
             assert quest.name == 'Magellan'
             continue
         title, begin = nia.quest()
         assert title == quest.name, nia.told
         assert f"TASK = '{quest.task}'" in ocean(f'/client.py?id={nia.id}')
         getattr(nia, quest.name.lower().replace(' ', '_'))(begin)
-        assert met(ocean)[:number + 1] == [quest.name for quest in mocean.QUESTS[:number + 1]], (title, nia.told)
+        assert met(ocean) > number, (title, nia.told)
     assert nia.quest()[0] == 'Done'
     expected = re.compile("heading was 'nroth'|the crash alert lies|(you sailed .*)?course [01] starts at")
     assert [words for words in nia.told if not expected.match(words)] == []            # no other stumble

@@ -125,7 +125,7 @@ def test_the_board_in_a_browser(say):
     say('/steps?message=passport&name=Zoë')
     page = say('/progress', headers={'Accept': 'text/html,application/xhtml+xml,*/*;q=0.8'})
     assert page.headers['Content-Type'] == 'text/html; charset=utf-8'
-    assert '<th>Zoë<td>&#10003;<td><td>' in page and 'Nobody' not in page
+    assert '<th scope="row">Zoë<td>&#10003;<td><td>' in page and 'Nobody' not in page
 
 
 def test_look_alikes_are_one_name(say):

@@ -341,7 +341,7 @@ def known(say):
     """All that HEAD could have changed, less what goes on by itself."""
     facts = say('/chart').json()
     for boat in facts['boats']:
-        del boat['idle_s']
+        del boat['last']
     return facts['boats'], facts['news'], facts['sectors'], facts['depths'], facts['treasures'], say('/season')
 
 

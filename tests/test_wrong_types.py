@@ -44,7 +44,7 @@ def fill_the_other_tables(sea):
         'boats': {'ada': ocean.boats['ada'].but(items=(lying.name,), finds=(lying.name,), laurels=((3, 40),),
                                                 riding=whale, ride_until=9000.0)},
         'whales': {whale: ocean.whales[whale].but(rider='ada', seen='ada')},
-        'finds': {lying.name: mocean.First('ada', 1_700_000_001.0)},
+        'finds': {lying.name: mocean.Find('ada', 1_700_000_001.0)},
         'blooms': {'1': mocean.Bloom(3, 4, 9000.0, 'ada')},
         'races': {'ada': mocean.Race(0, 1.0, (3, 4, 5))},
         'laps': {'0 ada': mocean.Lap('ada', 120.5, 40, 1_700_000_001.0)},

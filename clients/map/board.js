@@ -27,20 +27,20 @@ function board_line(boat, rank, points) {
   line.querySelector('.rank').textContent = rank;
   line.querySelector('.score').textContent = points;
   line.querySelector('mark').hidden = !fresh;
-  tell_badges(line.querySelector('small'), time.live ? boat.badges : []);
+  tell_quests(line.querySelector('small'), time.live ? boat.quests : 0);
   line.querySelector('button').setAttribute('aria-pressed', boat.name === followed);
   line.classList.toggle('idle', time.live && boat.idle_s > IDLE_S);
   return line;
 }
 
-/* A star and the number of quests met; which ones they are is read aloud, and shown under the mouse. */
-function tell_badges(small, badges) {
-  const names = badges.join(', ');
-  if (small.title === names) return;
-  const stars = element('span', badges.length ? `★${badges.length}` : ''), aloud = element('span', names);
+/* A star and the number of quests met, in words for who hears the page, and under the mouse. */
+function tell_quests(small, quests) {
+  const words = quests ? `${quests} ${quests === 1 ? 'quest' : 'quests'} met` : '';
+  if (small.title === words) return;
+  const stars = element('span', quests ? `★${quests}` : ''), aloud = element('span', words);
   stars.ariaHidden = true;
   aloud.className = 'aloud';
-  small.title = names;
+  small.title = words;
   small.replaceChildren(stars, aloud);
 }
 

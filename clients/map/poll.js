@@ -22,11 +22,9 @@ function take(chart) {
   const off = Math.abs(ahead - clock.ahead) > 1 || !clock.set;
   Object.assign(clock, {ahead: off ? ahead : mix(clock.ahead, ahead, 0.1), set: true});
   if (chart.began !== ocean.began) {                    // a new game, or the first answer: start from nothing
-    const again = ocean.began !== 0;
     forget(chart.width, chart.height, chart.sector);
     ocean.began = chart.began;
     blank();
-    if (again) return;                                  // this answer was only the latest news; the next is everything
   }
   remember(chart);
 }
