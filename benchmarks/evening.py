@@ -98,18 +98,19 @@ class Evening:
         self.doctor(second)
 
     def tally(self, players):
-        lost = 0
+        astray = [player.name for player in players
+                  if not 0 <= player.sailed() - player.moved % 600 <= len(player.failed)]
         for ocean in OCEANS:
-            crew = [player for player in players if f'/{ocean}.' in player.base]
-            calls, moved = sum(player.calls for player in crew), sum(player.moved for player in crew)
-            failed = [reply.status for player in crew for reply in player.failed]
-            lost += sum(not 0 <= player.sailed() - player.moved % 600 <= len(player.failed) for player in crew)
-            refused = len([status for status in failed if status])
-            self.say(f'{ocean}: {calls} calls, {moved} moves answered; {refused} calls were refused '
-                     f'({sorted(set(failed) - {0})}), {len(failed) - refused} hung up on; '
-                     f'the longest wait was {max(player.longest_s for player in crew):.1f} s')
-        self.say('Nothing that was answered is lost.' if not lost else f'!! {lost} boats are not where they should be.')
-        return lost
+            self.count(ocean, [player for player in players if f'/{ocean}.' in player.base])
+        self.say(f'!! These are not where they should be: {astray}' if astray else 'Nothing that was answered is lost.')
+        return bool(astray)
+
+    def count(self, ocean, crew):
+        calls, moved = sum(player.calls for player in crew), sum(player.moved for player in crew)
+        failed = [reply.status for player in crew for reply in player.failed]
+        refused = [status for status in failed if status]
+        self.say(f'{ocean}: {calls} calls, {moved} moves answered, {len(refused)} calls refused {sorted(set(refused))}, '
+                 f'{failed.count(0)} hung up on; the longest wait was {max(player.longest_s for player in crew):.1f} s')
 
 
 def main():

@@ -208,12 +208,9 @@ def crawl(front, base, begin, headers, most=5000):
                 continue
             seen.add(url)
             reply = asked(connection, url, headers=headers)
-            if location := reply.headers.get('Location'):
-                reply = Answer.of(302, reply.headers, f'<a href="{location}">'.encode())
-            for link in links(url, reply):
-                host = urllib.parse.urlsplit(link).hostname or ''
-                if link == base or link.startswith(f'{base}/') or link.startswith(f'{base}?'):
+            for link in links(url, f'{reply} <a href="{reply.headers.get("Location", base)}">'):
+                if re.match(rf'{re.escape(base)}([/?]|$)', link):
                     waiting.append(link)
-                elif host.endswith(CLUB) or host in ('localhost', '127.0.0.1'):
+                elif re.search(rf'({CLUB}|^localhost|^127\.0\.0\.1)$', urllib.parse.urlsplit(link).hostname or ''):
                     outside[url] = link
     return seen, outside
