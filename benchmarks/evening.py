@@ -10,7 +10,6 @@ boat must be where its answered moves have brought it, or further by calls that 
 import argparse
 import pathlib
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ import requests
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
 from conftest import Answer, poll  # noqa: E402
-from front import CLUB, ISSUER, SCRIPT, Front, Player, known_names, playing, second_machine  # noqa: E402
+from front import CLUB, ISSUER, Front, Player, carry, known_names, playing, second_machine  # noqa: E402
 from lab import Lab  # noqa: E402
 
 OCEANS = 'tuesday', 'wednesday', 'thursday'
@@ -87,8 +86,7 @@ class Evening:
         self.say('thursday: stopped, copied')
         copied = re.search(r'copied to (\S+)', self.lab.user(stop))[1]
         self.doctor()
-        subprocess.run(f'LAB={self.lab.name} {SCRIPT} sh "cat {copied}" | LAB={second.name} {SCRIPT} sh '
-                       f'"cat > {copied.replace("backups/", "")}"', shell=True, check=True)
+        carry(self.lab, second, f'cat {copied}', f'cat > {copied.replace("backups/", "")}')
         self.typed(restore, second)
         self.typed(lead)
         self.front.answers('thursday')
@@ -109,7 +107,7 @@ class Evening:
         calls, moved = sum(player.calls for player in crew), sum(player.moved for player in crew)
         failed = [reply.status for player in crew for reply in player.failed]
         refused = [status for status in failed if status]
-        self.say(f'{ocean}: {calls} calls, {moved} moves answered, {len(refused)} calls refused {sorted(set(refused))}, '
+        self.say(f'{ocean}: {calls} calls, {moved} moves answered, {len(refused)} refused {sorted(set(refused))}, '
                  f'{failed.count(0)} hung up on; the longest wait was {max(player.longest_s for player in crew):.1f} s')
 
 

@@ -3,6 +3,7 @@ import collections
 import contextlib
 import html
 import http.client
+import os
 import re
 import socket
 import ssl
@@ -18,7 +19,6 @@ from lab import Lab
 CLUB = 'club.example'
 OCEANS = 'tuesday', 'wednesday'
 KEY = 'the-captain-of-tuesday'
-SCRIPT = ROOT / 'tests' / 'systemd_lab.sh'
 COPIED = 'cd /; tar --exclude backups -cf - home/ubuntu etc/systemd/system/{steps,mocean}*.*'     # to a second machine
 BASES = [f'{scheme}://{where}' for scheme in ('http', 'https') for where in (f'{CLUB}/tuesday', f'tuesday.{CLUB}')]
 
@@ -113,6 +113,14 @@ def front(lab):
             lab.sh(GONE)
 
 
+def carry(first, second, out, into):
+    """What a command of the first machine writes, a command of the second one reads, as through scp."""
+    script = ROOT / 'tests' / 'systemd_lab.sh'
+    with subprocess.Popen([script, 'sh', out], env={**os.environ, 'LAB': first.name}, stdout=subprocess.PIPE) as pipe:
+        subprocess.run([script, 'sh', into], env={**os.environ, 'LAB': second.name}, stdin=pipe.stdout, check=True)
+    assert pipe.returncode == 0
+
+
 @contextlib.contextmanager
 def second_machine(first):
     """A lab more, with the first one's programs, and a cable between them: 10.77.0.1 and 10.77.0.2."""
@@ -120,8 +128,7 @@ def second_machine(first):
     second.name += '-second'
     try:
         assert second.script('up').returncode == 0
-        subprocess.run(f'LAB={first.name} {SCRIPT} sh \'{COPIED}\' | '
-                       f'LAB={second.name} {SCRIPT} sh \'tar -C / -xf -\'', shell=True, check=True)
+        carry(first, second, COPIED, 'tar -C / -xf -')
         second.sh('systemctl daemon-reload')
         subprocess.run(['ip', 'link', 'add', 'cable', 'netns', first.pid, 'type', 'veth',
                         'peer', 'name', 'cable', 'netns', second.pid], check=True)
