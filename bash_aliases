@@ -289,7 +289,7 @@ _game_why() {
     case $(_journal_keeps) in
         disk)   ;;
         memory) echo "The journal forgets all at each reboot: what was before the last one, nobody knows.";;
-        *)      echo "The journal takes no lines: what happened lately, is not above. mocean_doctor says what to do.";;
+        *)      echo "The journal takes no lines: what happened lately is not above. mocean_doctor says what to do.";;
     esac
     _game_oom
     case $(systemctl is-active "$unit") in

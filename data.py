@@ -2428,7 +2428,24 @@ def error_form(refusal, works, form):
     if form == 'json':
         facts = {'error': refusal.words, 'try': works, 'status': refusal.status, **refusal.numbers}
         return answer(json.dumps(facts, ensure_ascii=False), JSON, refusal.status, **headers)
-    return answer(f'{refusal.words}\ntry: {works}', TEXT, refusal.status, **headers)
+    text = f'{refusal.words}\ntry: {works}'
+    return (large_type if form == 'html' else answer)(text, status=refusal.status, **headers)
+
+
+LARGE_TYPE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>The server answers</title>
+<meta name="viewport" content="width=device-width">
+<style>
+:root {{ color-scheme: light dark; }}
+pre {{ font: 20px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }}
+</style></head><body><main><pre>{}</pre></main></body></html>"""
+PLAIN_PAGE = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def large_type(text, status=200, **headers):
+    """A text in a browser: a phone shows it small, if nobody tells it otherwise."""
+    return answer(LARGE_TYPE.format(html.escape(text)), HTML, status,
+                  Content_Security_Policy=PLAIN_PAGE, **headers)
 
 
 def wsgi(app):
@@ -2695,8 +2712,8 @@ def answer_in_our_form(callback):
         except Refusal as refusal:
             return error_reply(refusal.status, refusal.words)
         except (Exception, SystemExit):
-            note(f'unexpected, at {request.path!r} ? {request.query_string!r}\n'
-                f'{traceback.format_exc()}')
+            asked = re.sub(r'\bid=[^&]*', 'id=...', f'{request.path} ? {request.query_string}')
+            note(f'unexpected, at {asked!r}\n{traceback.format_exc()}')
             return error_reply(
                 500, 'Internal Server Error: The server made a mistake; its log says which.')
     return answer

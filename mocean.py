@@ -3815,7 +3815,24 @@ def error_form(refusal, works, form):
     if form == 'json':
         facts = {'error': refusal.words, 'try': works, 'status': refusal.status, **refusal.numbers}
         return answer(json.dumps(facts, ensure_ascii=False), JSON, refusal.status, **headers)
-    return answer(f'{refusal.words}\ntry: {works}', TEXT, refusal.status, **headers)
+    text = f'{refusal.words}\ntry: {works}'
+    return (large_type if form == 'html' else answer)(text, status=refusal.status, **headers)
+
+
+LARGE_TYPE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>The server answers</title>
+<meta name="viewport" content="width=device-width">
+<style>
+:root {{ color-scheme: light dark; }}
+pre {{ font: 20px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }}
+</style></head><body><main><pre>{}</pre></main></body></html>"""
+PLAIN_PAGE = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def large_type(text, status=200, **headers):
+    """A text in a browser: a phone shows it small, if nobody tells it otherwise."""
+    return answer(LARGE_TYPE.format(html.escape(text)), HTML, status,
+                  Content_Security_Policy=PLAIN_PAGE, **headers)
 
 
 def wsgi(app):
@@ -4202,7 +4219,10 @@ p {{ margin: .3em 0; }}
 a {{ color: var(--link); overflow-wrap: anywhere; }}
 code {{ font-family: ui-monospace, monospace; overflow-wrap: anywhere; }}
 dl {{ margin: .3em 0; }} dt {{ float: left; margin-right: .6em; }}
-button {{ font: inherit; min-height: 44px; min-width: 44px; padding: 0 .6em; }}
+button, input {{ font: inherit; min-height: 44px; min-width: 44px; padding: 0 .6em;
+                color: var(--ink); background: transparent; border: 2px solid var(--link);
+                border-radius: .4em; }}
+button:hover {{ background: var(--line); }}
 #helm {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; max-width: 24em; }}
 #helm button {{ padding: 0; overflow-wrap: anywhere; }}
 #said {{ min-height: 6em; }} #said code {{ white-space: pre-wrap; }}
@@ -4235,9 +4255,6 @@ def help_html(routes, base, id, also):
                      f'<code>{html.escape(route.reply)}</code></p><dl>{known}</dl>'
                      f'<p>{shown_call(route.name)}</p>')
     return PAGE.format(body='\n'.join(parts))
-
-
-PLAIN_PAGE = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def openapi(routes, base):
@@ -4394,8 +4411,9 @@ class Wire:
                 return self.refuse(route, pairs, refusal, form)
             raise
         self.note(route, pairs, 200, 'answered again: ' + body if 'repeated' in facts else body)
-        if form == 'html' and route.name in REPLY_PAGES:
-            return REPLY_PAGES[route.name](base_of(environ), facts)
+        if form == 'html':
+            is_join = route.name == 'join'
+            return join_html(base_of(environ), facts) if is_join else large_type(body)
         bottle.response.set_header('Content-Type', JSON if form == 'json' else TEXT)
         return body.encode()
 
@@ -4410,8 +4428,8 @@ class Wire:
         words = self.without_ids(refusal.words, pairs)
         sea.say(f'{self.who(pairs)} {self.request(route, pairs)}: {refusal.status} {words}',
                 caller(sea, pairs) or '')
-        if form == 'html' and route.name in REPLY_PAGES:
-            return refused_html(refusal.words, works, refusal.status)
+        if form == 'html' and route.name == 'join':
+            return not_joined_html(base_of(environ), refusal, works)
         return error_form(refusal, works, form)
 
     def note(self, route, pairs, status, said):
@@ -4616,14 +4634,15 @@ document.querySelector('#copy').addEventListener('click', event => {
 """
 
 
-def refused_html(words, works, status):
-    """What a browser is shown that could not join: the one form of every error, in large type."""
-    text = html.escape(f'{words}\ntry: {works}').replace('\n', '</p><p>')
-    return answer(PAGE.format(body=f'<p>{text}</p>'), HTML, status,
-                  Content_Security_Policy=PLAIN_PAGE)
-
-
-REPLY_PAGES = {'join': join_html}      # for a browser; a program gets the line
+def not_joined_html(base, refusal, works):
+    """What a browser is shown that could not join, or came from the QR code on the wall: the one
+    form of every error, and a place for a name."""
+    text = html.escape(f'{refusal.words}\ntry: {works}').replace('\n', '</p><p>')
+    return answer(PAGE.format(body=f"""
+<form action="{base}/join"><p><label>The name of your boat:
+<input name="name" maxlength="20" size="12" autocomplete="off" autofocus></label>
+<button>Join</button></p></form>
+<p>{text}</p>"""), HTML, refusal.status, Content_Security_Policy=PLAIN_PAGE)
 
 
 def quest_of(sea, call):

@@ -663,7 +663,24 @@ def error_form(refusal, works, form):
     if form == 'json':
         facts = {'error': refusal.words, 'try': works, 'status': refusal.status, **refusal.numbers}
         return answer(json.dumps(facts, ensure_ascii=False), JSON, refusal.status, **headers)
-    return answer(f'{refusal.words}\ntry: {works}', TEXT, refusal.status, **headers)
+    text = f'{refusal.words}\ntry: {works}'
+    return (large_type if form == 'html' else answer)(text, status=refusal.status, **headers)
+
+
+LARGE_TYPE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>The server answers</title>
+<meta name="viewport" content="width=device-width">
+<style>
+:root {{ color-scheme: light dark; }}
+pre {{ font: 20px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }}
+</style></head><body><main><pre>{}</pre></main></body></html>"""
+PLAIN_PAGE = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def large_type(text, status=200, **headers):
+    """A text in a browser: a phone shows it small, if nobody tells it otherwise."""
+    return answer(LARGE_TYPE.format(html.escape(text)), HTML, status,
+                  Content_Security_Policy=PLAIN_PAGE, **headers)
 
 
 def wsgi(app):
@@ -1116,7 +1133,7 @@ def tell(form, words, facts, markup=''):
         return answer(json.dumps(facts, ensure_ascii=False), JSON)
     if form == 'html' and markup:
         return answer(PAGE + markup, HTML)
-    return answer(words)
+    return large_type(words) if form == 'html' else answer(words)
 
 
 def read_query(query):

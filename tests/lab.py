@@ -65,7 +65,8 @@ class Lab:
         self.script('down')
 
     def reboot(self, how='reboot'):
-        """Shut down and boot again; `cut`: without a shutdown. The network is a new one then: enter it again."""
+        """Shut down and boot again; `cut`: all is killed at once (what was written is on the disk all the same).
+        The network is a new one then: enter it again."""
         again = self.script(how)
         assert again.returncode == 0, again.stderr
 

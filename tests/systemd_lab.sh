@@ -5,7 +5,7 @@
 #   systemd_lab.sh up                boot; LAB_HOOK=file is sourced before, with the new root in $R
 #   systemd_lab.sh sh 'text'         a shell command inside, as root
 #   systemd_lab.sh net COMMAND...    a command of this machine, in the lab's network
-#   systemd_lab.sh reboot            shut down in good order and booted again; `cut` instead: as if the power had failed
+#   systemd_lab.sh reboot            shut down in good order and booted again; `cut` instead: all is killed, and booted again
 #   systemd_lab.sh down              off, and gone
 #
 # LAB=name lets several stand side by side. Needs root, overlayfs, util-linux, systemd.

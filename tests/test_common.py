@@ -220,10 +220,10 @@ def test_other_names_have_keys_of_their_own():
 
 def test_the_one_form_of_every_error():
     refusal = common.Refusal('too early', common.EARLY, wait_s=0.25)
-    text, facts = (common.error_form(refusal, 'http://here/look', form) for form in ('text', 'json'))
-    assert text.body == common.error_form(refusal, 'http://here/look', 'html').body == 'too early\ntry: http://here/look'
+    text, facts, page = (common.error_form(refusal, 'http://here/look', form) for form in ('text', 'json', 'html'))
+    assert text.body == 'too early\ntry: http://here/look' and f'<pre>{text.body}</pre>' in page.body
     assert json.loads(facts.body) == {'error': 'too early', 'try': 'http://here/look', 'status': 429, 'wait_s': 0.25}
-    for reply, kind in ((text, common.TEXT), (facts, common.JSON)):
+    for reply, kind in ((text, common.TEXT), (facts, common.JSON), (page, common.HTML)):
         assert reply.status_code == 429 and reply.get_header('Content-Type') == kind
         assert reply.get_header('Retry-After') == '1'
     assert common.error_form(common.Refusal('no'), '', 'text').get_header('Retry-After') is None

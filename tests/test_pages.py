@@ -88,6 +88,23 @@ def test_a_name_that_is_taken_is_said_in_a_page_and_to_a_program_as_ever(sea):
     assert '<b>' not in sea('/join?name=<b>bold', headers={'Accept': BROWSER})
 
 
+def test_who_comes_by_the_qr_code_types_a_name(phone, sea):
+    phone.goto(f'{sea.url}/join')
+    phone.get_by_label('The name of your boat').fill('yuki')
+    phone.get_by_role('button', name='Join').click()
+    assert 'Welcome aboard, yuki' in phone.locator('main').inner_text()
+
+
+@pytest.mark.parametrize('path', ['/look?id={id}', '/move?id={id}&heading=nroth', '/lok?id={id}', '/steps?message=no'])
+def test_a_browser_shows_the_very_words_of_a_program_in_large_type(phone, sea, path):
+    path = path.format(id=sea.id)
+    phone.goto(sea.url + path)
+    shown = phone.locator('main')
+    assert shown.inner_text().strip() == sea(path) or 'steps' in path
+    assert shown.evaluate('shown => parseFloat(getComputedStyle(shown.firstElementChild).fontSize)') >= 20
+    assert phone.evaluate('document.documentElement.scrollWidth <= innerWidth')
+
+
 def test_the_class_board_keeps_itself_fresh(phone, sea):
     phone.goto(f'{sea.url}/progress')
     assert phone.get_by_role('rowheader').all_inner_texts() == ['ada']

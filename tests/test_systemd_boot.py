@@ -1,5 +1,5 @@
-"""The whole machine: shut down and started anew, without power, without a journal, and upgraded. Each time the game is
-back by itself with all that was answered, and `mocean_why` says what it was."""
+"""The whole machine: shut down and started anew, cut off, without a journal, and upgraded. Each time the game is back
+by itself with all that was answered, and `mocean_why` says what it was."""
 import contextlib
 
 import pytest
@@ -17,14 +17,16 @@ def lived(lab, id, here):
         return lab.user('mocean_why').splitlines()
 
 
-def test_a_reboot_and_a_power_cut_lose_nothing_and_are_told_apart(lab):
+def test_a_reboot_and_a_machine_that_was_cut_off_lose_nothing_and_are_told_apart(lab):
     with lab.network():
         lab.sh('systemctl restart mocean')
         id = join(lab, 'Reboot')
         assert lab(f'/move?id={id}&heading=north').status == 200
         here = place(lab, id)
+    lab.user('mocean_new morning')
     lab.reboot()
     why = lived(lab, id, here)
+    poll(lambda: 'The VM was shut down, or started anew.' in lab.user('mocean_why morning'))
     told = [line for line in why if line[:3].isalpha() and line[4:6].strip().isdigit()]
     assert told[-1].endswith('  The VM was shut down, or started anew.'), why
     assert 'ended in good order' in why[-1]
@@ -34,6 +36,8 @@ def test_a_reboot_and_a_power_cut_lose_nothing_and_are_told_apart(lab):
     assert cut[0].endswith('  The VM went down without a goodbye: the power, a crash, a hard reset.'), why
     assert cut[1].strip() == 'What was answered in its last second may be lost, nothing else.'
     assert 'the last thing that happened was: Reboot called move' in why[-1]
+    poll(lambda: 'The VM went down without a goodbye' in lab.user('mocean_why morning'))
+    lab.user(f'mocean_end morning; sudo rm -r /var/lib/mocean-morning {HOME}/mocean-morning.env')
 
 
 @contextlib.contextmanager

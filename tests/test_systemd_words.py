@@ -353,7 +353,8 @@ def test_v10_why_finds_the_line_of_a_mistake_in_data_and_in_steps(vm):
     vm.sh(f'cd {HOME}/mocean; ' + '; '.join(f'cp {name}.py {name}.whole; sed -i "{slip}" {name}.py'
                                              for name, slip in slips.items()) + '; systemctl reload mocean')
     try:
-        assert [vm(path).status for path in ('/erddap/version', '/progress')] == [500, 500]
+        assert [vm(path).status for path in ('/erddap/version?id=abcd2345', '/progress')] == [500, 500]
+        assert 'ZeroDivisionError' in vm.journal() and 'abcd2345' not in vm.journal()
         why = vm.user('mocean_why')
         assert re.search(r'ZeroDivisionError: division by zero \(data.py, line \d+, in on_version\)', why)
         assert re.search(r'ZeroDivisionError: division by zero \(steps.py, line \d+, in on_progress\)', why)
