@@ -465,13 +465,23 @@ class Hand:
         self.touch('touchEnd')
 
 
+def at_rest(page):
+    """Wait until the page does not glide any more."""
+    def still():
+        before = page.evaluate('scrollY')
+        frames(page, 10)
+        return page.evaluate('scrollY') == before
+    poll(still)
+
+
 @pytest.mark.parametrize('size', [LYING, STANDING])
 def test_the_page_scrolls_under_the_finger_until_a_boat_is_followed_and_two_fingers_zoom(wall, size):
     page = wall(12, size=size, has_touch=True, is_mobile=True)
     Hand(page).move((0, -120))
     until(page, 'scrollY > 20')
+    at_rest(page)
     page.evaluate("scrollTo(0, 0); follow('boat3'); mocean.chart.zoom = 1")
-    frames(page, 6)                                             # until the browser knows that the sea is held
+    at_rest(page)                                               # and the browser knows that the sea is held
     Hand(page).move((0, -120))
     assert page.evaluate('[scrollY, followed]') == [0, '']      # whoever moves the sea follows no longer
     Hand(page).move((-20, -50), (20, 50))
