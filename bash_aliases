@@ -128,11 +128,16 @@ _game_up() {                            # and say where players find the game
 }
 
 _game_address() {
-    local club
+    local club door
     if [ -z "$ocean" ]; then
         echo ": http://localhost:8080/$game here; players use the VM's address instead of localhost"
     elif club=$(_game_club); then echo ": players find it at http://$club/$ocean/"
+    elif door=$(_game_door); then echo ": the front of another machine finds it at $door"
     else echo ", but nobody can reach it yet: it has no port. Remedy: the front, which leads there (docs/https.md)"; fi
+}
+
+_game_door() {                          # a port besides the socket, if there is one (docs/https.md: a second machine)
+    systemctl show --value --property Listen "$unit.socket" | sed -n 's/ (Stream)$//; /:/p' | grep .
 }
 
 _game_club() { cat /etc/nginx/mocean/name 2>/dev/null; }               # the front's name, if there is a front
@@ -525,7 +530,7 @@ _game_doctor() {                        # all there is; with a name, that ocean 
     _doctor_state; _doctor_backup
     for ocean in $(_oceans); do _game_names; _doctor_ocean; done
     ocean=''; _game_names
-    _doctor_nightly; _doctor_disk; _doctor_log; _doctor_clock
+    _doctor_front; _doctor_nightly; _doctor_disk; _doctor_log; _doctor_clock
 }
 
 _doctor_ocean() {
@@ -534,13 +539,31 @@ _doctor_ocean() {
         _bad "$unit.service was changed, and systemd has not read it. Remedy: mocean_daemon$of; mocean_restart$of"
     fi
     if _game_answers; then
-        if ! club=$(_game_club); then _bad "It is up$(_game_address)."
+        if _game_door >/dev/null; then _ok "It is up$(_game_address)."
+        elif ! club=$(_game_club); then _bad "It is up$(_game_address)."
         elif curl --noproxy '*' -fs -m 5 -o /dev/null -H "Host: $club" "http://localhost/$ocean/health"; then
             _ok "It is up$(_game_address)."
         else _bad "It is up, but nginx does not lead there. Remedy: bash $MOCEAN_HOME/setup_vm.sh --front $club"; fi
     elif [ "$(systemctl is-active "$unit")" = inactive ]; then _bad "It is stopped. Remedy: mocean_start$of"
     else _bad "It does not answer. Remedy: mocean_why$of, then mocean_restart$of"; fi
     _doctor_settings; _doctor_state; _doctor_backup
+}
+
+_doctor_front() {
+    local club name place rest end; club=$(_game_club) || return 0
+    if [ "$(systemctl is-active nginx)" = active ]; then _ok "nginx, the front, is up: http://$club/"
+    else _bad "nginx, the front, is not up. Remedy: sudo systemctl restart nginx; if that fails, sudo nginx -t"; fi
+    while read -r name place rest; do
+        case $name in '#'*|'') continue;; esac
+        if curl --noproxy '*' -fs -m 5 -o /dev/null -H "Host: $club" "http://localhost/$name/"; then
+            _ok "http://$club/$name/ leads to ${place%;}, and something answers there."
+        else _bad "http://$club/$name/ leads to ${place%;}, and nobody answers there."; fi
+    done < /etc/nginx/mocean/machines.map
+    end=$(sudo openssl x509 -noout -enddate -in /etc/letsencrypt/live/mocean/cert.pem 2>/dev/null | cut -d = -f 2)
+    if [ -z "$end" ]; then
+        _bad "There is no certificate, so no https. Remedy: bash $MOCEAN_HOME/setup_vm.sh --front $club"
+    elif [ "$(date -d "$end" +%s)" -gt "$(date -d '20 days' +%s)" ]; then _ok "The certificate is good until $end."
+    else _bad "The certificate ends on $end, and was not renewed. Remedy: sudo certbot renew"; fi
 }
 
 _doctor_path() { systemctl show --value --property Environment mocean | tr ' ' '\n' | sed -n 's/^PATH=//p'; }

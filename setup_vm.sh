@@ -3,6 +3,10 @@
 #
 #     bash ~/mocean/setup_vm.sh
 #
+# and for a name and https (docs/https.md), once:
+#
+#     bash ~/mocean/setup_vm.sh --front club.example
+#
 # Run it again after `git pull` (that is an upgrade), or whenever something seems amiss: what is already right is
 # left alone, the ocean above all. docs/server.md does the same step by step, and says what one sees.
 set -euo pipefail
@@ -13,6 +17,12 @@ env=~/miniconda/envs/mocean-env
 
 say() { printf '\n== %s\n' "$*"; }
 stop() { printf '\n!! %s\n' "$*" >&2; exit 1; }
+
+case ${1:-} in
+    --front) front=${2:-};;
+    '')      front=$(cat /etc/nginx/mocean/name 2>/dev/null || echo none);;
+    *)       stop "That is not known here: $1. There is --front NAME, and nothing else.";;
+esac
 
 packages() {                            # installs those that are not there
     local package missing=() wait=DPkg::Lock::Timeout=300
@@ -132,4 +142,9 @@ for ocean in /etc/systemd/system/multi-user.target.wants/mocean@*.service; do
     sudo systemctl $verb "$unit" ||
         echo "!! The $verb of $unit failed. In a new terminal, mocean_why ${unit#*@} says why."
 done
+if [ "$front" != none ]; then
+    say "8. The front: a name, and https"
+    packages nginx certbot
+    bash "$project/front.sh" "$front"
+fi
 say "Done. Open a new terminal (or: . ~/.bashrc), and type mocean_doctor; mocean_captain shows the deck."

@@ -21,11 +21,11 @@ def need(what, present):
 
 
 @contextlib.contextmanager
-def chromium():
+def chromium(*switches):
     from playwright.sync_api import sync_playwright
     need('Chromium', CHROMIUM)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=SWITCHES)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=[*SWITCHES, *switches])
         yield browser
         browser.close()
 

@@ -28,7 +28,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 hypothesis.settings.register_profile('mocean', deadline=None)       # a busy machine is no fault
 hypothesis.settings.load_profile('mocean')
-pytest_plugins = ['lab', 'game', 'student']  # a real systemd; an ocean with the clock in the hand; a screen
+# A real systemd; nginx in it; an ocean with the clock in the hand; a screen.
+pytest_plugins = ['lab', 'front', 'game', 'student']
 
 UWSGI = shutil.which('uwsgi', path=os.path.dirname(sys.executable)) or shutil.which('uwsgi')
 

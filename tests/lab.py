@@ -70,10 +70,10 @@ class Lab:
         again = self.script(how)
         assert again.returncode == 0, again.stderr
 
-    def setup(self, **options):
+    def setup(self, words='', **options):
         """What docs/server.md has the teacher paste. The VM has no internet: the packages lie in a folder."""
-        return self.user(f'PYTHON={PYTHON} PIP_NO_INDEX=1 PIP_FIND_LINKS=/srv/wheels bash ~/mocean/setup_vm.sh',
-                         **options)
+        return self.user(f'PYTHON={PYTHON} PIP_NO_INDEX=1 PIP_FIND_LINKS=/srv/wheels '
+                         f'bash ~/mocean/setup_vm.sh {words}', **options)
 
     def sh(self, text, check=True, timeout=120):
         """Run it as root; answer what it prints."""

@@ -78,7 +78,7 @@ def test_why_knows_what_a_lab_cannot_show_and_what_it_can(journal, said):
 
 
 @pytest.mark.skipif(not shutil.which('shellcheck'), reason='there is no shellcheck here')
-@pytest.mark.parametrize('file', ['bash_aliases', 'setup_vm.sh', 'tests/systemd_lab.sh'])
+@pytest.mark.parametrize('file', ['bash_aliases', 'setup_vm.sh', 'front.sh', 'tests/systemd_lab.sh'])
 def test_the_shell_files_have_no_mistake(file):
     done = subprocess.run(['shellcheck', '-s', 'bash', ROOT / file], capture_output=True, text=True)
     assert done.stdout == ''
