@@ -4397,6 +4397,14 @@ def zipped(reply):
     return reply
 
 
+def form_of_reply(environ, pairs):
+    """The form of a reply, or of an error. A browser gets a page: it asks for XHTML, too. Java's
+    URLConnection likes HTML best, and means nothing by it."""
+    form = wanted_form(environ, dict(pairs))
+    is_browser = 'xhtml' in environ.get('HTTP_ACCEPT', '')
+    return 'text' if form == 'html' and not is_browser else form
+
+
 class Wire:
     """The Bottle plugin through which every request comes in and every answer goes out."""
     name, api = 'wire', 2
@@ -4413,7 +4421,9 @@ class Wire:
         is logged as one."""
         environ = bottle.request.environ
         pairs = pairs_of(environ.get('QUERY_STRING', ''))
-        form = 'json' if route.json else wanted_form(environ, dict(pairs))
+        form = form_of_reply(environ, pairs) if route.rule else wanted_form(environ, dict(pairs))
+        if route.json:
+            form = 'json'
         try:
             return zipped(self.carry_out(route, callback, pairs, form))
         except (Exception, SystemExit):    # a bug: logged with its request, and answered
@@ -4518,7 +4528,7 @@ class Wire:
         try:
             return self.direct(error, pairs)
         except (Exception, SystemExit):
-            form = wanted_form(bottle.request.environ, dict(pairs))
+            form = form_of_reply(bottle.request.environ, pairs)
             return self.confess(self.sea.routes['mocean'], pairs, form)
 
     def direct(self, error, pairs):
@@ -4542,7 +4552,7 @@ class Wire:
             note_call(self.sea, self.sea.routes[name], pairs, query, error.status_code, words)
         texts = self.taken(name, dict(pairs))
         works = call_of(base_of(environ), *self.corrected(refusal, name, texts))
-        reply = error_form(refusal, works, wanted_form(environ, dict(pairs)))
+        reply = error_form(refusal, works, form_of_reply(environ, pairs))
         reply.headers.update(headers)
         return reply
 

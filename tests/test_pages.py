@@ -106,6 +106,13 @@ def test_a_browser_shows_the_very_words_of_a_program_in_large_type(phone, sea, p
     assert phone.evaluate('document.documentElement.scrollWidth <= innerWidth')
 
 
+def test_what_java_asks_for_by_habit_is_answered_in_text(sea):
+    accept = {'Accept': 'text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2'}
+    for path in (f'/location?id={sea.id}', f'/join?name=ada&id={sea.id}', f'/move?id={sea.id}&heading=nroth'):
+        reply = sea(path, headers=accept)
+        assert reply == sea(path) and reply.headers['Content-Type'] == 'text/plain; charset=utf-8'
+
+
 def test_the_class_board_keeps_itself_fresh(phone, sea):
     phone.goto(f'{sea.url}/progress')
     assert phone.get_by_role('rowheader').all_inner_texts() == ['ada']
