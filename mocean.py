@@ -4665,6 +4665,18 @@ document.querySelector('#copy').addEventListener('click', event => {
   getSelection().selectAllChildren(document.querySelector('#id'));
   event.target.textContent = document.execCommand('copy') ? 'Copied' : 'Marked: copy it by hand';
 });
+
+sessionStorage.setItem(`${location.pathname} ${shown.get('name')}`, id);     // see AGAIN_SCRIPT
+"""
+
+# Who comes back to the page on which they joined, or loads it again, would be told that the name is
+# taken. But this very tab has joined: it knows the id, as long as it is open.
+AGAIN_SCRIPT = """
+'use strict';
+const asked = new URLSearchParams(location.search);
+const id = sessionStorage.getItem(`${location.pathname} ${asked.get('name')}`);
+const again = performance.getEntriesByType('navigation')[0].type !== 'navigate';
+if (id && again && !asked.has('id')) location.replace(`?${asked}&id=${id}`);
 """
 
 
@@ -4672,11 +4684,15 @@ def not_joined_html(base, refusal, works):
     """What a browser is shown that could not join, or came from the QR code on the wall: the one
     form of every error, and a place for a name."""
     text = html.escape(f'{refusal.words}\ntry: {works}').replace('\n', '</p><p>')
-    return answer(PAGE.format(body=f"""
+    nonce = secrets.token_urlsafe(12)
+    page = PAGE.format(body=f"""
 <form action="{base}/join"><p><label>The name of your boat:
 <input name="name" maxlength="20" size="12" autocomplete="off" autofocus></label>
 <button>Join</button></p></form>
-<p>{text}</p>"""), HTML, refusal.status, Content_Security_Policy=PLAIN_PAGE)
+<p>{text}</p>
+<script nonce="{nonce}">{AGAIN_SCRIPT}</script>""")
+    return answer(page, HTML, refusal.status,
+                  Content_Security_Policy=f"{PLAIN_PAGE}; script-src 'nonce-{nonce}'")
 
 
 def quest_of(sea, call):
