@@ -96,7 +96,7 @@ def test_who_comes_by_the_qr_code_types_a_name(phone, sea):
     assert 'Welcome aboard, yuki' in phone.locator('main').inner_text()
     id = phone.locator('#id').inner_text()
     phone.goto(f'{sea.url}/score')
-    for come_again in (phone.go_back, phone.reload):                # a phone does so by itself, when it is short of room
+    for come_again in (phone.go_back, phone.reload):            # a phone does so by itself, when it is short of room
         come_again()
         phone.get_by_text('Welcome aboard, yuki').wait_for()
         assert phone.locator('#id').inner_text() == id and phone.url == f'{sea.url}/join?name=yuki'

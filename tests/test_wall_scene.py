@@ -242,7 +242,7 @@ def test_sizes_and_names_at_every_size_of_the_window(wall, boats):
     assert page.evaluate('[2 * unit(), letters(26), letters(20)]') == [long, 26, 20]
     for size in SIZES:
         page = wall(boats, size=size)
-        plates, best = page.evaluate('[mocean.plates(), best_names(10)]')
+        plates, best = page.evaluate('[mocean.plates(), ranks(10)]')
         assert not any(overlap(*pair) for pair in itertools.combinations(plates, 2)), size
         named = {plate['boat']['name'] for plate in plates if plate.get('boat')}
         assert boats < 41 or named <= set(best)                 # nobody moves here; so the others carry no name
@@ -258,7 +258,7 @@ def test_in_a_crowd_who_just_moved_and_who_is_followed_are_named(wall, sea):
     named = page.evaluate('''() => {
         const at = shown(), seen = afloat(at);
         for (const one of seen) if (['boat7', 'boat8'].includes(one.boat.name)) one.spot = {...one.spot, moving: 1};
-        return [...who_carries(seen, best_names(10), at)];
+        return [...who_carries(seen, ranks(10), at)];
     }''')
     assert {'boat7', 'boat8'} <= set(named) and len(named) <= 13
 
@@ -339,7 +339,7 @@ def test_the_director_shows_what_is_worth_seeing(wall):
     page.evaluate("""ocean.news.set(900, {time: server_now(), text: 'boat0 found the ROV', kind: 'find',
                                           name: 'boat0', x: 100, y: 100})""")
     page.keyboard.press('d')
-    said, views, leader = [], [], page.evaluate('best_names(1)[0]')
+    said, views, leader = [], [], page.evaluate('ranks(1)[0]')
     for _ in range(5):
         frames(page)
         until(page, "document.querySelector('#caption').textContent === mocean.director.scene.caption")
@@ -362,7 +362,7 @@ def test_the_director_comes_close_to_what_it_speaks_of(wall):
     page.keyboard.press('d')
     page.evaluate('Object.assign(mocean.director, {next: 2, until: 0})')
     until(page, 'mocean.chart.zoom > 2.9')
-    until(page, '''() => { const place = mocean.places.get(best_names(1)[0]), sea = document.querySelector('#sea');
+    until(page, '''() => { const place = mocean.places.get(ranks(1)[0]), sea = document.querySelector('#sea');
         return Math.hypot(place.x - sea.clientWidth / 2, place.y - sea.clientHeight / 2) < 30; }''')
 
 

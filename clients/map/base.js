@@ -3,7 +3,7 @@
 /* SETTINGS */
 
 const query = address_words();
-const HOME = location.protocol === 'file:' ? 'localhost:8080' : new URL('.', location).href;
+const HOME = location.protocol === 'file:' ? 'http://localhost:8080' : new URL('.', location).href;
 const SERVER = server_address(query.get('server') || HOME);
 const POLL_S = 1;                  // how often the server is asked,
 const HIDDEN_S = 5;                // how often when nobody is looking,
@@ -44,7 +44,7 @@ function address_words() {
 function server_address(text) {
   const address = text.includes('://') ? text : `http://${text}`;
   const good = /^https?:\/\/[^/]+/.test(address) && URL.canParse(address);
-  return (good ? address : location.origin).replace(/\/+$/, '');
+  return (good ? address : HOME).replace(/\/+$/, '');
 }
 
 const $ = selector => document.querySelector(selector);

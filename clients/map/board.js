@@ -15,7 +15,7 @@ const rows = new Map();            // name -> its line on the scoreboard
 const page = {number: 0, of: 1, since: 0};
 let best = [];                     // names, the best first
 
-/* The names of the best who have points: the crown and the gold rings are for the first three. */
+/* The names of the best who have points. The crown and the gold rings are for the first three. */
 function ranks(count = 3) { return best.slice(0, count); }
 
 /* Live: the score. In a replay: the sectors that each had charted by then; more it cannot tell. */

@@ -83,15 +83,15 @@ const SCENES = [
 
   function leader() {
     const [boat] = best_boats();
-    if (!boat?.score) return null;
+    if (!boat) return null;
     const caption = `${boat.name} leads with ${boat.score} points`;
     return {caption, seconds: CLOSE_S, zoom: CLOSE, place: () => where(boat, shown())};
   },
 
   /* Of the best ten, the two neighbours with the fewest points between them. */
   function closest_chase() {
-    const pairs = best_boats().slice(0, 10).map((boat, i, all) => [boat, all[i + 1]]);
-    const chases = pairs.filter(([first, second]) => second?.score);
+    const pairs = best_boats().map((boat, i, all) => [boat, all[i + 1]]);
+    const chases = pairs.filter(([, second]) => second);
     const points = ([first, second]) => first.score - second.score;
     const [first, second] = chases.sort((a, b) => points(a) - points(b))[0] || [];
     return first ? chase(first, second) : null;
@@ -103,7 +103,7 @@ const SCENES = [
   },
 ];
 
-const best_boats = () => best_names(ocean.boats.size).map(name => ocean.boats.get(name));
+const best_boats = () => ranks(BEST).map(name => ocean.boats.get(name));
 
 function chase(first, second) {
   const points = first.score - second.score;

@@ -1,6 +1,7 @@
 'use strict';
 
-/* MODEL: what we have been told so far. Each answer has only what is new; `since` 0 in it says that it is the whole. */
+/* MODEL: what we have been told so far. Each answer has only what is new; `since` 0 in it says that
+   it is the whole. */
 
 const ocean = {};                  // filled by forget()
 const clock = {ahead: 0, set: false};    // the server's clock minus ours, in seconds
@@ -10,10 +11,12 @@ function forget(width = 600, height = 400, sector = 10) {
   Object.assign(ocean, {
     width, height, sector, columns, rows: lines, began: 0, since: 0, loaded: false,
     boats: new Map(),                                   // name -> boat, see meet()
-    treasures: [], whales: [], blooms: [],              // treasures: one for each place where one was found
-    treasure_places: 0, address: '',                    // so many places there are; where others reach the server
-    course: null, round: null, frozen: false,           // the course of now: number, marks, times, until (its end)
-    told: {},                                           // the parts as the server told them last: see remember()
+    treasures: [], treasure_places: 0,                  // the places found; how many there are
+    whales: [], blooms: [],
+    address: '',                                        // where others reach the server
+    course: null,                                       // of now: number, marks, times, until
+    round: null, frozen: false,
+    told: {},                                           // the parts as they were told last
   });
   unchart();
   for (const kept of [rows, sides, asked]) kept.clear();
@@ -23,9 +26,9 @@ function forget(width = 600, height = 400, sector = 10) {
 function unchart() {
   const cells = ocean.columns * ocean.rows, never = () => new Float64Array(cells).fill(Infinity);
   Object.assign(ocean, {
-    entered: never(),                                   // when each sector was charted, seconds since 1970
+    entered: never(),                                   // when each sector was charted, true time
     charter: new Array(cells),                          // and by whom
-    sounded: never(), resounded: never(),               // when its depth was measured: first, and last
+    sounded: never(), resounded: never(),               // when it was sounded: first, and last
     depth: new Float32Array(cells),                     // the depth, metres
     news: new Map(),                                    // number -> time, text, kind, name, x, y
   });
@@ -33,8 +36,8 @@ function unchart() {
 
 function meet(name) {
   if (!ocean.boats.has(name)) {
-    const boat = {name, fixes: [], past: [], here: false, score: 0, quests: 0, riding: '', last: 0, idle_s: 0,
-                  met: -Infinity};
+    const boat = {name, fixes: [], past: [], here: false, score: 0, quests: 0, riding: '',
+                  last: 0, idle_s: 0, met: -Infinity};
     wear(boat, 0);
     ocean.boats.set(name, boat);
   }
@@ -45,14 +48,25 @@ function remember(chart) {
   if (chart.since === 0) unchart();
   remember_rows(chart);
   remember_boats(chart);
-  const told = ocean.told = {...ocean.told, ...chart}, to_true = moment => chart.now + moment - chart.sea_time;      // from sea time
-  const whales = chart.since === 0 ? [] : ocean.whales, swims = new Set(chart.whales.map(whale => whale.name));
-  ocean.whales = [...whales.filter(whale => !swims.has(whale.name)), ...chart.whales].map(whale => ({...whale, time: to_true(whale.at)}));
+  remember_whales(chart);
+  const told = ocean.told = {...ocean.told, ...chart}, to_true = true_time_of(chart);
   ocean.blooms = told.blooms.map(bloom => ({...bloom, until: to_true(bloom.until)}));
   ocean.course = {...told.course, until: to_true(told.course.until)};
   ocean.round = told.round && remember_round(told.round, chart);
   const {treasures, treasure_places, address, frozen} = told;
-  Object.assign(ocean, {treasures, treasure_places, address, frozen, since: chart.next, loaded: true});
+  Object.assign(ocean, {treasures, treasure_places, address, frozen});
+  Object.assign(ocean, {since: chart.next, loaded: true});
+}
+
+/* The game's clock stands still while the sea is frozen; the true time does not. */
+const true_time_of = chart => moment => chart.now + moment - chart.sea_time;
+
+/* Who is not told of swims on as before. */
+function remember_whales(chart) {
+  const names = new Set(chart.whales.map(whale => whale.name)), to_true = true_time_of(chart);
+  const others = chart.since === 0 ? [] : ocean.whales.filter(whale => !names.has(whale.name));
+  const whales = [...others, ...chart.whales];
+  ocean.whales = whales.map(whale => ({...whale, time: to_true(whale.at)}));
 }
 
 function remember_rows(chart) {
@@ -68,18 +82,21 @@ function remember_rows(chart) {
     ocean.resounded[at] = latest;
     soil(at);
   }
-  for (const [number, time, text, kind, name, x, y] of chart.news) ocean.news.set(number, {time, text, kind, name, x, y});
+  for (const [number, time, text, kind, name, x, y] of chart.news) {
+    ocean.news.set(number, {time, text, kind, name, x, y});
+  }
 }
 
 function remember_round(round, chart) {
-  const ends_in_s = round.state === 'prepared' ? round.seconds : Math.max(round.until - chart.sea_time, 0);
-  return {...round, ends_in_s, until: chart.now + ends_in_s};
+  const left_s = Math.max(round.until - chart.sea_time, 0);
+  return {...round, until: chart.now + left_s};
 }
 
 /* Who is not told of lies where it lay; who is not among the names is gone. */
 function remember_boats(chart) {
   for (const told of chart.boats) remember_boat(told, chart.now);
-  const moved = new Set(chart.boats.map(told => told.name)), names = chart.names && new Set(chart.names);
+  const moved = new Set(chart.boats.map(told => told.name));
+  const names = chart.names && new Set(chart.names);
   for (const boat of ocean.boats.values()) {
     if (names) boat.here = names.has(boat.name);
     boat.idle_s = Math.max(chart.now - boat.last, 0);

@@ -14,7 +14,7 @@ const letters = size => Math.max(on_wall(size), 13);    // their height on this 
 const font = size => `650 ${letters(size)}px system-ui, sans-serif`;
 
 function boat_names(seen, at) {
-  const best = time.live ? best_names(BEST) : [], words = name => places.get(name);
+  const best = ranks(BEST), words = name => places.get(name);
   const carry = seen.length > EVERYBODY ? who_carries(seen, best, at) : null;
   const named = seen.filter(({boat}) => words(boat.name) && (!carry || carry.has(boat.name)));
   const first = name => name === followed ? -1 : best.includes(name) ? best.indexOf(name) : BEST;
@@ -23,11 +23,6 @@ function boat_names(seen, at) {
     reach: 1.1, alpha: boat.idle_s > IDLE_S && time.live ? 0.7 : 1, boat,
     must: boat.name === followed,
   }));
-}
-
-function best_names(count) {
-  const boats = [...ocean.boats.values()].filter(boat => boat.here);
-  return boats.sort((a, b) => b.score - a.score).slice(0, count).map(boat => boat.name);
 }
 
 /* In a crowd: the best, the followed one, and some of those who just moved. */

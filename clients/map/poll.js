@@ -6,22 +6,25 @@ let away = '';                     // why there is no answer, or nothing
 
 async function ask() {
   try {
-    const reply = await fetch(`${SERVER}/chart?since=${ocean.since}`, {cache: 'no-store', signal: AbortSignal.timeout(8000)});
+    const how = {cache: 'no-store', signal: AbortSignal.timeout(8000)};
+    const reply = await fetch(`${SERVER}/chart?since=${ocean.since}`, how);
     if (reply.ok) take(await reply.json());
-    away = reply.ok ? '' : `The server answers with status ${reply.status} instead of a chart. Asking again.`;
+    away = reply.ok ? ''
+      : `The server answers with status ${reply.status} instead of a chart. Asking again.`;
   } catch (problem) {
-    if (!away) away = `The server is away since ${hours(Date.now() / 1000)}. Asking again until it is back.`;
+    const since = hours(Date.now() / 1000);
+    if (!away) away = `The server is away since ${since}. Asking again until it is back.`;
     console.info('no chart:', problem.message);
   }
-  tell();
   setTimeout(ask, 1000 * (away ? AWAY_S : document.hidden ? HIDDEN_S : POLL_S));
+  tell();                                               // last: whatever comes, we ask again
 }
 
 function take(chart) {
   const ahead = chart.now - Date.now() / 1000;
   const off = Math.abs(ahead - clock.ahead) > 1 || !clock.set;
   Object.assign(clock, {ahead: off ? ahead : mix(clock.ahead, ahead, 0.1), set: true});
-  if (chart.began !== ocean.began) {                    // a new game, or the first answer: start from nothing
+  if (chart.began !== ocean.began) {                    // a new game, or the first answer
     forget(chart.width, chart.height, chart.sector);
     ocean.began = chart.began;
     blank();
@@ -36,12 +39,15 @@ let no_tracks = false;             // true as soon as we know that there is no d
 async function ask_tracks(time) {
   const part = Math.floor(time / TRACK_S);
   for (const wanted of [part, part - 1, part + 1]) {
-    if (no_tracks || away || asked.has(wanted) || wanted * TRACK_S > server_now() || (wanted + 1) * TRACK_S < ocean.began) continue;
+    const [from, to] = [wanted, wanted + 1].map(part => part * TRACK_S);
+    const ours = from <= server_now() && to >= ocean.began;
+    if (!ours || no_tracks || away || asked.has(wanted)) continue;
     forget_tracks(time);
     asked.add(wanted);
-    const url = `${SERVER}/erddap/tabledap/tracks.csv?player,time,x,y,z&time>=${wanted * TRACK_S}&time<=${(wanted + 1) * TRACK_S}`;
-    const reply = await fetch(url).catch(() => null), text = await reply?.text().catch(() => null);
-    if (text == null) asked.delete(wanted);             // the server is away: once more when it is back
+    const what = `player,time,x,y,z&time>=${from}&time<=${to}`;
+    const reply = await fetch(`${SERVER}/erddap/tabledap/tracks.csv?${what}`).catch(() => null);
+    const text = await reply?.text().catch(() => null);
+    if (text == null) asked.delete(wanted);             // the server is away: once more, later
     else if (reply.ok) remember_tracks(text);
     else if (reply.status === 404 && !text.includes('no matching results')) no_tracks = true;
   }

@@ -5,6 +5,7 @@
 let last_frame = 0, last_tick = 0, last_tell = 0;
 
 function frame(now) {
+  requestAnimationFrame(frame);                         // first: should one go wrong, others follow
   const seconds = Math.min((now - last_frame) / 1000, 0.5);
   last_frame = now;
   tick_time(seconds);
@@ -15,7 +16,6 @@ function frame(now) {
   if (now - last_tick > 100) { last_tick = now; tick(at); }
   if (now - last_tell > 1000) { last_tell = now; tell_often(); }
   draw(at);
-  requestAnimationFrame(frame);
 }
 
 /* After the boat that is followed; else the planet turns by itself. */
