@@ -377,7 +377,7 @@ def test_the_course_of_now_is_on_the_wall_with_its_marks_and_best_times(fast_sea
     page = wall(server=fast_sea)
     course = page.get_by_role('region', name='The regatta')
     start, *others = fast_sea('/chart').json()['course']['marks']
-    course.get_by_text(f'Mark 0, the start, is at {start[0]},{start[1]}').wait_for()
+    course.get_by_text(f'It starts at {start[0]},{start[1]}').wait_for()
     page.get_by_role('heading', name=re.compile(r'^Course 0 · \d+:\d\d left$')).wait_for()
     accent = page.evaluate('colours.accent')
     assert drawn(page, *start) == accent                        # mark 0 is filled with the colour of the theme

@@ -272,6 +272,18 @@ def test_the_planet_says_who_is_behind_it(wall, boats):
     words, seen = page.evaluate("[document.querySelector('#behind').textContent, mocean.places.size]")
     assert re.match(r'(\d+) boats? behind the planet: boat', words) and len(words) < 100
     assert int(words.split()[0]) + seen == boats
+    frames(page)
+    plates, box = page.evaluate('[mocean.plates(), behind[0]]')
+    assert plates and box['width'] > 100 and not any(overlap(plate, box) for plate in plates)
+
+
+def test_who_is_outside_the_view_has_no_name_in_it(wall):
+    page = wall(30)
+    page.evaluate('mocean.chart.zoom = 4')
+    frames(page)
+    plates, wide, high = page.evaluate('[mocean.plates(), screen_size.width, screen_size.height]')
+    spots = [(plate['x0'] / wide, plate['y0'] / high) for plate in plates]
+    assert spots and all(-0.05 < value < 1.05 for spot in spots for value in spot)
 
 
 # --- TIME

@@ -170,13 +170,19 @@ const planet = {
   },
 };
 
-/* Who is on the far side is named, as many as there is room for; the others are counted. */
+let behind = [];                   // the box of the words below: no name stands under it
+
+/* Who is on the far side is named, the best first, as many as there is room for; the others are
+   counted. */
 function tell_behind() {
   const hidden = view === planet ? afloat(shown()).filter(({boat}) => !places.has(boat.name)) : [];
-  const names = hidden.map(({boat}) => boat.name).sort(), most = screen_size.width > 900 ? 4 : 2;
+  const names = hidden.sort((a, b) => b.boat.score - a.boat.score).map(({boat}) => boat.name);
+  const most = screen_size.width > 900 ? 4 : 2;
   const some = names.slice(0, most), more = names.length - most;
   if (more > 0) some.push(`${more} more`);
   const count = names.length === 1 ? '1 boat' : `${names.length} boats`;
   const words = names.length ? `${count} behind the planet: ${some.join(', ')}` : '';
   if ($('#behind').textContent !== words) $('#behind').textContent = words;
+  const {offsetLeft: left, offsetTop: top, offsetWidth: width, offsetHeight: height} = $('#behind');
+  behind = words ? [{left, top, width, height}] : [];
 }

@@ -47,12 +47,12 @@ function boat_label(boat, spot) {
 
 /* Each name stands at the nearest spot where nothing is yet: boats first, the best before the
    others, then treasures and whales. In a crowd the name of a boat moves out and a line leads to
-   it; what finds no room goes without. */
+   it; what finds no room, or lies outside the view, goes without. */
 function draw_names(names, boxes) {
   const own = ({x, y, reach}) => box_around(x, y, unit() * reach * 2, unit() * reach * 1.6);
   const taken = [...boxes, ...names.map(own)];
   plates = [];
-  for (const name of names) {
+  for (const name of names.filter(name => name.must || in_view(name))) {
     const plate = find_room(name, taken);
     if (!plate) continue;
     taken.push(plate);
@@ -98,6 +98,9 @@ function plate_box(text, x, y, size) {
 
 const box_around = (x, y, width, height) =>
   ({x, y, left: x - width / 2, top: y - height / 2, width, height});
+
+const in_view = ({x, y}) => x > -unit() && x < screen_size.width + unit() &&
+                            y > -unit() && y < screen_size.height + unit();
 
 const inside = ({left, top, width, height}) =>
   left > 4 && left + width < screen_size.width - 4 &&

@@ -19,7 +19,7 @@ function tell_course() {
   const left = Math.max(Math.round(until - server_now()), 0);
   $('#course h2').textContent = `Course ${number} · ${minutes(left)} left`;
   const lines = times.slice(0, BEST_TIMES).map(course_line);
-  if (!lines.length) lines.push([element('span', `Mark 0, the start, is at ${marks[0].join()}`)]);
+  if (!lines.length) lines.push([element('span', `It starts at ${marks[0].join()}`)]);
   $('#course ol').replaceChildren(...lines.map(words => list_item(...words)));
 }
 
