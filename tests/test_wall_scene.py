@@ -344,6 +344,15 @@ def test_the_film_of_a_session_takes_a_minute(wall):
     page.get_by_role('button', name='Film', pressed=False).wait_for()
 
 
+@pytest.mark.parametrize('body', ['{"broken', '{}', '{"now": 1, "began": 1, "width": 1e9, "height": 1e9, "sector": 10}'])
+def test_whatever_is_answered_the_wall_asks_again_and_goes_on(wall, body):
+    page = wall(12, again=False)
+    page.route('**/chart?*', lambda route: route.fulfill(body=body))
+    until(page, "away.startsWith('The server is away')")
+    page.unroute('**/chart?*')
+    until(page, "away === '' && ocean.width === 600 && mocean.places.size === 12")
+
+
 # --- THE DIRECTOR
 
 def test_the_director_shows_what_is_worth_seeing(wall):

@@ -2,6 +2,7 @@
 
 /* POLL: the server is asked once a second */
 
+const MOST_CELLS = 4e6;            // an ocean that has more is a mistake, and would take all memory
 let away = '';                     // why there is no answer, or nothing
 
 async function ask() {
@@ -21,15 +22,23 @@ async function ask() {
 }
 
 function take(chart) {
+  if (!Number.isFinite(chart.now)) throw new Error('this is no chart');
+  const fresh = chart.began !== ocean.began;            // a new game, or the first answer
+  if (fresh) check_size(chart);
   const ahead = chart.now - Date.now() / 1000;
   const off = Math.abs(ahead - clock.ahead) > 1 || !clock.set;
   Object.assign(clock, {ahead: off ? ahead : mix(clock.ahead, ahead, 0.1), set: true});
-  if (chart.began !== ocean.began) {                    // a new game, or the first answer
+  if (fresh) {
     forget(chart.width, chart.height, chart.sector);
     ocean.began = chart.began;
     blank();
   }
   remember(chart);
+}
+
+function check_size({width, height, sector}) {
+  const right = sector > 0 && Math.min(width, height) >= sector && width * height <= MOST_CELLS;
+  if (!right) throw new Error('this is no chart of an ocean');
 }
 
 /* The past of boats comes from the data service, when there is one: five minutes at a time. */

@@ -70,8 +70,8 @@ function tell_news() {
   const list = $('#news ol'), at = time.live ? Infinity : time.at;
   const latest = [...ocean.news].filter(([, item]) => item.time <= at);
   latest.sort((a, b) => b[0] - a[0]).splice(NEWS_PRINTED);
-  const lines = latest.map(([number, item]) => list.querySelector(`[data-number="${number}"]`)
-                                               || news_line(number, item));
+  const there = number => list.querySelector(`[data-number="${CSS.escape(number)}"]`);
+  const lines = latest.map(([number, item]) => there(number) || news_line(number, item));
   put_in(list, lines);
   lines.forEach((line, i) => { line.hidden = i >= NEWS_MOST; });
   for (let i = NEWS_MOST - 1; i >= NEWS_LEAST && wants_room(); i--) {
