@@ -344,7 +344,8 @@ def test_the_film_of_a_session_takes_a_minute(wall):
     page.get_by_role('button', name='Film', pressed=False).wait_for()
 
 
-@pytest.mark.parametrize('body', ['{"broken', '{}', '{"now": 1, "began": 1, "width": 1e9, "height": 1e9, "sector": 10}'])
+@pytest.mark.parametrize('body', [
+    '{"broken', '{}', '{"now": 1, "began": 1, "width": 1e9, "height": 1e9, "sector": 10}'])
 def test_whatever_is_answered_the_wall_asks_again_and_goes_on(wall, body):
     page = wall(12, again=False)
     page.route('**/chart?*', lambda route: route.fulfill(body=body))

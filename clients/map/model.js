@@ -108,7 +108,7 @@ function remember_boat(told, now) {
   const known = ocean.boats.has(told.name), boat = meet(told.name);
   const {score, quests, riding, last} = told;
   Object.assign(boat, {score, quests, riding, last, here: true});
-  wear(boat, told.pennant);
+  wear(boat, Math.max(told.pennant, 0) || 0);            // an older server tells of none
   if (!known && ocean.loaded) boat.met = now;
   fix_boat(boat, now, told);
 }
