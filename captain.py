@@ -418,8 +418,8 @@ def fresh_ocean(captain, boats=(), round=None):
     ocean.now = 0.0
     turn = new_turn(game, sea, ocean, 0.0)
     for boat in sorted(boats, key=lambda boat: boat.joined):
-        game.launch_boat(turn, boat.name, boat.id, enlisted=boat.enlisted, muted=boat.muted,
-                         badges=boat.badges, quest=boat.quest)
+        game.launch_boat(turn, boat.name, boat.id, boat.pennant, enlisted=boat.enlisted,
+                         muted=boat.muted, badges=boat.badges, quest=boat.quest)
         turn.steer(score=0)
     turn.put('planet', 'mocean', frozen=bool(round), quiet=quiet)
     if round:
@@ -643,7 +643,7 @@ def tell_anew(game, turn, key, old, new):
 
 def forget_calls(captain, key, new_key=''):
     """What is remembered of the calls of one player goes, or goes on under another key; what others
-    called with that name in it goes."""
+    called with that name in it goes, and every wall is told everything anew."""
     game, calls = captain.game, captain.sea.calls
     captain.sea.feed.forget()
     traffic = calls.pop(key, None)

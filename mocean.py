@@ -222,6 +222,7 @@ class Boat(Record):
     speed: Speed = 0          # under sail; 0 is at rest or rowed
     at: Moment = 0            # under sail: when the boat was at x, y
     paid: Moment = 0          # until when the boat has used up its time
+    pennant: Count = 0        # the number of its colours on the wall
     joined: Moment = 0        # when it came aboard
     acted: Flag = True        # has done more than join
     left: Moment = 0          # when it went ashore
@@ -1441,7 +1442,7 @@ def chart_boat(turn, boat, traffic):
     return {'name': boat.name, 'x': short(x, WIDTH_CELLS), 'y': short(y, HEIGHT_CELLS),
             'z': short(boat.z), 'heading': round(radians_of(boat), 2), 'score': boat.score,
             'quests': boat.quest, 'riding': boat.riding if now < boat.ride_until else '',
-            'last': int(last)}
+            'last': int(last), 'pennant': boat.pennant}
 
 
 def short(number, size=math.inf):
@@ -1674,15 +1675,24 @@ def rule_join(turn, name, id):
     return {'id': turn.boat.id, 'name': name, **tell_boat(turn.boat)}
 
 
-def launch_boat(turn, name, id, **fields):
+def launch_boat(turn, name, id, pennant=None, **fields):
     """A new boat, at its berth; it may send three messages at once."""
     turn.key = key_of(name)
     x, y = berth(turn.ocean.floor, len(turn.ocean.boats) + len(turn.change.get('boats', ())))
-    turn.steer(name=name, id=id, x=x, y=y, from_x=x, from_y=y, joined=turn.now,
+    if pennant is None:
+        pennant = free_pennant(turn)
+    turn.steer(name=name, id=id, pennant=pennant, x=x, y=y, from_x=x, from_y=y, joined=turn.now,
                paid=turn.now - SAVED_S, talk=turn.now - 60 / LETTERS_PER_MINUTE * 3,
                net_at=turn.now - NET_S, leap_at=turn.now - LEAP_S,
                heard=turn.next_number('board') - 1, **fields)
     enter(turn, [sector_key(x, y)])
+
+
+def free_pennant(turn):
+    """The lowest number that no other boat wears, aboard or ashore: colours stay for good."""
+    tables = turn.ocean.boats, turn.ocean.ashore, turn.change.get('boats', {})
+    worn = {boat.pennant for table in tables for boat in table.values() if boat}
+    return next(number for number in itertools.count() if number not in worn)
 
 
 def come_back(turn, owner, key, name):
@@ -3847,7 +3857,8 @@ def wsgi(app):
         if environ['REQUEST_METHOD'] == 'OPTIONS':
             start('204 No Content', MAY)
             return []
-        environ['PATH_INFO'] = '/' + environ.get('PATH_INFO', '').strip('/')
+        environ['asked.path'] = environ.get('PATH_INFO', '')
+        environ['PATH_INFO'] = '/' + environ['asked.path'].strip('/')
         return app(environ, start)
     return application
 
@@ -4085,6 +4096,15 @@ CLIENT = Parameter('client', 'browser: HTML with links', read_word('browser', 't
 LEVEL = Parameter('level', 'how much the program can do: 1, 2 or 3', read_whole(1, 3), '1',
                   required=False, default=1)
 
+# What the page of the map reads by itself.
+VIEW = Parameter('view', 'chart or planet', read_word('chart', 'planet'), 'planet', required=False)
+FOLLOW = Parameter('follow', 'the player whose boat is followed', str, 'ada', required=False)
+THEME = Parameter('theme', 'light or dark', read_word('light', 'dark'), 'dark', required=False)
+DIRECTOR = Parameter('director', 'off: the map shows nothing by itself', read_word('off'), 'off',
+                     required=False)
+OTHER = Parameter('server', 'another server, whose ocean is shown', str,
+                  'http://192.168.1.20:8080', required=False)
+
 ROUTES = [
     Route('join', rule_join, 'come aboard: you get a boat and its secret id', 'id,name,x,y,z',
           (NAME, OLD_ID), changes=True, loud=True),
@@ -4135,7 +4155,7 @@ ROUTES = [
           many='news'),
     Route('log', rule_log, f'your last {LOG_KEPT} calls as the server saw them',
           'time,status,request,answer', (ID,), many='calls'),
-    Route('map', None, 'the live map', 'HTML'),
+    Route('map', None, 'the live map', 'HTML', (VIEW, FOLLOW, THEME, DIRECTOR, OTHER)),
     Route('qrcode.js', None, 'what the map and the cards draw QR codes with', 'JavaScript'),
     Route('code', None, 'write and run Python in the browser', 'HTML'),
     Route('mocean', None, 'this page', 'text', (USAGE, CLIENT, MY_ID)),
@@ -4377,6 +4397,14 @@ def zipped(reply):
     return reply
 
 
+def form_of_reply(environ, pairs):
+    """The form of a reply, or of an error. A browser gets a page: it asks for XHTML, too. Java's
+    URLConnection likes HTML best, and means nothing by it."""
+    form = wanted_form(environ, dict(pairs))
+    is_browser = 'xhtml' in environ.get('HTTP_ACCEPT', '')
+    return 'text' if form == 'html' and not is_browser else form
+
+
 class Wire:
     """The Bottle plugin through which every request comes in and every answer goes out."""
     name, api = 'wire', 2
@@ -4393,7 +4421,9 @@ class Wire:
         is logged as one."""
         environ = bottle.request.environ
         pairs = pairs_of(environ.get('QUERY_STRING', ''))
-        form = 'json' if route.json else wanted_form(environ, dict(pairs))
+        form = form_of_reply(environ, pairs) if route.rule else wanted_form(environ, dict(pairs))
+        if route.json:
+            form = 'json'
         try:
             return zipped(self.carry_out(route, callback, pairs, form))
         except (Exception, SystemExit):    # a bug: logged with its request, and answered
@@ -4498,7 +4528,7 @@ class Wire:
         try:
             return self.direct(error, pairs)
         except (Exception, SystemExit):
-            form = wanted_form(bottle.request.environ, dict(pairs))
+            form = form_of_reply(bottle.request.environ, pairs)
             return self.confess(self.sea.routes['mocean'], pairs, form)
 
     def direct(self, error, pairs):
@@ -4522,7 +4552,7 @@ class Wire:
             note_call(self.sea, self.sea.routes[name], pairs, query, error.status_code, words)
         texts = self.taken(name, dict(pairs))
         works = call_of(base_of(environ), *self.corrected(refusal, name, texts))
-        reply = error_form(refusal, works, wanted_form(environ, dict(pairs)))
+        reply = error_form(refusal, works, form_of_reply(environ, pairs))
         reply.headers.update(headers)
         return reply
 
@@ -4668,7 +4698,17 @@ def file_beside(name):
 
 
 def map_of(sea, call):
-    return answer(file_beside('map.html'), HTML)
+    return page_beside('map.html')
+
+
+def page_beside(name, **headers):
+    """A page of the clients. What it loads lies beside it: /map/ is sent back to /map."""
+    environ = bottle.request.environ
+    if environ['asked.path'].endswith('/'):
+        query = environ.get('QUERY_STRING', '')
+        there = '..' + environ['asked.path'].rstrip('/') + (query and f'?{query}')
+        return answer('', status=308, Location=there)
+    return answer(file_beside(name), HTML, **headers)
 
 
 def qrcode_of(sea, call):
@@ -4676,7 +4716,7 @@ def qrcode_of(sea, call):
 
 
 def code_of(sea, call):
-    return answer(file_beside('code.html'), HTML, Content_Security_Policy="frame-ancestors 'self'")
+    return page_beside('code.html', Content_Security_Policy="frame-ancestors 'self'")
 
 
 def client_of(sea, call):

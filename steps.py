@@ -693,7 +693,8 @@ def wsgi(app):
         if environ['REQUEST_METHOD'] == 'OPTIONS':
             start('204 No Content', MAY)
             return []
-        environ['PATH_INFO'] = '/' + environ.get('PATH_INFO', '').strip('/')
+        environ['asked.path'] = environ.get('PATH_INFO', '')
+        environ['PATH_INFO'] = '/' + environ['asked.path'].strip('/')
         return app(environ, start)
     return application
 

@@ -38,7 +38,7 @@ def open_map(browser, address, complaints, **options):
     def listen(message):
         if message.type == 'error' and '/erddap/' not in message.location['url']:
             complaints.append(message.text)
-    options = {'viewport': {'width': 960, 'height': 600}, 'color_scheme': 'dark', **options}
+    options = {'viewport': {'width': 1280, 'height': 720}, 'color_scheme': 'dark', **options}
     page = browser.new_context(**options).new_page()
     page.on('pageerror', lambda error: complaints.append(str(error)))
     page.on('console', listen)

@@ -164,13 +164,13 @@ def test_the_wall_shows_the_round_and_its_podium(browser, sea, order):
     order('round', minutes='5', name='Final')
     says('Final · 5:00 · ready?')
     order('start')
-    says('Final · 4:5')
+    poll(lambda: re.match('Final\n*4:5', wall.locator('#countdown').inner_text()))
     id = next(boat['id'] for boat in state_of(sea)['boats'].values() if boat['name'] == 'bob')
     for _ in range(12):
         assert sea.say(f'/move?id={id}&heading=east').status == 200
     order('finish')
     says('Final is over')
-    says('1. bob · ')
+    poll(lambda: re.match('bob\n', wall.locator('#podium li').first.inner_text()))
     wall.close()
 
 

@@ -228,7 +228,7 @@ def map_of(page):
 
 
 def boat_on(frame, name):
-    return frame.evaluate('name => mocean.places.get(name)', name)
+    return frame.evaluate('name => globalThis.mocean?.places.get(name)', name)
 
 
 def test_joining_fills_in_the_id_and_run_moves_the_boat_on_the_map(browser, sea):

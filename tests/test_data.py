@@ -89,7 +89,9 @@ def test_html_escapes_what_somebody_wrote(say, rows):
 
 def test_html_shows_the_first_thousand_rows(say, rows):
     rows.keep([('eve', NOON + i, 1.0, 1.0, 0.0) for i in range(1500)])
-    assert say('/erddap/tabledap/tracks.html?&player="eve"').count('<tr><td>') == 1000
+    page = say('/erddap/tabledap/tracks.html?&player="eve"')
+    assert page.count('<tr><td>') == 1000
+    assert 'The first rows, at most 1,000: <code>&amp;time&gt;=now-10minutes</code> in the address' in page
     assert say('/erddap/tabledap/tracks.csv0?&player="eve"').count('\n') == 1500
     assert say('/erddap/griddap/bathymetry.html').count('<tr><td>') == 1000
 

@@ -82,7 +82,7 @@ class Evening:
         self.ask_for(number, f'/move?heading={list(mocean.HEADINGS)[number % 8]}&steps={1 + number % 5}')
 
     def sail(self, number):
-        self.ask_for(number, f'/accel?ctrl={"wwad"[number % 4]}')
+        self.ask_for(number, f'/accel?ctrl={"wwwa"[number % 4]}')
 
     def ping(self, number):
         self.ask_for(number, '/ping')
@@ -129,10 +129,14 @@ class Evening:
 
     def rename(self, number):
         old = self.player(number)
+        self.game.wait(2)                                                  # what old news there are is told by then
+        self.screens[0].ask()
         if self.captain('rename', name=old, new=f'{old[0]}x').status == 200:
             self.ids[f'{old[0]}x'] = self.ids.pop(old)
 
     def kick(self, number):
+        self.game.wait(2)
+        self.screens[0].ask()
         self.captain(['kick', 'forget'][number % 2], name=self.player(number))
 
     def round(self, number):
@@ -158,10 +162,13 @@ class Evening:
         assert fresh.ask()['since'] == 0
         assert screen.picture() == fresh.picture()
         assert screen.news() >= fresh.news()
+        for boat in self.game.ocean.boats.values():
+            told, there = screen.rows['boats', boat.name], mocean.place(boat, self.game.now)
+            assert mocean.distance(told['x'], told['y'], *there) < 0.1 and told['score'] == boat.score
 
 
 EVENTS = ['join', 'row', 'sail', 'ping', 'look', 'ride', 'find', 'quit', 'go_and_return', 'wait', 'put_the_clock_back',
-          'freeze', 'rename', 'kick', 'round', 'go_back', 'end', *['ask', 'row', 'wait'] * 6]
+          'freeze', 'rename', 'kick', 'round', 'go_back', 'end', *['ask', 'row', 'sail', 'wait'] * 6]
 
 
 @settings(max_examples=40, deadline=None, print_blob=False)

@@ -12,7 +12,8 @@ import mocean
 
 pytestmark = pytest.mark.browser
 PAGES = ['/', '/mocean?id={id}', '/join?name=ada&id={id}', '/join?name=ada', '/progress', '/erddap/index.html',
-         '/erddap/info/tracks/index.html', '/erddap/tabledap/tracks.html', '/erddap/griddap/bathymetry.html']
+         '/erddap/info/tracks/index.html', '/erddap/tabledap/tracks.html',
+         '/erddap/griddap/bathymetry.html?depth[0:3][0:3]']
 SIZES = "[...document.querySelectorAll('body, button')].map(one => parseFloat(getComputedStyle(one).fontSize))"
 VIOLATIONS = 'axe.run().then(result => result.violations.map(one => [one.id, one.nodes.map(node => node.html)]))'
 
@@ -103,6 +104,13 @@ def test_a_browser_shows_the_very_words_of_a_program_in_large_type(phone, sea, p
     assert shown.inner_text().strip() == sea(path) or 'steps' in path
     assert shown.evaluate('shown => parseFloat(getComputedStyle(shown.firstElementChild).fontSize)') >= 20
     assert phone.evaluate('document.documentElement.scrollWidth <= innerWidth')
+
+
+def test_what_java_asks_for_by_habit_is_answered_in_text(sea):
+    accept = {'Accept': 'text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2'}
+    for path in (f'/location?id={sea.id}', f'/join?name=ada&id={sea.id}', f'/move?id={sea.id}&heading=nroth'):
+        reply = sea(path, headers=accept)
+        assert reply == sea(path) and reply.headers['Content-Type'] == 'text/plain; charset=utf-8'
 
 
 def test_the_class_board_keeps_itself_fresh(phone, sea):

@@ -596,7 +596,7 @@ def test_text_is_values_separated_by_commas(say):
     ('application/json, */*;q=0.8', 'json'),
     ('Application/JSON;charset=utf-8', 'json'),
     ('*/*', 'plain'),
-    ('text/html,application/json;q=0.9', 'html'),
+    ('text/html,application/json;q=0.9', 'plain'),
     ('text/plain, application/json;q=0.1', 'plain'),
     ('application/json;q=0.3, */*;q=0.8', 'plain'),
     ('application/json;q=0', 'plain'),

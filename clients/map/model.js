@@ -33,8 +33,10 @@ function unchart() {
 
 function meet(name) {
   if (!ocean.boats.has(name)) {
-    ocean.boats.set(name, {name, hull: HULLS[ocean.boats.size % HULLS.length], fixes: [], past: [], here: false,
-                           score: 0, quests: 0, riding: '', last: 0, idle_s: 0, met: -Infinity});
+    const boat = {name, fixes: [], past: [], here: false, score: 0, quests: 0, riding: '', last: 0, idle_s: 0,
+                  met: -Infinity};
+    wear(boat, 0);
+    ocean.boats.set(name, boat);
   }
   return ocean.boats.get(name);
 }
@@ -89,6 +91,7 @@ function remember_boat(told, now) {
   const known = ocean.boats.has(told.name), boat = meet(told.name);
   const {score, quests, riding, last} = told;
   Object.assign(boat, {score, quests, riding, last, here: true});
+  wear(boat, told.pennant);
   if (!known && ocean.loaded) boat.met = now;
   fix_boat(boat, now, told);
 }
@@ -97,5 +100,5 @@ function fix_boat(boat, time, {x, y, z, heading}) {
   const [before, last] = boat.fixes.slice(-2);
   const still = fix => fix && fix.x === x && fix.y === y && fix.z === z && fix.heading === heading;
   if (still(before) && still(last)) last.time = time;    // lying still: two fixes say it all
-  else boat.fixes.push({time, x, y, z, heading});
+  else add_fix(boat, {time, x, y, z, heading});
 }

@@ -37,6 +37,7 @@ async function ask_tracks(time) {
   const part = Math.floor(time / TRACK_S);
   for (const wanted of [part, part - 1, part + 1]) {
     if (no_tracks || away || asked.has(wanted) || wanted * TRACK_S > server_now() || (wanted + 1) * TRACK_S < ocean.began) continue;
+    forget_tracks(time);
     asked.add(wanted);
     const url = `${SERVER}/erddap/tabledap/tracks.csv?player,time,x,y,z&time>=${wanted * TRACK_S}&time<=${(wanted + 1) * TRACK_S}`;
     const reply = await fetch(url).catch(() => null), text = await reply?.text().catch(() => null);
