@@ -16,6 +16,7 @@ folder=/etc/nginx/mocean
 site=/etc/nginx/sites-available/mocean
 proof=/var/www/mocean                                   # where the issuer of certificates finds what it asks for
 certificate=/etc/letsencrypt/live/mocean
+enabled=/etc/nginx/sites-enabled
 
 stop() { printf '\n!! %s\n' "$*" >&2; exit 1; }
 
@@ -60,8 +61,8 @@ MAP
     put $folder/name <<< "$club"                        # for the next upgrade
     put $folder/doors.conf < <(doors)
     put $site < <(sed "s/club\\\\\.example/${club//./\\\\.}/g; s/club\.example/$club/g" "$project/front.conf")
-    sudo ln -sfn $site /etc/nginx/sites-enabled/mocean
-    [ ! -L /etc/nginx/sites-enabled/default ] || sudo rm /etc/nginx/sites-enabled/default   # "Welcome to nginx!"
+    sudo ln -sfn $site $enabled/mocean
+    welcome=$(readlink $enabled/default) && sudo rm $enabled/default        # "Welcome to nginx!", at our ports
     sudo nginx -t -q || take_back
     sudo systemctl enable --quiet nginx
     if [ ${#written[@]} != 0 ] || ! systemctl is-active --quiet nginx; then
@@ -75,7 +76,8 @@ take_back() {
     for file in "${written[@]}"; do
         if [ -e "$file.before" ]; then sudo mv "$file.before" "$file"; else sudo rm -f "$file"; fi
     done
-    [ -e $site ] || sudo rm -f /etc/nginx/sites-enabled/mocean
+    [ -e $site ] || sudo rm -f $enabled/mocean
+    [ -z "$welcome" ] || sudo ln -s "$welcome" $enabled/default
     stop "nginx does not like it, the line above says why. The front is as it was before."
 }
 

@@ -257,7 +257,7 @@ systemd && /killed by the OOM killer/ {
 line ~ /^[Rr]espawned uWSGI http/ {
     tell("The router, which talks to the browsers, was killed; a new one took over.", "Nothing is lost.")
 }
-line ~ /: 503 the disk of the server is full.*; nothing has changed, tell your teacher$/ ||
+line ~ /^[^ ]+ \/[^ ?:]+(\?.*)?: 503 the disk of the server is full.*; nothing has changed, tell your teacher$/ ||
 line ~ /^the disk refuses: |^no fresh state file could be written: |^data: cannot write |^steps: .* written down: / {
     tell("The disk is full or broken: calls that change something were refused.",
          "Nothing is lost. mocean_doctor says how much is free, and what to do.")

@@ -57,6 +57,7 @@ def test_why_knows_the_line_that_systemd_writes_where_it_sees_the_kernel_kill():
 
 UP = 'Nov 25 01:00:00 club systemd[1]: Started mocean.service - Mocean, an ocean planet in the shape of a torus.\n'
 HALTED = 'Nov 25 01:02:03 club mocean[8]: mocean halted: systemd says success, uwsgi exited with 0\n'
+FULL = 'the disk of the server is full or broken (No space left on device); nothing has changed, tell your teacher'
 BOOT = '-- Boot 0123456789abcdef0123456789abcdef --\n'
 
 
@@ -72,7 +73,11 @@ BOOT = '-- Boot 0123456789abcdef0123456789abcdef --\n'
     (UP + HALTED.replace('success, uwsgi exited with 0', 'oom-kill, uwsgi killed with KILL'),
      ['Nov 25 01:02:03  Out of memory: the kernel killed it, systemd started it again.',
       '                 A route keeps too much, or MemoryMax in the unit is too small.']),
-    (UP + 'Nov 25 01:02:04 club steps[7]: DAMN ! worker 1 (pid: 7) died :( trying respawn ...\n', ['nothing at all.'])])
+    (UP + 'Nov 25 01:02:04 club steps[7]: DAMN ! worker 1 (pid: 7) died :( trying respawn ...\n', ['nothing at all.']),
+    (UP + f'Nov 25 01:02:03 club mocean[7]: Ada /move?heading=north: 503 {FULL}\n',
+     ['Nov 25 01:02:03  The disk is full or broken: calls that change something were refused.',
+      '                 Nothing is lost. mocean_doctor says how much is free, and what to do.']),
+    (UP + f'Nov 25 01:02:03 club mocean[7]: Ada says to all: 503 {FULL}\n', ['nothing at all.'])])
 def test_why_knows_what_a_lab_cannot_show_and_what_it_can(journal, said):
     assert why(journal).splitlines() == said
 

@@ -14,7 +14,7 @@ import mocean
 QUIT = '/quit?sure=yes'
 
 
-# --- a rule of one's own (H7) ----------------------------------------------------------------------------------------
+# --- a rule of one's own ---------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def rule(game):
@@ -51,7 +51,7 @@ def test_a_rule_that_writes_a_wrong_type_is_told_in_one_sentence_and_nothing_cha
     assert ada('/location').status == 200
 
 
-# --- n= (H9) ---------------------------------------------------------------------------------------------------------
+# --- n= --------------------------------------------------------------------------------------------------------------
 
 def test_the_same_n_again_is_answered_again_and_not_done_twice(game, ada):
     first = ada.json('/move?heading=north&n=1')
@@ -120,7 +120,7 @@ def test_a_restart_remembers_what_was_answered(game, ada, again):
     assert ada('/move?heading=south&n=1').status == 409
 
 
-# --- quit asks back, and can be undone (H10) -------------------------------------------------------------------------
+# --- quit asks back, and can be undone -------------------------------------------------------------------------------
 
 def test_quit_asks_back(game, ada):
     ada.put(score=75)
@@ -215,7 +215,7 @@ def test_a_full_ocean_has_room_for_who_comes_back(game, ada, bob, monkeypatch):
     assert game.say(f'/join?name=ada&id={ada.id}').status == 200
 
 
-# --- ids (H11, H13) --------------------------------------------------------------------------------------------------
+# --- ids -------------------------------------------------------------------------------------------------------------
 
 def test_a_slip_in_the_name_does_not_make_a_second_boat(game, ada):
     slip = game.say(f'/join?name=adda&id={ada.id}')
@@ -242,7 +242,7 @@ def test_what_a_person_pastes_who_means_an_id_is_read(ada, game, paste):
     assert game.say('/name?id=' + paste.format(ada.id)) == 'ada'
 
 
-# --- rations outlive quit (H14) --------------------------------------------------------------------------------------
+# --- rations outlive quit --------------------------------------------------------------------------------------------
 
 def test_ten_letters_a_minute_are_ten_also_for_who_quits_and_comes_back(game, ada, bob):
     sent = 0
@@ -271,7 +271,7 @@ def test_once_a_minute_is_once_a_minute_also_for_who_quits_and_comes_back(game, 
     assert early.status == 429 and 'once a minute' in early
 
 
-# --- sandwich, net, dust (H15, G3, H3) -------------------------------------------------------------------------------
+# --- sandwich, net, dust ---------------------------------------------------------------------------------------------
 
 def test_a_sandwich_is_eaten_as_long_as_its_owner_is_aboard(game, ada, bob):
     fetch(ada, 'sandwich')
@@ -340,7 +340,7 @@ def test_every_call_that_changes_something_costs_time(game, ada, bob):
             game.say(f'/join?name=ada&id={ada.id}')
 
 
-# --- home waters, soundings, sonar (G1, G8) --------------------------------------------------------------------------
+# --- home waters, soundings, sonar -----------------------------------------------------------------------------------
 
 def test_home_waters_pay_every_boat_once(game, ada):
     """Sector and sounding: whoever comes last still finds points in the first minute."""
@@ -400,7 +400,7 @@ def test_the_patch_is_eleven_by_eleven_with_the_north_first_also_over_the_seams(
     assert patch == [[floor(*off((1, 398), dx, dy)) for dx in range(-5, 6)] for dy in range(5, -6, -1)]
 
 
-# --- newcomers (G5, DESIGN 3) ----------------------------------------------------------------------------------------
+# --- newcomers -------------------------------------------------------------------------------------------------------
 
 def test_every_newcomer_sees_a_treasure_however_many_boats_there_are(game):
     for number in range(400):
@@ -537,7 +537,7 @@ def test_what_is_heard_is_not_heard_again_after_a_restart(game, ada, bob, again)
     assert [bob('/popchat') for _ in range(3)] == ['ada,1', 'ada,2', '']
 
 
-# --- names (G9) ------------------------------------------------------------------------------------------------------
+# --- names -----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('name, meant', [('Аda', 'А'), ('adа', 'ad'), ('аda7', 'а7')])      # with a Cyrillic a
 def test_a_name_mixes_no_scripts(game, name, meant):
@@ -572,7 +572,7 @@ def test_names_of_every_script_are_welcome(game, name):
     assert game.say(f'/join?name={name}').split(',')[1] == name
 
 
-# --- no mix of calls is faster than the hull (H12, DESIGN 6) ---------------------------------------------------------
+# --- no mix of calls is faster than the hull -------------------------------------------------------------------------
 
 ROWING = [['/move?heading={heading}&steps={steps}']] * 8
 SAILING = [['/accel?ctrl=w'] * 5] * 3 + [['/accel?ctrl=w'], ['/accel?ctrl=a'], ['/accel?ctrl=d'], ['/stop']]

@@ -292,6 +292,18 @@ def test_a_call_that_fails_is_not_made_again_by_the_front(front):
         assert len(calls) == 1 and calls[0].startswith(b'GET /move?id=k7p2m3qx&heading=north HTTP/1.')
 
 
+@contextlib.contextmanager
+def few_connections(front):
+    """An nginx that has room for a handful of them."""
+    file, anew = '/etc/nginx/nginx.conf', 'systemctl restart nginx'
+    front.lab.sh(f"cp {file} /srv; sed -i 's/worker_processes.*/worker_processes 1;/; "
+                 f"s/worker_connections.*/worker_connections 24;/' {file}; {anew}")
+    try:
+        yield
+    finally:
+        front.lab.sh(f'cp /srv/nginx.conf {file}; {anew}')
+
+
 def test_no_log_has_an_id_in_it(front):
     ids = [join(front.say(base), f'Log{"abcd"[number]}') for number, base in enumerate(BASES)]
     for id, base in zip(ids, BASES, strict=True):
@@ -300,6 +312,12 @@ def test_no_log_has_an_id_in_it(front):
         front.raw(f'GET /tuesday/{id}{"a" * 40_000} HTTP/1.1\r\nHost: {CLUB}\r\n\r\n'.encode())
     with away(front, 'tuesday'):
         assert front.ask(f'{BASES[0]}/look?id={ids[0]}').status == 503
+    with few_connections(front), contextlib.ExitStack() as stack:
+        def one_more():                 # a line that stays open; then a call, for which the last connection is left
+            stack.enter_context(socket.create_connection((CLUB, 80), 10)).sendall(b'GET /tuesday/hea')
+            return front.ask(f'{BASES[0]}/look?id={ids[0]}').status == 503
+        poll(one_more)
+        assert front.lab.sh('systemctl is-active mocean@tuesday') == 'active'
     front.lab.sh('journalctl --sync')
     assert 'Loga' in front.lab.sh('journalctl -t mocean-tuesday')
     look = f'grep -rE "{"|".join(ids)}" /var/log/nginx /var/log/letsencrypt; journalctl | grep -E "{"|".join(ids)}"'

@@ -22,8 +22,8 @@ def test_the_game_starts_with_the_vm(vm):
     assert vm.answers()
 
 
-def test_a_stop_takes_under_two_seconds_and_is_no_failure(vm):
-    vm.sh('systemctl stop mocean', timeout=2)
+def test_a_stop_takes_a_moment_and_is_no_failure(vm):
+    vm.sh('systemctl stop mocean', timeout=5)
     assert vm.state() == 'inactive' and not vm.answers()
     assert 'mocean halted: systemd says success, uwsgi exited with 0' in vm.journal()
 
