@@ -4463,7 +4463,7 @@ class Wire:
         sea.say(f'{self.who(pairs)} {self.request(route, pairs)}: {refusal.status} {words}',
                 caller(sea, pairs) or '')
         if form == 'html' and route.name == 'join':
-            return not_joined_html(base_of(environ), refusal, works)
+            return not_joined_html(base_of(environ), refusal, works, dict(pairs))
         return error_form(refusal, works, form)
 
     def note(self, route, pairs, status, said):
@@ -4680,14 +4680,17 @@ if (id && again && !asked.has('id')) location.replace(`?${asked}&id=${id}`);
 """
 
 
-def not_joined_html(base, refusal, works):
-    """What a browser is shown that could not join, or came from the QR code on the wall: the one
-    form of every error, and a place for a name."""
-    text = html.escape(f'{refusal.words}\ntry: {works}').replace('\n', '</p><p>')
+def not_joined_html(base, refusal, works, texts):
+    """What a browser is shown that could not join: the one form of every error, and a place for a
+    name. Who comes from the QR code on the wall has sent none yet, and is invited."""
+    text = 'Choose one of 1 to 20 letters or digits: others see it on the map.'
+    if texts:
+        text = html.escape(f'{refusal.words}\ntry: {works}').replace('\n', '</p><p>')
+    meant = html.escape(refusal.fix.get('name') or '')
     nonce = secrets.token_urlsafe(12)
     page = PAGE.format(body=f"""
 <form action="{base}/join"><p><label>The name of your boat:
-<input name="name" maxlength="20" size="12" autocomplete="off" autofocus></label>
+<input name="name" value="{meant}" maxlength="20" size="12" autocomplete="off" autofocus></label>
 <button>Join</button></p></form>
 <p>{text}</p>
 <script nonce="{nonce}">{AGAIN_SCRIPT}</script>""")
