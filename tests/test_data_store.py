@@ -570,7 +570,8 @@ COLUMN_QUESTIONS = [        # where a new column must show, and what is seen the
     ('tabledap/tracks.csvp', 'z (m),speed (km s-1)\n'), ('tabledap/tracks.dds', '    Float64 speed;\n'),
     ('tabledap/tracks.das', 'String long_name "Speed of the boat"'),
     ('info/tracks/index.csv', 'variable,speed,,double,\n'),
-    ('tabledap/tracks.json?time,speed', '"columnUnits": ["UTC", "km s-1"]'), ('tabledap/tracks.html', '<th>speed</th>'),
+    ('tabledap/tracks.json?time,speed', '"columnUnits": ["UTC", "km s-1"]'),
+    ('tabledap/tracks.html', '<th scope="col">speed</th>'),
     ('tabledap/tracks.csv0?speed&distinct()', 'NaN\n'), ('tabledap/tracks.csv0?player,time&speed=NaN', 'ada,'),
     ('tabledap/tracks.csv0?time,x&orderByMax("time")', '1970-01-01T00:00:02Z,1.0\n'),
 ]

@@ -45,6 +45,11 @@ VALUES = {
     'client': st.sampled_from(['browser', 'text']),
     'level': st.sampled_from(['1', '2', '3', '4']),
     'format': st.sampled_from(['json', 'text', 'xml']),
+    'view': st.sampled_from(['planet', 'chart', 'x']),           # of the map
+    'follow': st.sampled_from(NAMES),
+    'theme': st.sampled_from(['light', 'x']),
+    'director': st.sampled_from(['off', 'on']),
+    'server': st.sampled_from(['http://localhost:8080', '<b>']),
 }
 ROUTES = st.sampled_from([route.name for route in mocean.ROUTES] + ['move'] * 12 + ['accel', 'dive', 'get', 'use'] * 4
                          + ['mvoe', 'helth'])

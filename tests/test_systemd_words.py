@@ -87,6 +87,7 @@ def test_where_a_copy_has_no_room_nothing_changes(vm):
     vm.sh(f'rm {STATE}/saved.json')
     with small_disk(vm, 'size=600k'):
         id = join(vm, 'Small')
+        poll(lambda: 'data.sqlite' in files(vm))                # written a second after the first boat
         vm.sh(f'head -c 200k /dev/zero > {STATE}/fill')
         before = files(vm)
         said = vm.fails(f'mocean_restore {backup}')
