@@ -206,12 +206,13 @@ def links(url, reply):
 
 
 def crawl(front, base, begin, headers, most=5000):
-    """Follow each link once that is the ocean's: the addresses of this machine that are outside of `base`, by page."""
+    """Follow each link once that is the ocean's: the addresses of this machine that are outside of `base`, by page.
+    What scripts ask for is seen in a browser."""
     waiting, seen, outside = collections.deque(f'{base}{path}' for path in begin), set(), {}
     with contextlib.closing(front.connect(base)) as connection:
         while waiting and len(seen) < most:
             url = waiting.popleft().partition('#')[0]
-            if url in seen or re.search(r'/quit|order=|\.wasm|\.zip', url):
+            if url in seen or re.search(r'/quit|order=|\.(wasm|zip|js)$', url):
                 continue
             seen.add(url)
             reply = asked(connection, url, headers=headers)

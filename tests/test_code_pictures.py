@@ -53,7 +53,7 @@ def test_from_the_wall_to_a_robot_of_ones_own(browser, sea, show):  # noqa: F811
     id = page.locator('#own-id').inner_text()
     assert id in desk.program
     beside = map_of(page)
-    poll(lambda: beside.evaluate("mocean.places.has('ada')"), 20)
+    poll(lambda: beside.evaluate("window.mocean?.places.has('ada')"), 20)
     before = sea(f'/location?id={id}')
     click('Run')
     assert desk.done().splitlines()[-1] == ','.join(sea(f'/location?id={id}').split(',')[:3])
@@ -72,7 +72,7 @@ def test_from_the_wall_to_a_robot_of_ones_own(browser, sea, show):  # noqa: F811
     assert "heading='north'" in desk.program
     click('Run')
     desk.saying('4: at')
-    poll(lambda: beside.evaluate("mocean.places.has('ada')"), 20)
+    poll(lambda: beside.evaluate("window.mocean?.places.has('ada')"), 20)
     show(page, 'robot')
     click('Stop')
     assert 'Stopped' in desk.done()
