@@ -340,7 +340,7 @@ class Hunter(Bot):
         self.hull, self.fast_until = mocean.HULL_CELLS_PER_S, 0
         self.left, self.home = set(SECTORS), set()        # sectors to sound: for all the first; for itself
         self.done, self.had, self.hills = set(), set(), set()
-        self.chart_at, self.since = -math.inf, 0.0
+        self.chart_at, self.since = -math.inf, 0
         self.items, self.cast_at, self.course, self.round = set(), -math.inf, -1, False
 
     def make_a_mistake(self):
@@ -390,7 +390,7 @@ class Hunter(Bot):
         if self.now() < self.chart_at + 20 or not self.left:
             return
         chart = yield from self.do('chart', since=self.since)
-        self.chart_at, self.since = self.now(), chart['now'] - 1
+        self.chart_at, self.since = self.now(), chart['next']
         self.left.difference_update((column, row) for column, row, *_ in chart['depths'])
 
     def sound_nearest(self):

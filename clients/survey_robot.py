@@ -47,7 +47,7 @@ for number in range(MEASURES):
     #         Hint: number % 60 == 59
 
     # TODO 2. A sounding in a sector that has one already earns nothing. The chart tells which are
-    #         done: for column, row, depth, when in ask('chart')['depths']. Skip those.
+    #         done: for column, row, depth, first, latest in ask('chart')['depths']. Skip those.
     #         Hint: column is x // SECTOR
 
     boat.update(ask('move', id=boat['id'], heading='east', steps=SECTOR))    # takes a second

@@ -104,8 +104,10 @@ def test_the_robot_surveys_a_row(fast_sea):
     told = re.findall(r'at (\d+),(\d+) the sea is ([\d.]+) metres', said)
     assert len(told) == 20 == len(depths)
     assert {(int(x) // 10, int(y) // 10): float(depth) for x, y, depth in told} == depths
-    steps = re.findall(r'# TODO (\d)\.', client('survey_robot').read_text(encoding='utf-8'))
-    assert steps == ['1', '2', '3']
+    text = client('survey_robot').read_text(encoding='utf-8')
+    assert re.findall(r'# TODO (\d)\.', text) == ['1', '2', '3']
+    names, table = re.search(r"for (column, .*) in ask\('chart'\)\['(\w+)'\]", text).groups()
+    assert {len(row) for row in fast_sea('/chart').json()[table]} == {len(names.split(', '))}
 
 
 def test_chat_sends_and_fetches(sea):
