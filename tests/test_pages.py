@@ -66,7 +66,11 @@ def test_who_joins_in_a_browser_moves_and_looks_by_buttons(phone, sea):
         button.click()
         poll(lambda: said.nth(1).inner_text() not in ('', '...'))
         assert said.nth(0).inner_text() == f'{sea.url}/{call}'
-        assert said.nth(1).inner_text() == (answered or sea(f'/{call}'))
+        if answered:
+            assert said.nth(1).inner_text() == answered
+        else:                                                       # whales swim on meanwhile: their numbers differ
+            told = said.nth(1).inner_text(), sea(f'/{call}') or 'nothing near'
+            assert len({re.sub('[0-9.]+', '0', text) for text in told}) == 1
     phone.context.grant_permissions(['clipboard-read'], origin=sea.url)
     phone.get_by_role('button', name='Copy it').click()
     assert phone.evaluate('navigator.clipboard.readText()') == id
