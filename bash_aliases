@@ -127,13 +127,18 @@ _game_up() {                            # and say where players find the game
     return 1
 }
 
-_game_address() {
+_game_address() {                       # where players find it; false if they do not
     local club door
     if [ -z "$ocean" ]; then
         echo ": http://localhost:8080/$game here; players use the VM's address instead of localhost"
-    elif club=$(_game_club); then echo ": players find it at http://$club/$ocean/"
+    elif club=$(_game_club) &&
+        curl --noproxy '*' -fs -m 5 -o /dev/null -H "Host: $club" "http://localhost/$ocean/health"; then
+        echo ": players find it at http://$club/$ocean/"
     elif door=$(_game_door); then echo ": the front of another machine finds it at $door"
-    else echo ", but nobody can reach it yet: it has no port. Remedy: the front, which leads there (docs/https.md)"; fi
+    elif [ -n "$club" ]; then
+        echo ", but nginx does not lead there. Remedy: bash $MOCEAN_HOME/setup_vm.sh --front $club"; return 1
+    else echo ", but nobody can reach it yet: it has no port. Remedy: the front, which leads there (docs/https.md)"; return 1
+    fi
 }
 
 _game_door() {                          # a port besides the socket, if there is one (docs/https.md: a second machine)
@@ -534,16 +539,12 @@ _game_doctor() {                        # all there is; with a name, that ocean 
 }
 
 _doctor_ocean() {
-    local club
+    local way
     if [ "$(systemctl show --value --property NeedDaemonReload "$unit")" = yes ]; then
         _bad "$unit.service was changed, and systemd has not read it. Remedy: mocean_daemon$of; mocean_restart$of"
     fi
     if _game_answers; then
-        if _game_door >/dev/null; then _ok "It is up$(_game_address)."
-        elif ! club=$(_game_club); then _bad "It is up$(_game_address)."
-        elif curl --noproxy '*' -fs -m 5 -o /dev/null -H "Host: $club" "http://localhost/$ocean/health"; then
-            _ok "It is up$(_game_address)."
-        else _bad "It is up, but nginx does not lead there. Remedy: bash $MOCEAN_HOME/setup_vm.sh --front $club"; fi
+        if way=$(_game_address); then _ok "It is up$way."; else _bad "It is up$way."; fi
     elif [ "$(systemctl is-active "$unit")" = inactive ]; then _bad "It is stopped. Remedy: mocean_start$of"
     else _bad "It does not answer. Remedy: mocean_why$of, then mocean_restart$of"; fi
     _doctor_settings; _doctor_state; _doctor_backup

@@ -4,7 +4,6 @@ import re
 import socket
 import struct
 import threading
-import time
 
 import pytest
 from browser import chromium
@@ -31,6 +30,12 @@ def test_without_a_certificate_port_80_works_and_the_script_says_so(front):
     assert f'There is no new{shown}' in front.first and f'https://{CLUB}' not in front.first
     assert f'http://{CLUB}/mocean/ answers' in front.first
     assert front.plain.lines[1] == f'try: http://{CLUB}/mocean/join?name=ada'
+
+
+def test_a_new_ocean_is_found_at_once(front):
+    page = (ROOT / 'docs' / 'classes.md').read_text()
+    for ocean, said in zip(('tuesday', 'wednesday'), front.new, strict=True):
+        assert f'$ mocean_new {ocean}\n{said}\n'.replace(ocean, 'tuesday') in page
 
 
 def test_with_one_443_works_beside_80(front):
@@ -288,7 +293,6 @@ def test_a_call_that_fails_is_not_made_again_by_the_front(front):
         poll(lambda: front.ask(f'http://{CLUB}/hard/health').status == 503)
         calls.clear()
         assert front.ask(f'http://{CLUB}/hard/move?id=k7p2m3qx&heading=north').status == 503
-        time.sleep(0.5)
         assert len(calls) == 1 and calls[0].startswith(b'GET /move?id=k7p2m3qx&heading=north HTTP/1.')
 
 

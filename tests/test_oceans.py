@@ -134,8 +134,8 @@ def test_a_new_ocean_has_a_door_a_memory_and_a_key_of_its_own(vm, two):
     assert 'tuesday is up' in said and 'Remedy: the front' in said and vm.master('mocean@tuesday') == master
     vm.sh('mkdir -p /etc/nginx/mocean; echo club.example > /etc/nginx/mocean/name')     # as a front does
     try:
-        assert f'$ mocean_new tuesday\n{vm.user("mocean_new tuesday")}\n' in PAGE
         assert 'tuesday: It is up, but nginx does not lead there. Remedy: bash' in vm.user('mocean_doctor tuesday')
+        assert 'with the VM, but nginx does not lead there. Remedy: bash' in vm.user('mocean_new tuesday')
         assert 'http://club.example/tuesday/captain' in vm.user('mocean_captain tuesday')
     finally:
         vm.sh('rm -r /etc/nginx/mocean')
@@ -222,7 +222,8 @@ def test_one_that_is_killed_is_not_noticed_in_the_other(vm, two):
     beside = vm.master(wednesday.unit), vm.children(wednesday.unit)
     with Bots(tuesday, 'Killed') as these, Bots(wednesday, 'Near') as others:
         for kill in f'kill -9 {vm.children(tuesday.unit)[0]}', f'systemctl kill -s KILL --kill-who main {tuesday.unit}':
-            time.sleep(0.3)
+            calls = these.calls
+            poll(lambda: these.calls > calls + 10)                                      # noqa: B023
             vm.sh(kill)
             poll(tuesday.answers, 5)
     assert others.lost == [] and (vm.master(wednesday.unit), vm.children(wednesday.unit)) == beside
