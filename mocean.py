@@ -29,8 +29,8 @@ THE PICTURE How a request travels down this file, and where to look for what:
       COMMON          what steps.py and data.py have too, word for word
       ROUTES          every route, declared once
       HELP            the usage page and openapi.json, written from ROUTES
-      WIRE            a request in, an answer out: text or JSON, one form for every error
-      PAGES           what a browser is shown: usage, map, code; a program to start with
+      WIRE            a request in, an answer out: text, JSON or a page, one form for every error
+      PAGES           what a browser is shown: usage, join, map, code; a program to start with
       SHELVES         the files of /map and /code, and lines on their way to a program there
       START           the app with its routes, and who rides along
       SERVERS         uWSGI on the VM, Python's own server on a laptop, and a watch over both
@@ -4614,13 +4614,21 @@ def page_of(sea, call):
     return answer(help_text(sea.routes, base, id, also))
 
 
+def with_script(script, body, status=200):
+    """A page that runs this script, and no other."""
+    nonce = secrets.token_urlsafe(12)
+    page = PAGE.format(body=f'{body}\n<script nonce="{nonce}">{script}</script>')
+    policy = f"{PLAIN_PAGE}; script-src 'nonce-{nonce}'; connect-src 'self'"
+    return answer(page, HTML, status, Content_Security_Policy=policy)
+
+
 def join_html(base, facts):
     """What a browser is shown that has joined: the reply, a helm, and the ways from here."""
-    id, name, nonce = facts['id'], html.escape(facts['name']), secrets.token_urlsafe(12)
+    id, name = facts['id'], html.escape(facts['name'])
     compass = ('northwest', 'north', 'northeast', 'west', 'look', 'east', 'southwest', 'south',
                'southeast', 'ping')
     buttons = ''.join(f'<button value="{word}">{word}</button>' for word in compass)
-    page = PAGE.format(body=f"""
+    return with_script(HELM_SCRIPT, f"""
 <p>Welcome aboard, {name}. The server answers:</p>
 <p><code>{html.escape(as_text(BY_NAME['join'], facts))}</code></p>
 <p>The first word is your secret id; then come your name, and where you are: x, y, and how deep.</p>
@@ -4634,10 +4642,7 @@ def join_html(base, facts):
 <p><a href="{base}/code#id={id}&amp;level=1">Write a program</a>: here in the browser, your id is
 filled in.</p>
 <p><a href="{base}/map#follow={name}">Look at the map</a>: your boat is followed.</p>
-<p>Or type a call of your own: <code>{base}/move?id={id}&amp;heading=north</code></p>
-<script nonce="{nonce}">{HELM_SCRIPT}</script>""")
-    return answer(page, HTML, Content_Security_Policy=f"{PLAIN_PAGE}; script-src 'nonce-{nonce}'; "
-                                                      "connect-src 'self'")
+<p>Or type a call of your own: <code>{base}/move?id={id}&amp;heading=north</code></p>""")
 
 
 HELM_SCRIPT = """
@@ -4687,15 +4692,11 @@ def not_joined_html(base, refusal, works, texts):
     if texts:
         text = html.escape(f'{refusal.words}\ntry: {works}').replace('\n', '</p><p>')
     meant = html.escape(refusal.fix.get('name') or '')
-    nonce = secrets.token_urlsafe(12)
-    page = PAGE.format(body=f"""
+    return with_script(AGAIN_SCRIPT, f"""
 <form action="{base}/join"><p><label>The name of your boat:
 <input name="name" value="{meant}" maxlength="20" size="12" autocomplete="off" autofocus></label>
 <button>Join</button></p></form>
-<p>{text}</p>
-<script nonce="{nonce}">{AGAIN_SCRIPT}</script>""")
-    return answer(page, HTML, refusal.status,
-                  Content_Security_Policy=f"{PLAIN_PAGE}; script-src 'nonce-{nonce}'")
+<p>{text}</p>""", refusal.status)
 
 
 def quest_of(sea, call):
