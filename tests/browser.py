@@ -30,6 +30,13 @@ def chromium(*switches):
         browser.close()
 
 
+@pytest.fixture(scope='module')
+def browser():
+    """One for all tests of a file."""
+    with chromium() as browser:
+        yield browser
+
+
 def open_map(browser, address, complaints, **options):
     """A fresh page on the map; whatever the browser complains about is added to `complaints`.
 

@@ -5,6 +5,7 @@ real uWSGI on a free port. A test file about another program overrides the fixtu
 """
 import contextlib
 import datetime
+import functools
 import http.client
 import importlib
 import json
@@ -28,8 +29,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 hypothesis.settings.register_profile('mocean', deadline=None)       # a busy machine is no fault
 hypothesis.settings.load_profile('mocean')
-# A real systemd; nginx in it; an ocean with the clock in the hand; a screen.
-pytest_plugins = ['lab', 'front', 'game', 'student']
+# A browser; a real systemd; nginx in it; an ocean with the clock in the hand; a screen.
+pytest_plugins = ['browser', 'lab', 'front', 'game', 'student']
 
 UWSGI = shutil.which('uwsgi', path=os.path.dirname(sys.executable)) or shutil.which('uwsgi')
 
@@ -326,6 +327,28 @@ def begin_ocean(folder, seed=7, **tables):
     mocean.merge(ocean, tables)
     (folder / 'mocean.json').write_text(mocean.readable({**mocean.document_of(ocean), 'now': 0}))
     return folder
+
+
+def crew_id(number):
+    """An id for the boat with this number, of letters that an id has."""
+    return f'crew{number:04}'.translate(str.maketrans('01', 'ab'))
+
+
+@contextlib.contextmanager
+def a_server_for_each(prepare, tmp_path_factory, **options):
+    """start(30): a server on the ocean of 30 boats that prepare(folder, 30) makes; the same for all who ask."""
+    servers = []
+
+    @functools.cache
+    def start(boats, another=0):
+        folder = prepare(tmp_path_factory.mktemp('sea') / 'state', boats)
+        servers.append(Server('mocean', folder, **options).start())
+        return servers[-1]
+    try:
+        yield start
+    finally:
+        for server in servers:
+            server.kill()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import time
 import wsgiref.simple_server
 
 import pytest
-from browser import IMAGES, chromium, need
+from browser import IMAGES, need
 from classroom import NAMES, RUDE, Class, order_of
 from conftest import ROOT, Clock, Server, free_port, poll
 from test_map_pictures import keep
@@ -28,12 +28,6 @@ KEY = 'correct-horse-battery'
 PICTURES = bool(os.environ.get('MOCEAN_PICTURES'))
 DESK, PHONE = {'width': 1366, 'height': 768}, {'width': 390, 'height': 844}
 SOON_S = 10                # so soon after being red a player is at the top
-
-
-@pytest.fixture(scope='module')
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import shutil
 import threading
 
 import pytest
-from browser import CHROMIUM, SWITCHES, need
+from browser import chromium
 from conftest import ROOT, Server, poll
 from desk import Desk, axe, check, need_pyodide
 from programs import CASES, HEART
@@ -25,12 +25,8 @@ def sea(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def browser():
-    from playwright.sync_api import sync_playwright
-    need('Chromium', CHROMIUM)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=[*SWITCHES, ONLY_THE_CLUB])
+    with chromium(ONLY_THE_CLUB) as browser:
         yield browser
-        browser.close()
 
 
 def address(server, rest=''):

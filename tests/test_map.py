@@ -9,19 +9,13 @@ import threading
 
 import bots
 import pytest
-from browser import CHROMIUM, SWITCHES, chromium, open_map
+from browser import CHROMIUM, SWITCHES, open_map
 from conftest import ROOT, Server, begin_ocean, join, poll
 
 from mocean import Boat
 
 pytestmark = pytest.mark.browser
 MAP = ROOT / 'clients' / 'map.html'
-
-
-@pytest.fixture(scope='module')
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope='module')

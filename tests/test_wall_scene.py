@@ -1,5 +1,4 @@
 """The scene on the wall, measured in a real Chromium: boats, names, planet, director, film, fingers and memory."""
-import functools
 import itertools
 import random
 import re
@@ -7,8 +6,8 @@ import time
 
 import numpy
 import pytest
-from browser import chromium, open_map
-from conftest import Server, begin_ocean, join, poll
+from browser import open_map
+from conftest import a_server_for_each, begin_ocean, crew_id, join, poll
 
 import mocean
 
@@ -25,10 +24,6 @@ MACHADO = {'trichromat': numpy.eye(3),                  # Machado, Oliveira, Fer
                       [-0.003882, -0.048116, 1.051998]]}
 
 
-def id_of(number):
-    return f'crew{number:04}'.translate(str.maketrans('01', 'ab'))
-
-
 def an_ocean(folder, boats):
     """An ocean of an hour's play with so many boats: charted, sounded, with finds and news."""
     now, dice = time.time(), random.Random(1)
@@ -38,7 +33,7 @@ def an_ocean(folder, boats):
         x, y = dice.randrange(mocean.WIDTH_CELLS), dice.randrange(mocean.HEIGHT_CELLS)
         if number % 3 == 0:                             # a third of the class is at one place
             x, y = (round(dice.gauss(middle, 30)) for middle in (300, 200))
-        rows[name] = mocean.Boat(name, id_of(number), x, y, pennant=number, score=1 + dice.randrange(400),
+        rows[name] = mocean.Boat(name, crew_id(number), x, y, pennant=number, score=1 + dice.randrange(400),
                                  z=20 if number % 7 == 3 else 0)
     sectors, depths = {}, {}
     for number in range(800):
@@ -53,23 +48,9 @@ def an_ocean(folder, boats):
 
 
 @pytest.fixture(scope='module')
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope='module')
 def sea(tmp_path_factory):
-    """sea(30): a server with so many boats, the same for all who ask."""
-    servers = []
-
-    @functools.cache
-    def start(boats):
-        servers.append(Server('mocean', an_ocean(tmp_path_factory.mktemp('sea') / 'state', boats)).start())
-        return servers[-1]
-    yield start
-    for server in servers:
-        server.kill()
+    with a_server_for_each(an_ocean, tmp_path_factory) as start:
+        yield start
 
 
 FRESH = '''query => {
@@ -205,14 +186,14 @@ def test_a_name_wears_the_same_colours_on_every_wall_whoever_goes_or_comes(wall,
     server, page = sea(33), wall(33)
     before = page.evaluate(WORN)
     assert len({before[f'boat{number}'] for number in range(32)}) == 32
-    assert server(f'/quit?id={id_of(5)}&sure=yes').status == 200
+    assert server(f'/quit?id={crew_id(5)}&sure=yes').status == 200
     join(server, 'zoe')
     until(page, "mocean.ocean.boats.get('zoe')?.here && !mocean.ocean.boats.get('boat5').here")
     page = wall(33, again=False)                                # as another wall would open it
     after = page.evaluate(WORN)
     others = before.keys() - {'boat5'}
     assert after.keys() == others | {'zoe'} and all(after[name] == before[name] for name in others)
-    assert server(f'/join?name=boat5&id={id_of(5)}').status == 200
+    assert server(f'/join?name=boat5&id={crew_id(5)}').status == 200
     until(page, "mocean.ocean.boats.get('boat5')?.here")
     assert page.evaluate(WORN)['boat5'] == before['boat5']
 

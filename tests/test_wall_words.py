@@ -1,14 +1,13 @@
 """The words on the wall, measured in a real Chromium: who leads, what just happened, what is at stake, how to join."""
-import functools
 import json
 import random
 import re
 import time
 
 import pytest
-from browser import chromium, open_map
+from browser import open_map
 from classroom import order_of
-from conftest import ROOT, Server, begin_ocean, join, poll
+from conftest import ROOT, a_server_for_each, begin_ocean, crew_id, join, poll
 from desk import axe
 
 import captain
@@ -28,32 +27,17 @@ def an_ocean(folder, boats):
     """So many boats, the longest names among the best; the longest news last."""
     now, dice, rows = time.time(), random.Random(1), {}
     for number, name in enumerate(NAMES[:boats]):
-        id = f'crew{number:04}'.translate(str.maketrans('01', 'ab'))
         x, y = dice.randrange(mocean.WIDTH_CELLS), dice.randrange(mocean.HEIGHT_CELLS)
-        rows[name.casefold()] = mocean.Boat(name, id, x, y, pennant=number, score=2000 - 9 * number, quest=number % 13)
+        rows[name.casefold()] = mocean.Boat(name, crew_id(number), x, y, pennant=number, score=2000 - 9 * number,
+                                            quest=number % 13)
     news = {str(number): mocean.News(now - 600 + number, text) for number, text in enumerate(NEWS, 1)} if boats else {}
     return begin_ocean(folder, boats=rows, news=news)
 
 
 @pytest.fixture(scope='module')
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope='module')
 def sea(tmp_path_factory):
-    """sea(30): a server with so many boats, the same for all who ask."""
-    servers = []
-
-    @functools.cache
-    def start(boats, another=0):
-        folder = an_ocean(tmp_path_factory.mktemp('sea') / 'state', boats)
-        servers.append(Server('mocean', folder, env={'MOCEAN_CAPTAIN': KEY}).start())
-        return servers[-1]
-    yield start
-    for server in servers:
-        server.kill()
+    with a_server_for_each(an_ocean, tmp_path_factory, env={'MOCEAN_CAPTAIN': KEY}) as start:
+        yield start
 
 
 @pytest.fixture
