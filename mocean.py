@@ -397,8 +397,9 @@ class Ocean:
         self.keys = {}            # id -> key of the boat, aboard or ashore
         self.sailing = set()      # keys of the boats under sail
         self.ridden = set()       # names of the whales that somebody rides
-        self.boats_near = Near(5)       # many, and looked for within REACH_CELLS with each location
+        self.boats_near = Near(10)      # many, and looked for within REACH_CELLS with each location
         self.things_near = Near(50)     # few, and looked for as far as binoculars go
+        self.news_of = collections.Counter()            # key of a boat -> how many news of it
         self.swept = self.whales_swept = -math.inf      # when what moves was last put into squares
         self.floor = None         # the sea floor, as soon as there is a planet
         self.home = {}            # key of a sector of the home waters -> its bit
@@ -476,9 +477,8 @@ class Turn:
             where = {'name': boat.name, 'x': int(boat.x), 'y': int(boat.y)}
         self.put('news', str(self.next_number('news')), at=self.true_time, text=text, key=self.key,
                  kind=kind, **where)
-        own = [number for number, row in rows.items() if self.key and row.key == self.key]
-        if len(own) >= NEWS_OF_ONE_KEPT:
-            self.drop('news', own[0])
+        if self.key and self.ocean.news_of[self.key] >= NEWS_OF_ONE_KEPT:
+            self.drop('news', next(number for number, row in rows.items() if row.key == self.key))
         elif len(rows) >= NEWS_KEPT:
             self.drop('news', next(iter(rows)))
 
@@ -557,14 +557,14 @@ class Near:
 
     >>> near = Near(10)
     >>> near.put('ada', 598, 3)
-    >>> [keys for keys, sure in near.rings(1, 1, 5, slack=0)]
-    [[], ['ada']]
+    >>> [found for found, sure in near.rings(1, 3, 5, slack=0)]
+    [[], [(9, 'ada', 598, 3)]]
     """
 
     def __init__(self, cells):
         self.cells = cells        # a square is so many cells wide: a divisor of both sizes
         self.across, self.up = WIDTH_CELLS // cells, HEIGHT_CELLS // cells
-        self.squares = {}         # (column, row) -> the keys in that square
+        self.squares = {}         # (column, row) -> {key: (x, y)} of what is in that square
         self.square_of = {}       # key -> (column, row): the same, the other way round
         rings = min(self.across, self.up) // 2     # a wider one would meet itself round the planet
         self.ring_squares = [ring_of(number) for number in range(rings)]
@@ -575,28 +575,36 @@ class Near:
         if self.square_of.get(key) != here:
             self.drop(key)
             self.square_of[key] = here
-            self.squares.setdefault(here, set()).add(key)
+        self.squares.setdefault(here, {})[key] = x, y
 
     def drop(self, key):
         """The thing is gone."""
         there = self.square_of.pop(key, None)
         if there:
-            self.squares[there].discard(key)
+            del self.squares[there][key]
             if not self.squares[there]:
                 del self.squares[there]
 
     def rings(self, x, y, cells, slack):
-        """Ring by ring of squares, outward: the keys there, and within how many cells of x, y
-        nothing has been missed by then. All that is within so many cells is among them."""
+        """Ring by ring of squares, outward: what is there, as (distance squared, key, x, y), and
+        within how many cells of x, y nothing has been missed by then."""
         column, row = int(x) // self.cells, int(y) // self.cells
         edge = min(x % self.cells, -x % self.cells, y % self.cells, -y % self.cells)
         for number in range(math.ceil((cells + slack - edge) / self.cells) + 1):
-            keys = []
+            found = []
             for across, up in self.ring_squares[number]:
-                square = (column + across) % self.across, (row + up) % self.up
-                if square in self.squares:
-                    keys += self.squares[square]
-            yield keys, number * self.cells + edge - slack
+                over_x, square_x = divmod(column + across, self.across)
+                over_y, square_y = divmod(row + up, self.up)
+                square = self.squares.get((square_x, square_y))
+                if square:             # beyond a seam, x and y are counted from there
+                    found += ways_from(x - over_x * WIDTH_CELLS, y - over_y * HEIGHT_CELLS, square)
+            yield found, number * self.cells + edge - slack
+
+
+def ways_from(x, y, square):
+    """What is in a square, as (distance squared from x, y; key, x, y)."""
+    return [((there_x - x) ** 2 + (there_y - y) ** 2, key, there_x, there_y)
+            for key, (there_x, there_y) in square.items()]
 
 
 def ring_of(number):
@@ -1262,23 +1270,15 @@ class Seen(NamedTuple):
 
 
 def near_boats(turn, cells):
-    """Ring by ring, outward: the other boats within so many cells, as (distance squared, key), and
-    within how many cells none has been missed by then."""
-    ocean, now, x, y = turn.ocean, turn.now, turn.boat.x, turn.boat.y
-    boats, me, limit = ocean.boats, turn.key, cells * cells
-    half_width, half_height = WIDTH_CELLS // 2, HEIGHT_CELLS // 2
+    """Ring by ring, outward: the other boats within so many cells, as (distance squared, key, x,
+    y), and within how many cells none has been missed by then."""
+    ocean, me, x, y = turn.ocean, turn.key, turn.boat.x, turn.boat.y
     slack = HULL_CELLS_PER_S * SWEEP_S if ocean.sailing else 0
-    for keys, sure in ocean.boats_near.rings(x, y, cells, slack):
-        found = []
-        for key in keys:
-            boat = boats[key]
-            there_x, there_y = place(boat, now) if boat.speed else (boat.x, boat.y)
-            east = (there_x - x + half_width) % WIDTH_CELLS - half_width      # gap, written out:
-            north = (there_y - y + half_height) % HEIGHT_CELLS - half_height  # the busiest place
-            away = east * east + north * north
-            if away <= limit and key != me:
-                found.append((away, key))
-        yield found, sure
+    for found, sure in ocean.boats_near.rings(x, y, cells, slack):
+        if ocean.sailing:                  # they are not where they were put
+            places = {key: place(ocean.boats[key], turn.now) for _, key, *_ in found}
+            found = [(distance(x, y, *there) ** 2, key, *there) for key, there in places.items()]
+        yield [boat for boat in found if boat[0] <= cells * cells and boat[1] != me], sure
 
 
 def nearest_boats(turn, cells):
@@ -1288,27 +1288,25 @@ def nearest_boats(turn, cells):
         near = sorted(near + found)[:MOST_SEEN]
         if len(near) == MOST_SEEN and sure > 0 and near[-1][0] < sure * sure:
             break
-    boats = [(math.sqrt(away), turn.ocean.boats[key]) for away, key in near]
-    return [Seen(away, 'player', boat.name, *place(boat, turn.now), boat.z)
-            for away, boat in boats]
+    boats = turn.ocean.boats
+    return [Seen(math.sqrt(away), 'player', boats[key].name, x, y, boats[key].z)
+            for away, key, x, y in near]
 
 
 def near_things(turn, cells):
     """The treasures and whales within so many cells: [Seen, ...]"""
     ocean, now, x, y = turn.ocean, turn.now, turn.boat.x, turn.boat.y
-    things = list(ocean.ridden)            # a whale that is ridden goes with the boat
+    whales, seen = list(ocean.ridden), []  # a whale that is ridden goes with the boat
     slack = WHALE_SWEEP_S * MOST_SWIM_CELLS_PER_S
-    for keys, _ in ocean.things_near.rings(x, y, cells, slack):
-        things += keys
-    seen = []
-    for thing in things:
-        if isinstance(thing, Lying):
-            if is_left(ocean, thing.name):
-                away = distance(x, y, thing.x, thing.y)
-                seen.append(Seen(away, 'treasure', *thing))
-        else:
-            there = whale_place(ocean, ocean.whales[thing], now)
-            seen.append(Seen(distance(x, y, *there), 'whale', thing, *there, 0))
+    for found, _ in ocean.things_near.rings(x, y, cells, slack):
+        for away, thing, *_ in found:
+            if not isinstance(thing, Lying):
+                whales.append(thing)
+            elif is_left(ocean, thing.name):
+                seen.append(Seen(math.sqrt(away), 'treasure', *thing))
+    for name in whales:
+        there = whale_place(ocean, ocean.whales[name], now)
+        seen.append(Seen(distance(x, y, *there), 'whale', name, *there, 0))
     return [thing for thing in seen if thing.cells <= cells]
 
 
@@ -2602,7 +2600,18 @@ def note_planet(ocean, key, old, new):
             ocean.things_near.put(lying, lying.x, lying.y)
 
 
-NOTE = {'boats': note_boat, 'ashore': note_id, 'whales': note_whale, 'planet': note_planet}
+def note_news(ocean, number, old, new):
+    """Count the news of each boat."""
+    if new:
+        ocean.news_of[new.key] += 1
+    if old:
+        ocean.news_of[old.key] -= 1
+        if not ocean.news_of[old.key]:
+            del ocean.news_of[old.key]
+
+
+NOTE = {'boats': note_boat, 'ashore': note_id, 'whales': note_whale, 'planet': note_planet,
+        'news': note_news}
 
 
 def sweep(ocean, now):

@@ -2,6 +2,7 @@
 
 CI plays some 5,000 steps, always the same. More, and others: MOCEAN_STEPS=200000 pytest tests/test_machine.py
 """
+import collections
 import contextlib
 import io
 import math
@@ -306,7 +307,9 @@ class Players(RuleBasedStateMachine):
             assert key in ocean.boats_near.squares[column, row]
             if not boat.speed:
                 assert (column, row) == (int(boat.x) // ocean.boats_near.cells, int(boat.y) // ocean.boats_near.cells)
+                assert ocean.boats_near.squares[column, row][key] == (boat.x, boat.y)
         assert sum(map(len, ocean.boats_near.squares.values())) == len(ocean.boats)
+        assert ocean.news_of == collections.Counter(news.key for news in ocean.news.values())
 
     @invariant()
     def nobody_loses_points_or_is_faster_than_the_hull(self):
