@@ -537,6 +537,27 @@ def test_a_hundred_minutes_of_thirty_boats_stay_in_bounds(wall):
     assert past[0] <= 13 * 300 and past[1] <= 13
 
 
+def test_news_and_boats_that_have_quit_stay_in_bounds(wall):
+    """A chatty boat pushes its own news out, not those of others; whoever quit last is remembered for a replay."""
+    page = wall(12, again=False)
+    news, boats, lines = page.evaluate('''() => {
+        const nothing = {sectors: [], depths: [], whales: [], since: ocean.since, next: ocean.since};
+        const begin = Math.ceil(server_now());
+        unchart();
+        for (let number = 1; number <= 2200; number++) {
+            const now = begin + number, name = `guest${number}`, chatty = number % 2;
+            const boat = {name, x: 1, y: 1, z: 0, heading: 0, last: now, score: 1, pennant: 1};
+            const news = [[number, now, 'hello', '', chatty ? 'chatty' : name, 1, 1]];
+            remember({...nothing, boats: [boat], names: [name], news, now, sea_time: now});
+            tell_board();
+        }
+        return [[...ocean.news.keys()], [...ocean.boats.keys()], [...rows.keys()]];
+    }''')
+    chatty = [number for number in news if number % 2]
+    assert len(news) == 1000 and chatty == list(range(2101, 2200, 2)) and min(news) == 302
+    assert set(boats) == set(lines) == {f'guest{number}' for number in range(2100, 2201)}
+
+
 def test_the_wall_paints_in_small_pieces(wall):
     """However much has changed: when the time is up, the rest waits."""
     page = wall(12)
