@@ -231,6 +231,19 @@ def test_sizes_and_names_at_every_size_of_the_window(wall, boats):
         assert page.evaluate('letters(20)') >= 13
 
 
+@pytest.mark.parametrize('size', SIZES)
+def test_a_boat_at_the_seam_is_not_cut_and_no_name_covers_the_crown(wall, size):
+    page = wall(12, size=size)
+    edges = page.evaluate('''[[0, 0], [599.9, 399.9]].map(([x, y]) => chart.place(x, y)).map(({x, y}) =>
+        Math.min(x, y, screen_size.width - x, screen_size.height - y) - unit())''')
+    assert min(edges) > -1
+    page.evaluate('sides.set(`boat ${ranks()[0]}`, 2)')         # above the boat, where the crown is
+    frames(page)
+    plates, crown = page.evaluate('''[mocean.plates(), (({x, y}, size) =>
+        box_around(x, y - 1.4 * size, 1.4 * size, 0.8 * size))(places.get(ranks()[0]), unit())]''')
+    assert len(plates) > 5 and not any(overlap(plate, crown) for plate in plates)
+
+
 def test_in_a_crowd_who_just_moved_and_who_is_followed_are_named(wall, sea):
     page = wall(200, '#follow=boat150')
     until(page, "mocean.plates().some(plate => plate.text.startsWith('boat150'))")

@@ -6,6 +6,7 @@ const EVERYBODY = 40;              // with more boats than this, only some carry
 const BEST = 10;                   // the best ones,
 const MOVERS = 15;                 // some of those who just moved, so long that one can read it,
 const READ_S = 6;                  // and the one that is followed
+const REACH = [1.9, 1.5, 1.5];     // how far the crown and the gold rings reach, in units
 const carriers = new Map();        // name of a mover -> until when it carries its name
 const sides = new Map();           // key of a name -> on which side of its thing it stood last
 let plates = [];                   // the names that found room, each with its box
@@ -18,9 +19,10 @@ function boat_names(seen, at) {
   const carry = seen.length > EVERYBODY ? who_carries(seen, best, at) : null;
   const named = seen.filter(({boat}) => words(boat.name) && (!carry || carry.has(boat.name)));
   const first = name => name === followed ? -1 : best.includes(name) ? best.indexOf(name) : BEST;
+  const reach = name => REACH[best.indexOf(name)] || 1.1;
   return named.sort((a, b) => first(a.boat.name) - first(b.boat.name)).map(({boat, spot}) => ({
     key: `boat ${boat.name}`, text: boat_label(boat, spot), ...words(boat.name), size: 26,
-    reach: 1.1, alpha: boat.idle_s > IDLE_S && time.live ? 0.7 : 1, boat,
+    reach: reach(boat.name), alpha: boat.idle_s > IDLE_S && time.live ? 0.7 : 1, boat,
     must: boat.name === followed,
   }));
 }
