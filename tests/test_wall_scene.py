@@ -271,6 +271,25 @@ def test_the_planet_says_who_is_behind_it(wall, boats):
     assert plates and box['width'] > 100 and not any(overlap(plate, box) for plate in plates)
 
 
+@pytest.mark.parametrize('size', SIZES)
+def test_the_banner_lies_over_no_other_words(wall, size):
+    page = wall(30, '#view=planet', size=size)
+    page.evaluate('''queue_moment({text: 'boat0 went all the way round, north-south', seconds: 600});
+                     Promise.all($('#moment').getAnimations().map(one => one.finished)).then(() => true)''')
+    words = '''[...document.querySelectorAll('#moment, #caption, #behind')].filter(one => one.checkVisibility({
+        visibilityProperty: true})).map(one => [one.id, one.getBoundingClientRect().toJSON()])'''
+    try:
+        for wanted in 'behind', 'caption':
+            until(page, f'Boolean($("#{wanted}").textContent)')
+            boxes = dict(page.evaluate(words))
+            assert 'moment' in boxes
+            assert not any(overlap(*pair) for pair in itertools.combinations(boxes.values(), 2)), boxes
+            page.keyboard.press('d')                            # the director has a caption
+    finally:
+        page.evaluate('moment.until = 0')
+    until(page, '$("#moment").hidden')
+
+
 def test_who_is_outside_the_view_has_no_name_in_it(wall):
     page = wall(30)
     page.evaluate('mocean.chart.zoom = 4')

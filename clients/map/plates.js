@@ -51,7 +51,7 @@ function boat_label(boat, spot) {
    others, then treasures and whales. In a crowd the name of a boat moves out and a line leads to
    it; what finds no room, or lies outside the view, goes without. */
 function draw_names(names, boxes) {
-  const own = ({x, y, reach}) => box_around(x, y, unit() * reach * 2, unit() * reach * 1.6);
+  const own = ({x, y, reach}) => box_around(x, y, unit() * reach * 2, unit() * reach * 2);
   const taken = [...boxes, ...names.map(own)];
   plates = [];
   for (const name of names.filter(name => name.must || in_view(name))) {
