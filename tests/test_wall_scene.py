@@ -262,13 +262,29 @@ def test_in_a_crowd_who_just_moved_and_who_is_followed_are_named(wall, sea):
 @pytest.mark.parametrize('boats', [200, 30, 12])
 def test_the_planet_says_who_is_behind_it(wall, boats):
     page = wall(boats, '#view=planet')
-    page.evaluate('new Promise(done => requestAnimationFrame(() => { tell_behind(); done(); }))')
+    page.evaluate('new Promise(done => requestAnimationFrame(() => { tell_behind(); note_covered(); done(); }))')
     words, seen = page.evaluate("[document.querySelector('#behind').textContent, mocean.places.size]")
     assert re.match(r'(\d+) boats? behind the planet: boat', words) and len(words) < 100
     assert int(words.split()[0]) + seen == boats
     frames(page)
-    plates, box = page.evaluate('[mocean.plates(), behind[0]]')
+    plates, box = page.evaluate('[mocean.plates(), covered[0]]')
     assert plates and box['width'] > 100 and not any(overlap(plate, box) for plate in plates)
+
+
+def test_a_round_leaves_room_for_all_buttons_and_no_name_stands_under_its_title(wall):
+    page = wall(30, again=False)
+    a_round = '''state => ocean.told.round = {name: 'Tuesday, the final', state, seconds: 1200, podium: [],
+                                              until: ocean.told.sea_time + 1200}'''
+    for size in SIZES:
+        page.set_viewport_size({'width': size[0], 'height': size[1]})
+        page.evaluate(a_round, 'running')
+        until(page, '!$("#countdown").hidden')
+        assert page.evaluate('''[...document.querySelectorAll('header *')].filter(one => one.clientWidth)
+            .every(one => one.getBoundingClientRect().right <= innerWidth)'''), size
+        page.evaluate(a_round, 'prepared')
+        until(page, '!$("#round").hidden && covered.length')
+        frames(page)
+        assert not page.evaluate('mocean.plates().filter(plate => covered.some(box => overlap(box, plate)))'), size
 
 
 @pytest.mark.parametrize('size', SIZES)

@@ -10,6 +10,7 @@ const REACH = [1.9, 1.5, 1.5];     // how far the crown and the gold rings reach
 const carriers = new Map();        // name of a mover -> until when it carries its name
 const sides = new Map();           // key of a name -> on which side of its thing it stood last
 let plates = [];                   // the names that found room, each with its box
+let covered = [];                  // the boxes of words over the sea: no name stands under them
 
 const letters = size => Math.max(on_wall(size), 13);    // their height on this screen, in pixels
 const font = size => `650 ${letters(size)}px system-ui, sans-serif`;
@@ -91,6 +92,14 @@ function* spots(last, rings) {
     if (last >= start && last < start + AROUND.length) yield last;
     for (let side = 0; side < AROUND.length; side++) yield start + side;
   }
+}
+
+function note_covered() {
+  const sea = $('#sea').getBoundingClientRect(), words = [$('#behind'), $('#round')];
+  covered = words.filter(one => one.clientWidth).map(one => {
+    const {left, top, width, height} = one.getBoundingClientRect();
+    return {left: left - sea.left, top: top - sea.top, width, height};
+  });
 }
 
 function plate_box(text, x, y, size) {
