@@ -467,8 +467,17 @@ class Turn:
         """Shall be: a new row under the next number. Of more than are kept, the oldest is gone."""
         self.put(table, str(self.next_number(table)), **fields)
         rows = getattr(self.ocean, table)
-        if len(rows) >= kept:
-            self.drop(table, next(iter(rows)))
+        self.drop_first(table, rows, len(rows) + len(self.added(table)) - kept)
+
+    def added(self, table):
+        """The rows that this turn adds to a table."""
+        rows = getattr(self.ocean, table)
+        return [new for key, new in self.change[table].items() if new and key not in rows]
+
+    def drop_first(self, table, keys, count):
+        """Shall be gone: the first ones of these, so many."""
+        for key in itertools.islice(keys, max(count, 0)):
+            self.drop(table, key)
 
     def news(self, text, kind=''):
         """Shall be known to all. The oldest news make room: those of this boat, if it has many."""
@@ -477,10 +486,13 @@ class Turn:
             where = {'name': boat.name, 'x': int(boat.x), 'y': int(boat.y)}
         self.put('news', str(self.next_number('news')), at=self.true_time, text=text, key=self.key,
                  kind=kind, **where)
-        if self.key and self.ocean.news_of[self.key] >= NEWS_OF_ONE_KEPT:
-            self.drop('news', next(number for number, row in rows.items() if row.key == self.key))
-        elif len(rows) >= NEWS_KEPT:
-            self.drop('news', next(iter(rows)))
+        new = self.added('news')
+        own = self.ocean.news_of[self.key] + sum(row.key == self.key for row in new)
+        if self.key and own > NEWS_OF_ONE_KEPT:
+            numbers = (number for number, row in rows.items() if row.key == self.key)
+            self.drop_first('news', numbers, own - NEWS_OF_ONE_KEPT)
+        else:
+            self.drop_first('news', rows, len(rows) + len(new) - NEWS_KEPT)
 
 
 # --- TORUS ---------------------------------------------------------------------------------------

@@ -1118,6 +1118,19 @@ def test_old_news_make_room(game, ada, monkeypatch):
     assert [line.split(',')[0] for line in game.say('/news').lines] == ['7', '8', '9', '10', '11']
 
 
+def test_two_news_of_one_call_make_room_for_two(game, ada, monkeypatch):
+    monkeypatch.setattr(mocean, 'NEWS_KEPT', 5)
+    monkeypatch.setattr(mocean, 'NEWS_OF_ONE_KEPT', 4)
+    for key, kept in (('', 5), ('ada', 4)):
+        for _ in range(6):
+            turn = mocean.Turn(game.ocean, game.now, game.now, key=key, calls=game.sea.calls)
+            turn.news('one')
+            turn.news('another')
+            mocean.merge(game.ocean, turn.change)
+        assert sum(row.key == key for row in game.ocean.news.values()) == kept
+    assert len(game.ocean.news) == 5
+
+
 # --- all the way round -----------------------------------------------------------------------------------------------
 
 ROUND = [('east', WIDTH, 'east-west'), ('west', WIDTH, 'east-west'),
