@@ -602,7 +602,11 @@ class Near:
         within how many cells of x, y nothing has been missed by then."""
         column, row = int(x) // self.cells, int(y) // self.cells
         edge = min(x % self.cells, -x % self.cells, y % self.cells, -y % self.cells)
-        for number in range(math.ceil((cells + slack - edge) / self.cells) + 1):
+        rings = math.ceil((cells + slack - edge) / self.cells) + 1
+        if rings > len(self.ring_squares):
+            yield self.everything(x, y), math.inf
+            return
+        for number in range(rings):
             found = []
             for across, up in self.ring_squares[number]:
                 over_x, square_x = divmod(column + across, self.across)
@@ -611,6 +615,11 @@ class Near:
                 if square:             # beyond a seam, x and y are counted from there
                     found += ways_from(x - over_x * WIDTH_CELLS, y - over_y * HEIGHT_CELLS, square)
             yield found, number * self.cells + edge - slack
+
+    def everything(self, x, y):
+        """All that there is, as (distance squared, key, x, y): for whoever looks so far."""
+        return [(distance(x, y, *there) ** 2, key, *there)
+                for square in self.squares.values() for key, there in square.items()]
 
 
 def ways_from(x, y, square):

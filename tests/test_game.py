@@ -689,6 +689,17 @@ def test_binoculars(ada, bob):
     assert 'bob' not in ada.sees()
 
 
+@pytest.mark.parametrize('cells', [145, 146, 200, 1000])
+def test_binoculars_see_as_far_as_the_settings_say(game, ada, bob, monkeypatch, cells):
+    monkeypatch.setattr(mocean, 'BINOCULARS_CELLS', cells)
+    for x, y in [(0, 0), (49, 49), (300, 201)]:
+        ada.put(x=x, y=y, items=('binoculars',))
+        bob.put(x=(x + 300) % WIDTH, y=(y + 200) % HEIGHT)          # nothing is farther off than that
+        near = {lying.name for lying in game.ocean.floor.treasures
+                if mocean.distance(x, y, lying.x, lying.y) <= cells}
+        assert set(ada.sees()) >= near and ('bob' in ada.sees()) == (cells == 1000)
+
+
 def test_sandwich(game, ada):
     """Double speed for a minute, then it is eaten."""
     fetch(ada, 'sandwich')
