@@ -931,8 +931,8 @@ def deck_row(captain, key, boat):
 def told_call(game, call):
     """A call in few words: without the id, and what is the same in all of them."""
     texts = dict(game.pairs_of(call.query))
-    return game.brief(game.told(call.route, {name: text for name, text in texts.items()
-                                             if name not in ('format', 'n')}), 60)
+    return game.brief(game.tell_call(call.route, {name: text for name, text in texts.items()
+                                                  if name not in ('format', 'n')}), 60)
 
 
 def common_errors(captain):

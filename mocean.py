@@ -90,7 +90,7 @@ import bottle
 
 # --- SETTINGS ------------------------------------------------------------------------------------
 
-WIDTH_CELLS, HEIGHT_CELLS = 600, 400    # once around the planet, eastward and northward
+WIDTH_CELLS, HEIGHT_CELLS = 600, 400    # once around the planet, east and north: in fifties
 SECTOR_CELLS = 10                       # the chart is made of squares of this size
 COLUMNS, ROWS = WIDTH_CELLS // SECTOR_CELLS, HEIGHT_CELLS // SECTOR_CELLS
 
@@ -1155,11 +1155,11 @@ def misread(route, pairs):
             faults.append(f'{bare(name)} came more than once; once is enough')
     while take_apart(route, {**texts, **fix}, faults, fix):
         pass
-    note_unknown(route, texts, faults, fix)
+    correct_unknown(route, texts, faults, fix)
     if route.mine and not fix.get('id', texts.get('id', '')).strip(QUOTES):
         return no_id(texts)
     for name, parameter in route.known.items():
-        note_unreadable(parameter, fix.get(name, texts.get(name)), faults, fix)
+        correct_unreadable(parameter, fix.get(name, texts.get(name)), faults, fix)
     return Refusal(faults[0], fix=fix)
 
 
@@ -1187,7 +1187,7 @@ def cannot_be(parameter, text):
     return False
 
 
-def note_unknown(route, texts, faults, fix):
+def correct_unknown(route, texts, faults, fix):
     """Parameters that the route does not have: a slip of the finger, or something else."""
     for name, text in texts.items():
         if name in route.known:
@@ -1213,7 +1213,7 @@ def meant_parameter(name, text, free):
     return close[0] if close else None
 
 
-def note_unreadable(parameter, text, faults, fix):
+def correct_unreadable(parameter, text, faults, fix):
     """A parameter that is missing, or that cannot be read."""
     if text is None and parameter.required:
         faults.append(f'{parameter.name} is missing: {parameter.meaning}')
@@ -1236,7 +1236,7 @@ def no_id(texts):
 
 # --- TELL ----------------------------------------------------------------------------------------
 
-def told(route_name, texts):
+def tell_call(route_name, texts):
     """A call as `log` shows it: one short printable line, without the id."""
     pairs = [f'{name}={text}' for name, text in texts.items() if name != 'id' and text is not None]
     query = '?' + brief('&'.join(pairs)) if pairs else ''
@@ -1458,13 +1458,13 @@ def chart_boat(turn, boat, traffic):
     now = turn.now
     x, y = place(boat, now)
     last = traffic.at if traffic else turn.true_time - max(now - max(boat.at, boat.paid), 0)
-    return {'name': boat.name, 'x': short(x, WIDTH_CELLS), 'y': short(y, HEIGHT_CELLS),
-            'z': short(boat.z), 'heading': round(radians_of(boat), 2), 'score': boat.score,
+    return {'name': boat.name, 'x': tenths(x, WIDTH_CELLS), 'y': tenths(y, HEIGHT_CELLS),
+            'z': tenths(boat.z), 'heading': round(radians_of(boat), 2), 'score': boat.score,
             'quests': boat.quest, 'riding': boat.riding if now < boat.ride_until else '',
             'last': int(last), 'pennant': boat.pennant}
 
 
-def short(number, size=math.inf):
+def tenths(number, size=math.inf):
     """A number with one decimal at most: a tenth of a cell is less than one sees."""
     return tidy(round(number, 1), size)
 
@@ -1498,12 +1498,12 @@ def chart_whale(ocean, name, whale, now):
     x, y = whale_place(ocean, whale, at)
     if rider:
         vx, vy, at = 0, 0, 0
-    return {'name': name, 'x': short(x, WIDTH_CELLS), 'y': short(y, HEIGHT_CELLS), 'vx': vx,
+    return {'name': name, 'x': tenths(x, WIDTH_CELLS), 'y': tenths(y, HEIGHT_CELLS), 'vx': vx,
             'vy': vy, 'at': round(at, 2), 'rider': rider.name if rider else ''}
 
 
 def chart_blooms(turn):
-    return [{'x': short(bloom.x, WIDTH_CELLS), 'y': short(bloom.y, HEIGHT_CELLS),
+    return [{'x': tenths(bloom.x, WIDTH_CELLS), 'y': tenths(bloom.y, HEIGHT_CELLS),
              'until': round(bloom.until, 2)}
             for bloom in turn.ocean.blooms.values() if bloom.until > turn.now]
 
@@ -1993,7 +1993,7 @@ def get_treasure(turn):
         raise Refusal(f'the {name} lies {z:g} m deep and you are at {boat.z:g} m; '
                       f'{REACH_M} m is as far as you reach', CONFLICT, 'dive',
                       {'direction': 'down' if z > boat.z else 'up'})
-    note_find(turn, nearest)
+    put_find(turn, nearest)
     points = reward(turn, name, TREASURE_POINTS)
     turn.steer(items=(*boat.items, name))
     if name in turn.traffic.shown:
@@ -2002,7 +2002,7 @@ def get_treasure(turn):
     return {'got': name, 'points': points}
 
 
-def note_find(turn, seen):
+def put_find(turn, seen):
     """Who found a treasure first is news; what is evergreen can be found in another place, too."""
     ocean, name = turn.ocean, turn.boat.name
     number = ocean.floor.treasures.index((seen.name, seen.x, seen.y, seen.z))
@@ -2183,7 +2183,7 @@ def rule_sendchat(turn, name, message):
         players = len(ocean.boats) - 1
     else:
         turn.put('mail', key, letters=(*letters(ocean, key), (turn.now, boat.name, message)))
-        note_talk(turn, boat.name, ocean.boats[key].name, message)
+        put_talk(turn, boat.name, ocean.boats[key].name, message)
         players = 1
     return {'sent': f'sent to {players} player{"" if players == 1 else "s"}'}
 
@@ -2191,10 +2191,10 @@ def rule_sendchat(turn, name, message):
 def post(turn, name, message):
     """A message to all goes on a board, once; each boat remembers how far it has read."""
     turn.append('board', BOARD_KEPT, at=turn.now, name=name, text=message)
-    note_talk(turn, name, 'all', message)
+    put_talk(turn, name, 'all', message)
 
 
-def note_talk(turn, name, to, message):
+def put_talk(turn, name, to, message):
     """The captain reads all that is said."""
     turn.append('talk', TALK_KEPT, at=turn.true_time, name=name, to=to, text=message)
 
@@ -2416,7 +2416,7 @@ def rule_log(turn):
     rows = []
     for at, status, route, query, said in (line.split(' ', 4) for line in calls):
         rows.append({'time': tell_time(int(at)), 'status': int(status),
-                     'request': told(route, dict(pairs_of(query))), 'answer': brief(said)})
+                     'request': tell_call(route, dict(pairs_of(query))), 'answer': brief(said)})
     return rows
 
 
@@ -2433,7 +2433,7 @@ def rule_health(turn):
 
 # --- QUESTS --------------------------------------------------------------------------------------
 # A chain of things that a program can newly do, one at a time. To add one: a line in QUESTS, and
-# `turn.meets(name)` where it can be seen: in a rule, or in `watch`, which sees every call.
+# `turn.meets(name)` where it can be seen: in a rule, or in `meet_quests`, which sees every call.
 
 class Quest(NamedTuple):
     name: str
@@ -2518,7 +2518,7 @@ class Traffic:
         return len(places) == self.pings.maxlen and in_a_row
 
 
-def watch(turn, call, facts):
+def meet_quests(turn, call, facts):
     """The quests that a call may meet, whatever its rule is."""
     route, traffic = call.route.name, turn.traffic
     traffic.calm += 1
@@ -2568,17 +2568,17 @@ def merge(ocean: Ocean, change: dict) -> None:
     for table, records in change.items():
         rows = getattr(ocean, table)
         for key, new in records.items():
-            if table in NOTE:
-                NOTE[table](ocean, key, rows.get(key), new)
+            if table in INDEX:
+                INDEX[table](ocean, key, rows.get(key), new)
             if new:
                 rows[key] = new
             else:
                 rows.pop(key, None)
 
 
-def note_boat(ocean, key, old, new):
+def index_boat(ocean, key, old, new):
     """Keep the ways to find a boat: by its id, by its square, and whether it sails."""
-    note_id(ocean, key, old, new)
+    index_id(ocean, key, old, new)
     if new:
         ocean.boats_near.put(key, new.x, new.y)
     else:
@@ -2589,7 +2589,7 @@ def note_boat(ocean, key, old, new):
         ocean.sailing.discard(key)
 
 
-def note_id(ocean, key, old, new):
+def index_id(ocean, key, old, new):
     """Whose id is it? A boat that goes ashore keeps its own."""
     if new:
         ocean.keys[new.id] = key
@@ -2599,7 +2599,7 @@ def note_id(ocean, key, old, new):
             ocean.keys.pop(old.id, None)
 
 
-def note_whale(ocean, name, old, new):
+def index_whale(ocean, name, old, new):
     """A whale that is ridden goes with the boat; another one is in the square where it was put."""
     ocean.ridden.discard(name)
     ocean.things_near.drop(name)
@@ -2609,7 +2609,7 @@ def note_whale(ocean, name, old, new):
         ocean.whales_swept = -math.inf         # the next look puts it into its square
 
 
-def note_planet(ocean, key, old, new):
+def index_planet(ocean, key, old, new):
     """A planet has a sea floor, with treasures on it."""
     if new and not (old and new.seed == old.seed):
         for lying in ocean.floor.treasures if old else ():
@@ -2621,7 +2621,7 @@ def note_planet(ocean, key, old, new):
             ocean.things_near.put(lying, lying.x, lying.y)
 
 
-def note_news(ocean, number, old, new):
+def index_news(ocean, number, old, new):
     """Count the news of each boat."""
     if new:
         ocean.news_of[new.key] += 1
@@ -2631,8 +2631,8 @@ def note_news(ocean, number, old, new):
             del ocean.news_of[old.key]
 
 
-NOTE = {'boats': note_boat, 'ashore': note_id, 'whales': note_whale, 'planet': note_planet,
-        'news': note_news}
+INDEX = {'boats': index_boat, 'ashore': index_id, 'whales': index_whale, 'planet': index_planet,
+         'news': index_news}
 
 
 def sweep(ocean, now):
@@ -3128,14 +3128,14 @@ class Diary:
     def say(self, text, who=''):
         """One line, about this boat."""
         with self.lock:
-            self.turn_page()
+            self.next_second()
             self.lines[who] += 1
             if self.lines.total() > LOG_LINES_PER_S or self.lines[who] > LOG_LINES_OF_ONE_PER_S:
                 self.left_out += 1
                 return
         log(text)
 
-    def turn_page(self):
+    def next_second(self):
         """A new second begins; say what was left out in the one before."""
         second = int(self.ticks())
         if second != self.second:
@@ -3308,7 +3308,7 @@ def decide(turn, call):
             charge_cell(turn)
         if route.changes and not turn.boat.acted:
             turn.steer(acted=True)
-        watch(turn, call, facts)
+        meet_quests(turn, call, facts)
         award(turn)
     if call.n and turn.key:
         keep_reply(turn, call, facts)
@@ -3323,7 +3323,7 @@ def commit(sea, call, turn):
     name = turn.boat.name if turn.boat else 'somebody'
     try:
         sea.journal.write(sea.ocean, patch_of(sea.ocean, turn.change),
-                          f'{name} called {call.route.name}', turn.now, told_soundings(turn))
+                          f'{name} called {call.route.name}', turn.now, tell_soundings(turn))
     except Refusal:
         if call.route.changes:
             raise
@@ -3331,7 +3331,7 @@ def commit(sea, call, turn):
     merge(sea.ocean, turn.change)
     sea.moved.update(turn.change.get('boats', ()))
     if sea.collects:
-        take_soundings(sea.ocean, [[sea.ocean.number, *row] for row in told_soundings(turn)])
+        take_soundings(sea.ocean, [[sea.ocean.number, *row] for row in tell_soundings(turn)])
     if turn.key not in sea.ocean.boats:
         sea.calls.pop(turn.key, None)      # who comes next under this name starts anew
 
@@ -3345,7 +3345,7 @@ def is_small_way(turn):
     return changed <= {'x', 'y', 'z', 'at', 'paid'}
 
 
-def told_soundings(turn):
+def tell_soundings(turn):
     """What was measured, for the data service: player, time, x, y, depth."""
     return [[turn.boat.name, int(turn.true_time), *sounding] for sounding in turn.soundings]
 
@@ -3417,7 +3417,7 @@ def stored_reply(turn, call):
     if not reply or turn.now >= reply.at + REPLY_S:
         return None
     if reply.asked != asked(call):
-        before = told(call.route.name, json.loads(reply.asked))
+        before = tell_call(call.route.name, json.loads(reply.asked))
         free = next(str(number) for number in itertools.count(1)
                     if not find_reply(turn.ocean, turn.key, call._replace(n=str(number))))
         raise Refusal(f'n={call.n} has just been the name of another call: {before}; each new call '
@@ -3482,7 +3482,7 @@ def tend(sea):
                 log(f'the disk refuses: {error}; the game goes on, and this is tried again')
             except Exception:     # the sea must be tended as long as the game runs
                 log('tending the sea failed:\n' + traceback.format_exc())
-        sea.diary.turn_page()
+        sea.diary.next_second()
     finally:
         sea.tending.release()
 
@@ -4230,7 +4230,7 @@ def example(route, base, id):
     return call_of(base, route.name, {'id': id, **texts} if route.mine else texts)
 
 
-def told_parameters(route):
+def own_parameters(route):
     """The parameters of a route, less those that the page has explained for all."""
     return [parameter for parameter in route.parameters if parameter not in (FORMAT, N)]
 
@@ -4249,7 +4249,7 @@ def help_text(routes, base, id, also):
              '\n'.join(f'Also here: {base}/{name}, {ALSO[name]}' for name in also)]
     for route in routes.values():
         known = ''.join(f'    {parameter.name}{"" if parameter.required else " (optional)"}: '
-                        f'{parameter.meaning}\n' for parameter in told_parameters(route))
+                        f'{parameter.meaning}\n' for parameter in own_parameters(route))
         parts.append(f'/{route.name}: {route.meaning}\n  answers {route.reply}\n{known}'
                      f'  {example(route, base, id)}')
     return '\n\n'.join(parts)
@@ -4303,7 +4303,7 @@ def help_html(routes, base, id, also):
         known = ''.join(f'<dt><code>{parameter.name}</code></dt>'
                         f'<dd>{html.escape(parameter.meaning)}'
                         f'{"" if parameter.required else " (optional)"}</dd>'
-                        for parameter in told_parameters(route))
+                        for parameter in own_parameters(route))
         parts.append(f'<h2 id="{route.name}"><code>/{route.name}</code></h2>'
                      f'<p>{html.escape(route.meaning)}; answers '
                      f'<code>{html.escape(route.reply)}</code></p><dl>{known}</dl>'
@@ -4520,7 +4520,7 @@ class Wire:
 
     def request(self, route, pairs):
         """What was asked for, as far as a person may read along: masked first, cut short then."""
-        return told(route.name, {name: masked(self.sea.ocean, text) for name, text in pairs})
+        return tell_call(route.name, {name: masked(self.sea.ocean, text) for name, text in pairs})
 
     def who(self, pairs):
         """The name of who asked; for the log."""
@@ -4570,7 +4570,7 @@ class Wire:
                 'requests.get(url, params={...})'
             name, headers = path, {'Allow': 'GET, HEAD, OPTIONS'}
         else:
-            path, pairs, words = self.untangle(path, pairs)
+            path, pairs, words = self.mend_path(path, pairs)
             name = self.meant(path)
             if not words:
                 words = f'there is no /{bare(path)} here; ' + (
@@ -4586,7 +4586,7 @@ class Wire:
         reply.headers.update(headers)
         return reply
 
-    def untangle(self, path, pairs):
+    def mend_path(self, path, pairs):
         """What a learner pasted or mistyped as a whole: an address behind the address, or another
         sign for the ?. Returns path, pairs, and words where that was it."""
         words = ''
