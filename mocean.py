@@ -404,6 +404,7 @@ class Ocean:
         self.floor = None         # the sea floor, as soon as there is a planet
         self.home = {}            # key of a sector of the home waters -> its bit
         self.courses = {}         # number -> Course, those asked for lately
+        self.faults = []          # what its state file held, and no field can hold
         self.season = {}          # id -> {name, points, rounds}: what outlives every ocean
 
 
@@ -795,12 +796,18 @@ class Seafloor:
 
 DIAGONAL = math.sqrt(2)                  # a diagonal cell costs its length, 1.41
 THROWN_TOURS = 50                        # beside those that go on to the nearest mark
+TOO_LONG = f'its {FINISH_S} seconds were over'      # why a race ended
 
 
 class Course(NamedTuple):
     number: int
     marks: tuple
     seconds: float            # what the server's own tour takes: it sets the points
+
+
+def newest_course(now: float) -> int:
+    """The number of the course that has begun last."""
+    return int(now // COURSE_S)
 
 
 def course_of(ocean: Ocean, number: int) -> Course:
@@ -889,7 +896,7 @@ def race_after(race, marks, leg, began, ended):
     leg passes them; the clock stops where the boat comes within reach of mark 0 again, which may
     be on the leg on which it passed the last of the others."""
     if began > race.start + FINISH_S:
-        return race.but(end=f'its {FINISH_S} seconds were over')
+        return race.but(end=TOO_LONG)
     passed = {mark: passes_at(*leg, *marks[mark]) for mark in race.left}
     passed = {mark: part for mark, part in passed.items() if part is not None}
     if passed:
@@ -901,7 +908,7 @@ def race_after(race, marks, leg, began, ended):
         return race
     seconds = round(began + home * (ended - began) - race.start, 2)
     if seconds > FINISH_S:
-        return race.but(end=f'its {FINISH_S} seconds were over')
+        return race.but(end=TOO_LONG)
     return race.but(seconds=max(seconds, 0.01))      # 0 would mean: not finished
 
 
@@ -1509,7 +1516,7 @@ def chart_blooms(turn):
 
 
 def chart_course(turn):
-    course = course_of(turn.ocean, int(turn.now // COURSE_S))
+    course = course_of(turn.ocean, newest_course(turn.now))
     return {'number': course.number, 'until': (course.number + 1) * COURSE_S,
             'marks': course.marks, 'times': tell_laps(turn.ocean, course.number)[:10]}
 
@@ -1748,20 +1755,24 @@ def free_name(ocean, name):
 
 
 def new_id(ocean):
-    while (new := ''.join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))) in ocean.keys:
-        pass
-    return new
+    """An id that no boat has, aboard or ashore."""
+    while True:
+        id = ''.join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
+        if id not in ocean.keys:
+            return id
 
 
 GOLDEN_RADIANS = math.pi * (3 - math.sqrt(5))        # turned by this, no two berths ever meet
 BERTHS = 60                                          # round each seamount, from near to far
+NEAREST_BERTH_CELLS, FARTHEST_BERTH_CELLS = 7, 12    # from the summit: its treasure is in sight
 
 
 def berth(floor, number):
     """Where the new boat with this number starts: round a home seamount, its treasure in sight."""
     number, home = divmod(number, HOMES)
     hill = floor.seamounts[home]
-    away = 7 + (SIGHT_CELLS - 8 - 7) * math.sqrt(number % BERTHS / BERTHS)    # 7 to 12 cells
+    part = math.sqrt(number % BERTHS / BERTHS)       # the root: in a wider ring there is more room
+    away = NEAREST_BERTH_CELLS + (FARTHEST_BERTH_CELLS - NEAREST_BERTH_CELLS) * part
     x = hill.x + away * math.cos(number * GOLDEN_RADIANS)
     y = hill.y + away * math.sin(number * GOLDEN_RADIANS)
     return round(x) % WIDTH_CELLS, round(y) % HEIGHT_CELLS
@@ -2059,13 +2070,18 @@ def rule_inventory(turn):
 
 
 def rule_use(turn, item):
-    if item not in turn.boat.items:
-        raise Refusal(f'you do not have the {item}; your inventory tells what you have', CONFLICT,
-                      'inventory')
+    must_have(turn, item)
     treasure = TREASURES[item]
     if treasure.use:
         return treasure.use(turn)
     return {'used': f'the {item} works all the time: {treasure.does}'}
+
+
+def must_have(turn, item):
+    """Refuse whoever does not have this treasure."""
+    if item not in turn.boat.items:
+        raise Refusal(f'you do not have the {item}; your inventory tells what you have', CONFLICT,
+                      'inventory')
 
 
 def use_crystal(turn):
@@ -2159,9 +2175,7 @@ TREASURES = {treasure.name: treasure for treasure in (
 
 
 def rule_teleport(turn, x, y):
-    if 'teleport crystal' not in turn.boat.items:
-        raise Refusal('you do not have the teleport crystal; your inventory tells what you have',
-                      CONFLICT, 'inventory')
+    must_have(turn, 'teleport crystal')
     rested(turn, turn.boat.leap_at, CRYSTAL_S, 'the crystal has to cool down')
     return leap(turn, x % WIDTH_CELLS, y % HEIGHT_CELLS)
 
@@ -2272,7 +2286,7 @@ def rule_course(turn, course):
 
 def begun_course(turn, number):
     """The number of a course that has begun; that of the newest one if none is asked for."""
-    newest = int(turn.now // COURSE_S)
+    newest = newest_course(turn.now)
     if number is None:
         return newest
     if number > newest:
@@ -2282,7 +2296,7 @@ def begun_course(turn, number):
 
 
 def rule_race(turn, anew):
-    boat, number = turn.boat, int(turn.now // COURSE_S)
+    boat, number = turn.boat, newest_course(turn.now)
     x, y = course_of(turn.ocean, number).marks[0]
     race = running_race(turn)
     at_start = distance(boat.x, boat.y, x, y) <= MARK_CELLS
@@ -2312,7 +2326,7 @@ def way_to_start(turn, number, x, y):
     if last and last.seconds:
         over = f'you sailed course {last.course} in {last.seconds:.2f} s. '
     elif last:
-        end = last.end or f'its {FINISH_S} seconds were over'
+        end = last.end or TOO_LONG
         over = f'your race in course {last.course} ended: {end}. '
     away = distance(boat.x, boat.y, x, y)
     heading = bearing(boat.x, boat.y, x, y)
@@ -2373,7 +2387,8 @@ def finish(turn, race):
     old = turn.row('laps', key)
     turn.meets('Racer')
     is_near_best = course.seconds >= 0.85 * race.seconds
-    if is_near_best or old and race.seconds <= 0.8 * old.seconds:
+    is_a_fifth_faster = old and race.seconds <= 0.8 * old.seconds
+    if is_near_best or is_a_fifth_faster:
         turn.meets('Champion')
     if not old or race.seconds < old.seconds:
         turn.put('laps', key, name=name, seconds=race.seconds, points=points, at=turn.true_time)
@@ -3028,7 +3043,6 @@ def ends_in_newline(path):
 def read_ocean(document, spare=None):
     """The ocean of a state document, and in `faults` what its fields could not hold."""
     ocean = Ocean()
-    ocean.faults = []
     ocean.number, ocean.last = document['number'], str(document['last'])
     if not Count(ocean.number):
         raise ValueError('its number is no number')
