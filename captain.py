@@ -650,9 +650,9 @@ def forget_calls(captain, key, new_key=''):
     if traffic and new_key:
         calls[new_key] = traffic
     for other in list(calls.values()):
-        kept = [call for call in tuple(other.calls)
-                if key not in map(game.key_of, re.findall(r'\w+', call))]
-        other.calls = collections.deque(kept, other.calls.maxlen)
+        kept = [line for line in tuple(other.lines)
+                if key not in map(game.key_of, re.findall(r'\w+', line))]
+        other.lines = collections.deque(kept, other.lines.maxlen)
 
 
 def tell_riders(captain, what, *names):
@@ -848,7 +848,7 @@ class Call:
 def calls_of(captain, key):
     """The last calls of a player, the latest first. '' stands for nobody aboard."""
     traffic = captain.sea.calls.get(key)
-    return [Call(line) for line in reversed(tuple(traffic.calls))] if traffic else []
+    return [Call(line) for line in reversed(tuple(traffic.lines))] if traffic else []
 
 
 def error_of(captain, key, calls):

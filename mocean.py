@@ -2427,9 +2427,9 @@ def rule_news(turn, since):
 
 
 def rule_log(turn):
-    calls = tuple(turn.traffic.calls)      # the next one may come in while we read
+    lines = tuple(turn.traffic.lines)      # the next one may come in while we read
     rows = []
-    for at, status, route, query, said in (line.split(' ', 4) for line in calls):
+    for at, status, route, query, said in (line.split(' ', 4) for line in lines):
         rows.append({'time': tell_time(int(at)), 'status': int(status),
                      'request': tell_call(route, dict(pairs_of(query))), 'answer': brief(said)})
     return rows
@@ -2487,7 +2487,7 @@ class Traffic:
     """What is remembered of one boat's calls, until the server stops: for `log` and the quests."""
 
     def __init__(self):
-        self.calls = collections.deque(maxlen=LOG_KEPT)    # 'second status route query answer'
+        self.lines = collections.deque(maxlen=LOG_KEPT)    # 'second status route query answer'
         self.moves = collections.deque(maxlen=10)          # until when the last ten moves took
         self.pings = collections.deque(maxlen=20)          # (x, y) of the last soundings
         self.foreseen = collections.deque(maxlen=20)       # the last right `expect`s: over a seam?
@@ -2495,7 +2495,6 @@ class Traffic:
         self.at = 0               # and the true time
         self.error = ''           # what the last call was told, if it was refused
         self.same_errors = 0      # how often the same in a row
-        self.early = 0            # calls too early in a row
         self.waiting = 0          # answers that wait for their time just now
         self.failed = ''          # the route of the last call, if it was refused
         self.calm = 0             # calls in a row that were not too early
@@ -2516,7 +2515,6 @@ class Traffic:
         if plain:
             self.same_errors += 1
         self.error = plain
-        self.early = self.early + 1 if status == EARLY else 0
 
     def foresee(self, right, over_seam):
         """Note an `expect`; a wrong one begins the row anew."""
@@ -3464,8 +3462,7 @@ def note_call(sea, route, pairs, query, status, said):
         key = ''                       # the mistakes of nobody aboard
     traffic = sea.calls[key]
     traffic.last, traffic.at = sea.clock(), int(sea.calendar())
-    traffic.calls.append(f'{traffic.at} {status} {route.name} {query[:500]} '
-                         f'{said[:200]}')
+    traffic.lines.append(f'{traffic.at} {status} {route.name} {query[:500]} {said[:200]}')
     if status == AWAY:                 # a frozen sea, a full disk: no mistake of the caller's
         return
     traffic.note_error(status, said)
