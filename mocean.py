@@ -41,7 +41,12 @@ WORDS       Sea time: seconds since the ocean began, while the server was up and
             by 10 cells of the chart; other squares only help to search. A course: twelve marks to
             sail round, or (a boat's own) which way it points, in sixteenths of a circle; a heading
             is one of eight words for that, or radians. A turn: one call, and the sheet on which
-            its rule writes. A change: whole new records; a patch: the same for the journal.
+            its rule writes. A change: whole new records; a patch: the same for the journal. A
+            rider: the boat on a whale's back, or a file that rides along. To note a call: to keep
+            it for `log` and the quests.
+
+HINTS       What goes into a function and what comes out of it is said all through PART 1, and
+            behind that where another file calls it: `def play(sea: Sea, call: Call) -> dict`.
 """
 import atexit
 import collections
@@ -76,6 +81,7 @@ import traceback
 import unicodedata
 import urllib.parse
 import wsgiref.simple_server
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields
 from typing import NamedTuple
 
@@ -153,19 +159,19 @@ LOG_MOVES = os.environ.get('MOCEAN_LOG') == 'debug'
 class Record:
     """A row of the ocean's tables. It never changes: `but` makes a new one."""
 
-    def but(self, **changes):
+    def but(self, **changes: object) -> 'Record':
         """The same record with some fields changed: dataclasses.replace, but nine times as fast."""
         new = object.__new__(type(self))
         object.__setattr__(new, '__dict__', self.__dict__ | changes)
         return new
 
 
-def is_number(value):
+def is_number(value: object) -> bool:
     """No bool, no infinity, and no nan, of which no comparison is true."""
     return value.__class__ in (int, float) and abs(value) < 1e15
 
 
-def kind(fits):
+def kind(fits: Callable) -> Callable:
     """A type for fields: the values for which this is true."""
     fits.is_kind = True
     return fits
@@ -189,13 +195,13 @@ Bits = kind(lambda value: isinstance(value, str) and bool(re.fullmatch('[0-9a-f]
 
 
 @kind
-def Laurels(value):
+def Laurels(value: object) -> bool:
     """((course, points), ...)"""
     return isinstance(value, tuple) and all(Counts(pair) and len(pair) == 2 for pair in value)
 
 
 @kind
-def Letters(value):
+def Letters(value: object) -> bool:
     """((sea time, sender, text), ...), oldest first"""
     return isinstance(value, tuple) and all(
         isinstance(letter, tuple) and len(letter) == 3 and is_number(letter[0])
@@ -428,59 +434,59 @@ class Turn:
         self.story = ''           # for the log: what the boat did
         self.soundings = []       # [x, y, depth] measured, for the data service
 
-    def row(self, table, key):
+    def row(self, table: str, key: str) -> Record | None:
         """The record as this turn leaves it, or None."""
         rows = self.change.get(table, ())
         return rows[key] if key in rows else getattr(self.ocean, table).get(key)
 
-    def put(self, table, key, /, **changes):
+    def put(self, table: str, key: str, /, **changes: object) -> Record:
         """Shall be: the record with these fields changed, or a new one. Returns it."""
         old = self.row(table, key)
         new = old.but(**changes) if old else TABLES[table](**changes)
         self.change.setdefault(table, {})[key] = new
         return new
 
-    def drop(self, table, key):
+    def drop(self, table: str, key: str) -> None:
         """Shall be gone."""
         self.change.setdefault(table, {})[key] = None
 
-    def steer(self, **changes):
+    def steer(self, **changes: object) -> None:
         """Shall be: the boat with these fields changed."""
         self.boat = self.put('boats', self.key, **changes)
 
-    def meets(self, quest):
+    def meets(self, quest: str) -> None:
         """The boat has met a quest; it counts when its turn comes."""
         if quest not in self.boat.badges:
             self.steer(badges=(*self.boat.badges, quest))
 
-    def keep(self):
+    def keep(self) -> None:
         """Whatever comes now: what has been written so far shall happen."""
         self.kept = {table: dict(rows) for table, rows in self.change.items()}
 
-    def next_number(self, table):
+    def next_number(self, table: str) -> int:
         """The number after the highest one, in a table whose keys are numbers: the last one, since
         they are put in order when they are loaded."""
         last = next(reversed(getattr(self.ocean, table)), 0)
         new = self.change.get(table, ())
         return max(map(int, [last, *new])) + 1
 
-    def append(self, table, kept, **fields):
+    def append(self, table: str, kept: int, **fields: object) -> None:
         """Shall be: a new row under the next number. Of more than are kept, the oldest is gone."""
         self.put(table, str(self.next_number(table)), **fields)
         rows = getattr(self.ocean, table)
         self.drop_first(table, rows, len(rows) + len(self.added(table)) - kept)
 
-    def added(self, table):
+    def added(self, table: str) -> list:
         """The rows that this turn adds to a table."""
         rows = getattr(self.ocean, table)
         return [new for key, new in self.change[table].items() if new and key not in rows]
 
-    def drop_first(self, table, keys, count):
+    def drop_first(self, table: str, keys: Iterable, count: int) -> None:
         """Shall be gone: the first ones of these, so many."""
         for key in itertools.islice(keys, max(count, 0)):
             self.drop(table, key)
 
-    def news(self, text, kind=''):
+    def news(self, text: str, kind: str = '') -> None:
         """Shall be known to all. The oldest news make room: those of this boat, if it has many."""
         rows, boat, where = self.ocean.news, self.boat, {}
         if boat:
@@ -552,7 +558,7 @@ def place(boat: Boat, now: float) -> tuple:
     return wrap(boat.x + vx * seconds, WIDTH_CELLS), wrap(boat.y + vy * seconds, HEIGHT_CELLS)
 
 
-def tidy(number, size=math.inf):
+def tidy(number: float, size: float = math.inf) -> float:
     """A number as people write it: at most two decimals, none that are 0, and never up to size."""
     if number.__class__ is int:
         return number
@@ -582,7 +588,7 @@ class Near:
         rings = min(self.across, self.up) // 2     # a wider one would meet itself round the planet
         self.ring_squares = [ring_of(number) for number in range(rings)]
 
-    def put(self, key, x, y):
+    def put(self, key: object, x: float, y: float) -> None:
         """The thing with this key is at x, y now."""
         here = int(x) // self.cells, int(y) // self.cells
         if self.square_of.get(key) != here:
@@ -590,7 +596,7 @@ class Near:
             self.square_of[key] = here
         self.squares.setdefault(here, {})[key] = x, y
 
-    def drop(self, key):
+    def drop(self, key: object) -> None:
         """The thing is gone."""
         there = self.square_of.pop(key, None)
         if there:
@@ -598,7 +604,7 @@ class Near:
             if not self.squares[there]:
                 del self.squares[there]
 
-    def rings(self, x, y, cells, slack):
+    def rings(self, x: float, y: float, cells: float, slack: float) -> Iterable:
         """Ring by ring of squares, outward: what is there, as (distance squared, key, x, y), and
         within how many cells of x, y nothing has been missed by then."""
         column, row = int(x) // self.cells, int(y) // self.cells
@@ -617,19 +623,19 @@ class Near:
                     found += ways_from(x - over_x * WIDTH_CELLS, y - over_y * HEIGHT_CELLS, square)
             yield found, number * self.cells + edge - slack
 
-    def everything(self, x, y):
+    def everything(self, x: float, y: float) -> list:
         """All that there is, as (distance squared, key, x, y): for whoever looks so far."""
         return [(distance(x, y, *there) ** 2, key, *there)
                 for square in self.squares.values() for key, there in square.items()]
 
 
-def ways_from(x, y, square):
+def ways_from(x: float, y: float, square: dict) -> list:
     """What is in a square, as (distance squared from x, y; key, x, y)."""
     return [((there_x - x) ** 2 + (there_y - y) ** 2, key, there_x, there_y)
             for key, (there_x, there_y) in square.items()]
 
 
-def ring_of(number):
+def ring_of(number: int) -> list:
     """The squares of a ring round (0, 0): one, eight, sixteen, ..."""
     ring = range(-number, number + 1)
     return [(across, up) for across in ring for up in ring if max(abs(across), abs(up)) == number]
@@ -654,7 +660,7 @@ class Treasure(NamedTuple):
     evergreen: bool = False       # stays available; every other one has one owner
 
 
-def new_planet(seed, true_time):
+def new_planet(seed: int, true_time: float) -> dict:
     """The rows that begin a game: a planet and its whales."""
     dice = random.Random(f'whales {seed}')
     whales = {}
@@ -671,14 +677,14 @@ def is_left(ocean: Ocean, name: str) -> bool:
     return name not in ocean.finds or TREASURES[name].evergreen
 
 
-def found_at(ocean, name):
+def found_at(ocean: Ocean, name: str) -> tuple:
     """Where a treasure was found: numbers of places in the sea floor's list."""
     first = next(number for number, lying in enumerate(ocean.floor.treasures)
                  if lying.name == name)
     return ocean.finds[name].places or (first,)
 
 
-def rider_of(ocean, whale, now):
+def rider_of(ocean: Ocean, whale: Whale, now: float) -> Boat | None:
     """The boat on the back of a whale, or None."""
     rider = ocean.boats.get(whale.rider)
     return rider if rider and now < rider.ride_until else None
@@ -759,17 +765,17 @@ class Seafloor:
         self.treasures = [Lying(name, hill.x, hill.y, self(hill.x, hill.y))
                           for name, hill in zip(LIE_ON_SEAMOUNTS, self.seamounts, strict=True)]
 
-    def off_seamounts(self, x, y):
+    def off_seamounts(self, x: float, y: float) -> float:
         """Cells to the nearest summit so far."""
         return min((distance(x, y, hill.x, hill.y) for hill in self.seamounts), default=math.inf)
 
-    def off_trench(self, x, y):
+    def off_trench(self, x: float, y: float) -> float:
         """Cells from the middle line of the trench, measured along y."""
         angle = 2 * math.pi * x / WIDTH_CELLS
         bends = [swing * math.sin(wave * angle + phase) for wave, swing, phase in self.waves]
         return abs(gap(self.trench_y + sum(bends), y, HEIGHT_CELLS))
 
-    def __call__(self, x, y):
+    def __call__(self, x: float, y: float) -> float:
         cut = math.exp(-(self.off_trench(x, y) / 6) ** 4)     # 1 in the trench, 0 ten cells off
         hills = 0
         for hill in self.seamounts:
@@ -778,7 +784,7 @@ class Seafloor:
         depth = FLOOR_M + (TRENCH_M - FLOOR_M) * cut - hills * (1 - cut)   # it cuts through hills
         return round(max(depth, SUMMIT_M), 1)
 
-    def home_bits(self):
+    def home_bits(self) -> dict:
         """The home waters: key of a sector -> a bit of its own."""
         keys = {}
         span = range(-HOME_SECTORS, HOME_SECTORS + 1)
@@ -854,7 +860,7 @@ def reference_tour(marks: tuple) -> tuple:
     return tuple(best[home:] + best[:home]), tour_cells(best, ways)
 
 
-def nearest_tour(start, ways):
+def nearest_tour(start: int, ways: list) -> list:
     """From this mark always on to the nearest one left. `ways` are cells from mark to mark."""
     tour = [start]
     left = [mark for mark in range(len(ways)) if mark != start]
@@ -866,7 +872,7 @@ def nearest_tour(start, ways):
     return tour
 
 
-def untangle(tour, ways):
+def untangle(tour: list, ways: list) -> list:
     """2-opt: as long as sailing a stretch of the tour backwards makes it shorter, do so."""
     shorter = True
     while shorter:
@@ -879,19 +885,19 @@ def untangle(tour, ways):
     return tour
 
 
-def turning_gains(tour, first, last, ways):
+def turning_gains(tour: list, first: int, last: int, ways: list) -> bool:
     """Would it be shorter to sail what lies behind `first`, up to `last`, the other way round?"""
     a, b = tour[first], tour[first + 1]
     c, d = tour[last], tour[(last + 1) % len(tour)]
     return ways[a][c] + ways[b][d] < ways[a][b] + ways[c][d] - 1e-9    # a tie gains nothing
 
 
-def tour_cells(tour, ways):
+def tour_cells(tour: list, ways: list) -> float:
     """The length of a tour, back to where it began, in cells."""
     return sum(ways[tour[number - 1]][mark] for number, mark in enumerate(tour))
 
 
-def race_after(race, marks, leg, began, ended):
+def race_after(race: Race, marks: tuple, leg: tuple, began: float, ended: float) -> Race:
     """The race after a leg that the boat began and ended at these moments. Marks count wherever the
     leg passes them; the clock stops where the boat comes within reach of mark 0 again, which may
     be on the leg on which it passed the last of the others."""
@@ -912,7 +918,8 @@ def race_after(race, marks, leg, began, ended):
     return race.but(seconds=max(seconds, 0.01))      # 0 would mean: not finished
 
 
-def passes_at(x0, y0, x1, y1, mark_x, mark_y):
+def passes_at(x0: float, y0: float, x1: float, y1: float,
+              mark_x: float, mark_y: float) -> float | None:
     """How far along a leg, 0 to 1, the boat is first within reach of a mark; None if it never is.
 
     Seen from the mark, the boat goes from p to p + d; after a part t of the leg it is at p + t * d.
@@ -936,7 +943,7 @@ def passes_at(x0, y0, x1, y1, mark_x, mark_y):
     return part if part <= 1 else None   # beyond 1 the leg ends before
 
 
-def passes_later_at(part, leg, mark):
+def passes_later_at(part: float, leg: tuple, mark: tuple) -> float | None:
     """The same, but only what lies behind this part of the leg counts."""
     x0, y0, x1, y1 = leg
     x = x0 + part * gap(x0, x1, WIDTH_CELLS)
@@ -969,7 +976,7 @@ class Parameter:
     """What a route may be told. `read` makes a value of a text, or raises Fault."""
     name: str
     meaning: str
-    read: object
+    read: Callable
     example: str
     required: bool = True
     default: object = None
@@ -1008,7 +1015,7 @@ def read_heading(text):
 read_heading.schema = {'type': 'string', 'enum': [*HEADINGS, *SHORT]}
 
 
-def read_word(*words):
+def read_word(*words: str) -> Callable:
     """A reader of one of these words."""
     works = 'it is ' + (' or '.join(words) if len(words) < 3 else f'one of {", ".join(words)}')
 
@@ -1021,7 +1028,7 @@ def read_word(*words):
 GREATEST = 999_999_999                            # whole numbers have nine digits
 
 
-def read_whole(low, high=GREATEST):
+def read_whole(low: int, high: int = GREATEST) -> Callable:
     """A reader of whole numbers from low to high."""
     works = f'it is a whole number from {low} to {high}'
     if high == GREATEST:
@@ -1077,7 +1084,7 @@ def read_name(text):
 read_name.schema = {'type': 'string', 'pattern': '^[0-9A-Za-z]{1,20}$'}
 
 
-def read_text(longest):
+def read_text(longest: int) -> Callable:
     """A reader of any text in one line."""
     def read(text):
         line = ' '.join(''.join(map(printable, text)).split())
@@ -1243,14 +1250,14 @@ def no_id(texts):
 
 # --- TELL ----------------------------------------------------------------------------------------
 
-def tell_call(route_name, texts):
+def tell_call(route_name: str, texts: dict) -> str:
     """A call as `log` shows it: one short printable line, without the id."""
     pairs = [f'{name}={text}' for name, text in texts.items() if name != 'id' and text is not None]
     query = '?' + brief('&'.join(pairs)) if pairs else ''
     return f'/{route_name}{query}'
 
 
-def brief(text, most=200):
+def brief(text: str, most: int = 200) -> str:
     """The beginning of a text, printable, in one line."""
     text = text if len(text) <= most else text[:most] + '...'
     return text if text.isprintable() else repr(text)[1:-1]
@@ -1270,7 +1277,7 @@ def tell_velocity(boat):
     return {'vx': tidy(vx), 'vy': tidy(vy), 'heading': round(radians_of(boat), 4)}
 
 
-def tell_time(seconds):
+def tell_time(seconds: float) -> str:
     """Seconds since 1970 as ISO 8601, UTC."""
     moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
     return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
@@ -1377,7 +1384,7 @@ class Feed:
         self.start = self.now = true_time     # who was told by then is told everything
         self.parts, self.boats = {}, {}       # name, or key of a boat -> Told
 
-    def forget(self):
+    def forget(self) -> None:
         """Everything is new: another ocean, another name."""
         self.parts, self.boats = {}, {}
         self.start = self.now
@@ -1532,7 +1539,7 @@ def chart_round(ocean):
             'podium': tell_podium(ocean) if current.state == 'over' else []}
 
 
-def tell_podium(ocean):
+def tell_podium(ocean: Ocean) -> list:
     """The first ten places of a round. Where the captain has enlisted players, only they take
     places; and nobody does without a point."""
     boats = ocean.boats.values()
@@ -1633,7 +1640,7 @@ def enter(turn, keys):
             turn.news('the whole ocean is charted', 'chart')
 
 
-def dismount(turn):
+def dismount(turn: Turn) -> None:
     """The whale under the boat swims on by itself, unless somebody else rides it already."""
     whale = turn.ocean.whales.get(turn.boat.riding)
     if whale and whale.rider == turn.key:
@@ -1701,7 +1708,8 @@ def rule_join(turn, name, id):
     return {'id': turn.boat.id, 'name': name, **tell_boat(turn.boat)}
 
 
-def launch_boat(turn, name, id, pennant=None, **fields):
+def launch_boat(turn: Turn, name: str, id: str, pennant: int | None = None,
+                **fields: object) -> None:
     """A new boat, at its berth; it may send three messages at once."""
     turn.key = key_of(name)
     x, y = berth(turn.ocean.floor, len(turn.ocean.boats) + len(turn.change.get('boats', ())))
@@ -1746,7 +1754,7 @@ def ration_joins(turn):
     turn.put('planet', 'mocean', joins=turn.now + (waiting + 1) / JOINS_PER_S)
 
 
-def free_name(ocean, name):
+def free_name(ocean: Ocean, name: str) -> str:
     """The name with the first number that nobody has."""
     stem = name.rstrip('0123456789')[:15] or name[:15]
     names = (f'{stem}{number}' for number in itertools.count(2))
@@ -1754,7 +1762,7 @@ def free_name(ocean, name):
                 if key_of(name) not in ocean.boats and key_of(name) not in ocean.ashore)
 
 
-def new_id(ocean):
+def new_id(ocean: Ocean) -> str:
     """An id that no boat has, aboard or ashore."""
     while True:
         id = ''.join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
@@ -1796,7 +1804,7 @@ def rule_quit(turn, sure):
                         f'For {minutes} minutes join with your id brings you back.'}
 
 
-def go_ashore(turn, key):
+def go_ashore(turn: Turn, key: str) -> None:
     """The boat leaves the ocean, with all that it has."""
     boat = turn.row('boats', key)
     x, y = place(boat, turn.now)
@@ -1804,7 +1812,7 @@ def go_ashore(turn, key):
     turn.drop('boats', key)
 
 
-def forget(turn, key):
+def forget(turn: Turn, key: str) -> None:
     """A boat ashore is gone for good: its treasures lie on their seamounts again."""
     boat = turn.ocean.ashore[key]
     turn.drop('ashore', key)
@@ -1817,7 +1825,7 @@ def forget(turn, key):
             turn.drop('finds', name)
 
 
-def reply_keys(key):
+def reply_keys(key: str) -> list:
     return [f'{key} {slot}' for slot in range(REPLIES_KEPT)]
 
 
@@ -2202,7 +2210,7 @@ def rule_sendchat(turn, name, message):
     return {'sent': f'sent to {players} player{"" if players == 1 else "s"}'}
 
 
-def post(turn, name, message):
+def post(turn: Turn, name: str, message: str) -> None:
     """A message to all goes on a board, once; each boat remembers how far it has read."""
     turn.append('board', BOARD_KEPT, at=turn.now, name=name, text=message)
     put_talk(turn, name, 'all', message)
@@ -3095,7 +3103,7 @@ def newest(boats):
     return max([0.0, *(max(boat.at, boat.paid) for boat in boats)])
 
 
-def readable(document):
+def readable(document: dict) -> str:
     """The document as JSON, one record a line: quick to write, and a person can read it."""
     parts = []
     for name, value in document.items():
@@ -3184,7 +3192,7 @@ class Sea:
         self.collects = False     # soundings wait for the data service
         self.tended = self.state_at = 0.0                # sea time
 
-    def open(self):
+    def open(self) -> None:
         """Load the ocean, once, in the process that serves it: never before a fork."""
         with self.lock:
             if self.process == os.getpid():
@@ -3206,7 +3214,7 @@ class Sea:
             if self.watched:
                 keep_watch(self)
 
-    def close(self):
+    def close(self) -> None:
         """An orderly end: a bonus, never relied upon."""
         atexit.unregister(self.close)
         with self.tending, self.lock:      # in this order, as tend takes them
@@ -3218,7 +3226,7 @@ class Sea:
                 for rider in self.riders:
                     rider.end()
 
-    def set_clock(self, now):
+    def set_clock(self, now: float) -> None:
         """Sea time goes on from this moment: not while the sea is frozen, and not beyond the end of
         a round."""
         planet = self.ocean.planet.get('mocean')
@@ -3226,11 +3234,11 @@ class Sea:
         until = current.until if current and current.state == 'running' else math.inf
         self.clock.set(now, bool(planet and planet.frozen), until)
 
-    def is_frozen(self):
+    def is_frozen(self) -> bool:
         """True while no boat may act."""
         return self.clock.frozen or self.clock() >= self.clock.until
 
-    def say(self, text, who=''):
+    def say(self, text: str, who: str = '') -> None:
         """A line for the log; ids, and the captain's key, are masked wherever they came in."""
         if self.captain_key:
             text = text.replace(self.captain_key, '********')
@@ -3552,7 +3560,7 @@ def save_when_due(sea):
         save(sea)
 
 
-def save(sea):
+def save(sea: Sea) -> None:
     """Write a fresh state file, and turn the page of the journal. The lock is held only to take the
     picture."""
     sea.state_at = sea.clock()
@@ -3564,7 +3572,7 @@ def save(sea):
     sea.journal.lines -= lines
 
 
-def renew(sea, ocean):
+def renew(sea: Sea, ocean: Ocean) -> pathlib.Path:
     """Another ocean takes the place of this one, whole or not at all. What was there stays beside
     it, in a folder with a date in its name. Returns the folder. Who calls this holds `tending` and
     `lock`."""
