@@ -23,6 +23,7 @@ case ${1:-} in
     '')      front=$(cat /etc/nginx/mocean/name 2>/dev/null || echo none);;
     *)       stop "That is not known here: $1. There is --front NAME, and nothing else.";;
 esac
+[ "$front" = none ] || bash "$project/front.sh" "$front" --check
 
 packages() {                            # installs those that are not there
     local package missing=() wait=DPkg::Lock::Timeout=300
