@@ -4808,7 +4808,9 @@ def shelf_of(shelf, name):
     """A file from a shelf, compressed where it lies there so and the browser takes it."""
     environ = bottle.request.environ
     homes = HERE, HERE / 'mocean'
-    folder = next((home / shelf for home in homes if (home / shelf).is_dir()), HERE)
+    folder = next((home / shelf for home in homes if (home / shelf).is_dir()), None)
+    if not folder:
+        raise bottle.HTTPError(UNKNOWN)
     kind = SUFFIXES.get(pathlib.PurePath(name).suffix, '')
     small = takes_gzip(environ) and (folder / f'{name}.gz').is_file()
     reply = bottle.static_file(f'{name}.gz' if small else name, folder, kind, charset=None)
