@@ -1147,10 +1147,10 @@ def take_apart(route, texts, faults, fix):
     True if one was found: there may be more of them."""
     absent = [name for name in route.known if name not in texts]
     for name, other in itertools.product(texts, absent):
-        found = re.search(rf'[;,?\s]*{other}=', texts[name])
+        before, found, after = texts[name].partition(f'{other}=')
         if found and name in route.known and cannot_be(route.known[name], texts[name]):
             faults.append(f'& is missing before {other}')
-            fix[name], fix[other] = texts[name][:found.start()], texts[name][found.end():]
+            fix[name], fix[other] = before.rstrip(';,? \t\r\n'), after
             return True
     return False
 

@@ -476,6 +476,7 @@ MISTAKES = [
     ('/move?id={id},heading=n', '& is missing before heading', '/move?id={id}&heading=n'),
     ('/move?id={id}?heading=n', '& is missing before heading', '/move?id={id}&heading=n'),
     ('/move?id={id}&heading=northsteps=2', '& is missing before steps', '/move?id={id}&heading=north&steps=2'),
+    ('/move?id={id}' + ' ;,?' * 3000 + 'heading=n', '& is missing before heading', '/move?id={id}&heading=n'),
     ('/move?id={id};heading=n;steps=2', '& is missing before heading', '/move?id={id}&heading=n&steps=2'),
     # a `try:` line pasted behind the address
     ('/try:%20http://localhost:8080/move?id={id}&heading=n', 'only what comes behind try: is the address',
