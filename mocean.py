@@ -3283,7 +3283,7 @@ def decide(turn, call):
         raise TypeError(f'{route.rule.__name__} returned {facts!r}; a rule returns the facts to '
                         'tell, as a dict or a list of dicts')
     if route.mine and turn.row('boats', turn.key):
-        if route.costs and not turn.has_paid:
+        if (route.costs or call.n) and not turn.has_paid:
             charge_cell(turn)
         if route.changes and not turn.boat.acted:
             turn.steer(acted=True)
@@ -4043,7 +4043,8 @@ class Route:
     parameters: tuple = ()
     many: str = ''            # the reply is a list of records: its name in JSON
     changes: bool = False     # takes n=, costs time, is refused on a full disk
-    costs: bool = None        # a cell's time, if its rule charges nothing; as `changes` says
+    costs: bool = None        # a cell's time, if its rule charges nothing; as `changes` says; any
+                              # call with n= costs that: its reply is stored
     loud: bool = False        # the log tells of it; of the others only when asked
     json: bool = False        # the reply is always JSON
     once: bool = False        # pages show no link to it: it cannot be undone

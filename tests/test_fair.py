@@ -340,6 +340,17 @@ def test_every_call_that_changes_something_costs_time(game, ada, bob):
             game.say(f'/join?name=ada&id={ada.id}')
 
 
+@pytest.mark.parametrize('call', ['/popchat?n=1', '/race?n=1', '/popchat?n=1&format=json'])
+def test_a_reply_that_is_kept_is_not_for_nothing(game, ada, call):
+    """Also where the same call without a name of its own is free: it is a line in the journal."""
+    x, y = mocean.course_of(game.ocean, 0).marks[0]
+    ada.put(x=x, y=y)
+    assert ada('/race').status == 200
+    ada.put(x=(x + 10) % 600)
+    game.wait(2)
+    assert ada(call).status == 200 and ada.boat.paid == pytest.approx(game.now - 0.9)
+
+
 # --- home waters, soundings, sonar -----------------------------------------------------------------------------------
 
 def test_home_waters_pay_every_boat_once(game, ada):
