@@ -4735,7 +4735,7 @@ def page_beside(name, **headers):
     """A page of the clients. What it loads lies beside it: /map/ is sent back to /map."""
     environ = bottle.request.environ
     if environ['asked.path'].endswith('/'):
-        query = environ.get('QUERY_STRING', '')
+        query = re.sub('[\0\r\n]', '', environ.get('QUERY_STRING', ''))   # no header has them
         there = '..' + environ['asked.path'].rstrip('/') + (query and f'?{query}')
         return answer('', status=308, Location=there)
     return answer(file_beside(name), HTML, **headers)

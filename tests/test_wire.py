@@ -307,6 +307,12 @@ def test_who_sends_too_much_is_told_so(server, name):
         assert b'what comes in the body is not read: params= instead of data=' in reply
 
 
+def test_what_no_header_can_hold_is_left_out_of_the_way_to_go(server):
+    for path in ('/map/?follow=a', '/erddap/info?', '/erddap/info/%00%0D%0A', '/erddap/tabledap/tracks?'):
+        reply = server.raw(f'GET {path}\r HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'.encode())
+        assert reply.split()[1] in (b'302', b'308') and b'\r\nLocation: ' in reply, (path, reply)
+
+
 def test_what_is_longer_still_hurts_nobody_else(server):
     """uWSGI's own limits: it hangs up without a word."""
     for request in (f'GET /who?{"x" * 60_000}', f'GET /who HTTP/1.1\r\nX-A: {"y" * 90_000}',
