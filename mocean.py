@@ -3493,6 +3493,7 @@ def send_home(sea):
         turn = Turn(ocean, sea.clock(), round(sea.calendar(), 3))
         for key in gone_for_good(turn):
             forget(turn, key)
+            sea.calls.pop(key, None)
         if len(ocean.boats) > CROWD_BOATS:
             for key, boat in ocean.boats.items():
                 if not (boat.acted or boat.enlisted) and turn.now > boat.joined + IDLE_S:

@@ -473,6 +473,17 @@ def test_in_a_crowd_who_only_joined_goes_ashore_after_ten_minutes_and_the_id_bri
     assert game.say(f'/join?name=idle7&id={boats[7].id}').status == 200
 
 
+def test_of_who_is_gone_for_good_no_calls_are_left_for_the_next_of_that_name(game, monkeypatch):
+    monkeypatch.setattr(mocean, 'CROWD_BOATS', 0)
+    monkeypatch.setattr(mocean, 'ASHORE_KEPT', 0)
+    game.join('ada')('/look')
+    game.wait(601)
+    for _ in range(2):                                       # ashore, and away
+        mocean.tend(game.sea)
+    assert not game.sea.calls
+    assert game.join('ada')('/log') == ''
+
+
 def test_where_there_is_room_nobody_is_sent_away(game, ada):
     boats = list(crowd(game, 20))
     game.wait(86_400)
