@@ -2775,15 +2775,31 @@ class Journal:
         self.last_state = self.folder / 'mocean.last.json'
         self.last_path = self.folder / 'mocean.last.journal'
         self.turned = self.folder / 'mocean.turned.journal'
-        self.held = hold(self.folder / 'mocean.lock', 'another process has this ocean open '
-                         f'({self.folder}); one ocean lives in one process: stop the other one '
-                         'first, and start uWSGI with --processes 1')
+        self.hold()
         self.file = None          # the journal, open for writing: the number of the file
         self.size = 0             # of what has been written well, bytes
         self.lead = b''           # what the next line has to begin with, after half a line
         self.lines = 0            # that no state file has yet
         self.synced = True        # all that was written is on the disk
         self.doubtful = False     # the disk did not take a sync: only a fresh state file is sure
+
+    def hold(self):
+        self.held = hold(self.folder / 'mocean.lock', 'another process has this ocean open '
+                         f'({self.folder}); one ocean lives in one process: stop the other one '
+                         'first, and start uWSGI with --processes 1')
+
+    def hold_on(self):
+        """Somebody tidied up while the game runs: the journal, the lock, or the folder is gone. All
+        that is known goes to the disk again; until it can, no call changes anything."""
+        if self.file is not None and not self.path.exists():
+            log(f'{self.path} was taken away while the game runs: all of the ocean is written anew')
+            os.close(self.file)
+            self.file, self.doubtful = None, True        # the next write opens it
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / 'mocean.lock').exists():
+            before = self.held
+            self.hold()
+            before.close()
 
     def load(self):
         """The ocean as it was answered last."""
@@ -3469,6 +3485,8 @@ def tend(sea):
 def sync(sea):
     """Bring the journal to the disk. Sea time goes in, too, where somebody has asked for it: after
     a kill it goes on from no more than TIME_S earlier."""
+    with sea.lock:
+        sea.journal.hold_on()
     if sea.called and sea.tended >= sea.ocean.now + TIME_S:
         sea.called = False
         with sea.lock, contextlib.suppress(Refusal):
