@@ -111,6 +111,7 @@ DIVE_M = 5                              # one `dive`
 SIGHT_CELLS, LEAST_SIGHT_CELLS = 20, 5  # how far one sees at the surface, and anywhere
 BINOCULARS_CELLS, ROV_CELLS = 100, 50   # how far these see
 REACH_CELLS, HOOK_CELLS, REACH_M = 10, 35, 5    # how far one can take things: bare, by hook, down
+SEAMOUNTS = 12                          # each with a treasure on its summit
 SONAR_CELLS = 5                         # the sonar's patch reaches this far to each side
 BLOOM_CELLS, BLOOM_S = 30, 600          # a plankton bloom: how wide, how long
 SANDWICH_S, NET_S = 60, 60              # how long it works; how long until the net's next catch
@@ -171,10 +172,16 @@ def kind(fits):
     return fits
 
 
-Text = kind(lambda value: isinstance(value, str))
+@kind
+def Text(value):
+    """Without half a letter in it (JSON can have one: "\\ud800"), which no file could hold."""
+    return isinstance(value, str) and not re.search('[\ud800-\udfff]', value)
+
+
 Flag = kind(lambda value: isinstance(value, bool))
 Whole = kind(lambda value: value.__class__ is int)
 Count = kind(lambda value: value.__class__ is int and 0 <= value < 1e15)
+Some = kind(lambda value: Count(value) and value > 0)
 East = kind(lambda value: is_number(value) and 0 <= value < WIDTH_CELLS)       # cells, x
 North = kind(lambda value: is_number(value) and 0 <= value < HEIGHT_CELLS)     # cells, y
 Metres = kind(lambda value: is_number(value) and value >= 0)                   # below the surface
@@ -185,6 +192,7 @@ Date = kind(lambda value: is_number(value) and 0 <= value < 1e11)              #
 Words = kind(lambda value: isinstance(value, tuple) and all(map(Text, value)))
 Counts = kind(lambda value: isinstance(value, tuple) and all(map(Count, value)))
 Marks = kind(lambda value: Counts(value) and all(mark < MARKS for mark in value))
+Hills = kind(lambda value: Counts(value) and all(hill < SEAMOUNTS for hill in value))
 Bits = kind(lambda value: isinstance(value, str) and bool(re.fullmatch('[0-9a-f]{0,40}', value)))
 
 
@@ -278,14 +286,14 @@ class Find(Record):
     """Who found this treasure first."""
     name: Text                # the player
     at: Date
-    places: Counts = ()       # where it was found: numbers in the sea floor's list; () is the first
+    places: Hills = ()        # where it was found: numbers in the sea floor's list; () is the first
 
 
 @dataclass(frozen=True)
 class Depth(Record):
     """What has been sounded in a sector."""
     total: Metres             # sum of all soundings
-    count: Count              # how many
+    count: Some               # how many
     name: Text                # the player who sounded it first
     at: Date                  # the latest
     first: Date = 0           # the first
@@ -729,7 +737,7 @@ class Seafloor:
         self.waves = [(wave, dice.uniform(10, 40) / wave, dice.uniform(0, 2 * math.pi))
                       for wave in (1, 2, 3)]
         self.seamounts = []
-        while len(self.seamounts) < len(SEAMOUNT_NAMES):   # clear of the trench, and of each other
+        while len(self.seamounts) < SEAMOUNTS:   # clear of the trench, and of each other
             x, y = dice.randrange(WIDTH_CELLS), dice.randrange(HEIGHT_CELLS)
             if self.off_trench(x, y) > 25 and self.off_seamounts(x, y) > 85:
                 self.seamounts.append(Seamount(SEAMOUNT_NAMES[len(self.seamounts)], x, y,
@@ -2686,6 +2694,8 @@ def change_of(ocean, patch, spare=None, faults=None):
 
 def fits_table(table, key):
     """True for a key as the table has it: a number, a sector's column,row, a treasure's name"""
+    if not Text(key):
+        return False
     if table in NUMBERED:
         return re.fullmatch('[0-9]{1,15}', key)
     if table in ('sectors', 'depths'):
@@ -2896,6 +2906,7 @@ class Journal:
         path = self.folder / 'season.json'
         try:
             rows = json.loads(path.read_bytes())
+            encode(rows).encode()         # what no file could hold is none of ours
             return {id: {'name': str(row['name']), 'points': int(row['points']),
                          'rounds': int(row['rounds']), 'last': int(row.get('last', 0))}
                     for id, row in rows.items()}
@@ -3024,7 +3035,7 @@ def read_ocean(document, spare=None):
     """The ocean of a state document, and in `faults` what its fields could not hold."""
     ocean = Ocean()
     ocean.faults = []
-    ocean.number, ocean.last = document['number'], str(document['last'])
+    ocean.number, ocean.last = document['number'], text_of(document['last'])
     if not Count(ocean.number):
         raise ValueError('its number is no number')
     merge(ocean, change_of(ocean, document, spare, ocean.faults))
@@ -3044,7 +3055,7 @@ def read_ocean(document, spare=None):
 
 def happen(ocean, patch):
     """Let one line of the journal happen."""
-    number, last, now = patch['number'], str(patch['last']), patch.get('now')
+    number, last, now = patch['number'], text_of(patch['last']), patch.get('now')
     if not Count(number):
         raise ValueError('its number is no number')
     faults = []
@@ -3058,6 +3069,10 @@ def happen(ocean, patch):
     take_soundings(ocean, [[number, *row] for row in patch.get('soundings', ())])
     for fault in faults:
         log(f'change {number}: {fault}; left out')
+
+
+def text_of(value):
+    return value if Text(value) else ''
 
 
 def take_soundings(ocean, rows):
