@@ -2782,7 +2782,7 @@ def on_short_address(place):
 def on_info_list(store, file):
     """The list of all datasets, or the way to what is known of one."""
     if '.' not in file:
-        return redirect(f'info/{file}/index.html')
+        return redirect(f'info/{urllib.parse.quote(file)}/index.html')
     return on_list(store, LISTED, file)
 
 
@@ -2934,7 +2934,8 @@ def find_index_format(file, names=('index',)):
 
 def redirect(path):
     """To the address that was meant; the question goes along."""
-    question = '?' + request.query_string if request.query_string else ''
+    raw = re.sub('[\0\r\n]', '', request.query_string)       # no header has them
+    question = f'?{raw}' if raw else ''
     address = f'{base_of(request.environ)}/erddap/{path}{question}'
     return bottle.HTTPResponse(b'', 302, {'Location': address})
 
