@@ -56,6 +56,7 @@ import signal
 import socket
 import socketserver
 import sqlite3
+import string
 import struct
 import subprocess
 import sys
@@ -2730,8 +2731,10 @@ def error_reply(status, words):
     words = words.replace('"', '\\"')
     body = f'Error {{\n    code={status};\n    message="{words}";\n}}\n'
     headers = {'Content-Type': 'text/plain;charset=UTF-8'}
-    if status == 503:
+    if status == AWAY:
         headers['Retry-After'] = str(RETRY_SECONDS)
+    if status == NOT_GET:
+        headers['Allow'] = 'GET, HEAD, OPTIONS'
     return bottle.HTTPResponse(body.encode('utf-8'), status, headers)
 
 
@@ -2782,7 +2785,7 @@ def on_short_address(place):
 def on_info_list(store, file):
     """The list of all datasets, or the way to what is known of one."""
     if '.' not in file:
-        return redirect(f'info/{file}/index.html')
+        return redirect(f'info/{find_dataset(file).id}/index.html')
     return on_list(store, LISTED, file)
 
 
@@ -2933,9 +2936,9 @@ def find_index_format(file, names=('index',)):
 
 
 def redirect(path):
-    """To the address that was meant; the question goes along."""
-    question = '?' + request.query_string if request.query_string else ''
-    address = f'{base_of(request.environ)}/erddap/{path}{question}'
+    """To the address that was meant; the question goes along, in letters that a header may have."""
+    asked = urllib.parse.quote(request.query_string, string.punctuation, 'latin-1')
+    address = f'{base_of(request.environ)}/erddap/{path}' + (f'?{asked}' if asked else '')
     return bottle.HTTPResponse(b'', 302, {'Location': address})
 
 
