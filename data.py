@@ -910,6 +910,9 @@ class Spool:
         try:
             for piece in pieces:
                 self.put(piece if isinstance(piece, bytes) else piece.encode('utf-8'), folder)
+        except OSError as error:            # here, or where a .nc lays down its rows first
+            self.file.close()
+            raise disk_full() from error
         except BaseException:
             self.file.close()
             raise
@@ -919,12 +922,8 @@ class Spool:
     def put(self, piece, folder):
         """Write, as long as the disk has room for more than that."""
         self.size += len(piece)
-        try:
-            self.file.write(piece)
-            full = self.size > MEMORY_BYTES and is_disk_full(folder)
-        except OSError:
-            full = True
-        if full:
+        self.file.write(piece)
+        if self.size > MEMORY_BYTES and is_disk_full(folder):
             raise disk_full()
 
     def read(self, begin, size):
@@ -1932,13 +1931,13 @@ def table_attributes(dataset, variable):
     return (own if own.units == variable.units else variable).all_attributes()
 
 
-def write_table_nc(dataset, table):
+def write_table_nc(dataset, table, folder):
     """A table: one dimension, row; a text has a second one, for its letters.
 
     Its rows are written down first, for the header tells how many there are, and how long a text
     can be.
     """
-    with tempfile.TemporaryFile() as file:
+    with tempfile.SpooledTemporaryFile(MEMORY_BYTES, dir=folder) as file:
         rows = 0
         longest = {v.name: 1 for v in table.columns if v.kind == 'text'}
         for block in table.blocks:
@@ -2834,7 +2833,7 @@ def table_pieces(store, dataset, kind, raw):
         return table_dods(tabledap(store, dataset, raw, 'number'))
     if kind in ('nc', 'ncCF'):
         table = tabledap(store, dataset, raw, 'number')
-        return write_table_nc(described(store, dataset), table)
+        return write_table_nc(described(store, dataset), table, store.path.parent)
     format = find_format(kind)
     most = HTML_ROWS if format is HTML_TYPE else None
     table = tabledap(store, dataset, raw, format.style, most)

@@ -367,6 +367,21 @@ def test_no_answer_is_spooled_to_a_disk_that_is_nearly_full(tmp_path, monkeypatc
     app.store.close()
 
 
+def test_a_nc_lays_its_rows_beside_the_data_and_no_further(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, 'FREE_BYTES', 0)
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    say = talk(app, raw=True)
+    app.store.keep([track(second) for second in range(10_000)])
+    monkeypatch.setattr(data.tempfile, 'tempdir', str(tmp_path / 'nowhere'))
+    assert say('/erddap/tabledap/tracks.nc').status == 200
+
+    def full(*_):
+        raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(data.pickle, 'dump', full)
+    assert say('/erddap/tabledap/tracks.nc?&time>0').status == 503
+    app.store.close()
+
+
 @pytest.fixture
 def every_answer_is_long(monkeypatch):
     monkeypatch.setattr(data, 'QUICK_SECONDS', 0.0)
