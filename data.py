@@ -320,6 +320,7 @@ class Store:
         self.path, self.clock = pathlib.Path(folder) / 'data.sqlite', clock
         self.lock = threading.Lock()
         self.db = None                      # the connection that writes: see open
+        self.opened = {}                    # the files that it writes, as file_at found them then
         self.days = None                    # how long its rows are kept, and how many bytes of them
         self.most_bytes = None
         self.broken = False                 # a reader found the file damaged
@@ -446,9 +447,9 @@ class Store:
 
     def open(self):
         """The connection that writes; a file that somebody removed is begun anew."""
-        if self.db and not self.path.exists():
-            self.close()
-        if not self.db:
+        if self.opened:
+            self.leave_other_file()
+        if not self.opened:
             self.days = self.days or whole_setting('MOCEAN_DATA_DAYS', KEEP_DAYS, 'days')
             self.most_bytes = self.most_bytes or 1_000_000 * whole_setting(
                 'MOCEAN_DATA_MB', KEEP_MB, 'megabytes')
@@ -458,7 +459,26 @@ class Store:
                 self.set_aside('other-columns')
                 self.connect_to_write()
             self.lay_tables()
+            self.opened = {path: file_at(path) for path in self.paths()}
         return self.db
+
+    def leave_other_file(self):
+        """Somebody has removed the file, put another one in its place, or cut it off. SQLite would
+        go on with the old one, which nobody reads, and mix what it kept beside it into the new."""
+        number, size = file_at(self.path)
+        old = self.opened
+        number_before, size_before = old[self.path]
+        if number == number_before and size >= size_before:
+            return
+        self.close()
+        self.begin_digests()
+        for path in self.paths()[1:]:
+            if number != number_before and file_at(path)[0] == old[path][0]:
+                path.unlink(missing_ok=True)
+
+    def paths(self):
+        """The file, and the two that SQLite keeps beside it."""
+        return [self.path.with_name(self.path.name + ending) for ending in ('', '-wal', '-shm')]
 
     def connect_to_write(self):
         self.db = sqlite3.connect(self.path, timeout=LOCK_SECONDS, check_same_thread=False)
@@ -483,15 +503,7 @@ class Store:
     def close(self):
         if self.db:
             self.db.close()
-        self.db = None
-
-    def begin_anew(self):
-        """A new ocean: what was measured in the old one stays, under a name with a date."""
-        with self.lock:
-            with contextlib.suppress(sqlite3.Error, OSError):
-                self.write()
-            self.forget()
-            self.set_aside('old-ocean')
+        self.db, self.opened = None, {}
 
     def rename(self, is_meant, new=''):
         """The rows of a player get a new name.
@@ -524,24 +536,25 @@ class Store:
                 self.write()
             self.forget()
             self.close()
-            for ending in ('', '-wal', '-shm'):
-                name = self.path.name + ending
-                if self.path.with_name(name).exists():
-                    os.replace(self.path.with_name(name), pathlib.Path(aside) / name)
-                if folder and (pathlib.Path(folder) / name).exists():
-                    shutil.copyfile(pathlib.Path(folder) / name, self.path.with_name(name))
+            for path in self.paths():
+                if path.exists():
+                    os.replace(path, pathlib.Path(aside) / path.name)
+                if folder and (pathlib.Path(folder) / path.name).exists():
+                    shutil.copyfile(pathlib.Path(folder) / path.name, path)
             self.begin_digests()
             self.turns.forget()
 
     def set_aside(self, why):
-        """Give the file, and the two that SQLite keeps beside it, a name with a date."""
+        """Give the file, and what lies beside it, a name with a date that is still free."""
         self.close()
         stamp = time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(self.clock()))
         name = f'{self.path.name}.{why}-{stamp}'
-        for ending in ('', '-wal', '-shm'):
-            old = self.path.with_name(self.path.name + ending)
-            if old.exists():
-                os.replace(old, self.path.with_name(name + ending))
+        while self.path.with_name(name).exists():
+            name += '+'
+        for path in self.paths():
+            if path.exists():
+                ending = path.name.removeprefix(self.path.name)
+                os.replace(path, path.with_name(name + ending))
                 if not ending:
                     note(f'{self.path.name} is set aside as {name}; a new one is begun')
         self.broken = False
@@ -561,11 +574,22 @@ class Store:
             raise
         return db
 
-    def explain(self, error):
-        """The refusal for a read that failed; a damaged file is set aside at the next write."""
+    def explain(self, error, file):
+        """The refusal for a read that failed. A damaged file is set aside at the next write, if
+        that has not happened since: the one that lies there now may be well."""
         say_once(self.troubles, f'cannot read {self.path}: {error}')
-        self.broken = self.broken or type(error) is sqlite3.DatabaseError
+        if type(error) is sqlite3.DatabaseError and file == file_at(self.path)[0]:
+            self.broken = True
         return come_again(f'The data file cannot be read now: {error}')
+
+
+def file_at(path):
+    """The number by which the disk knows the file that lies there, and its size. None: no file."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None, 0
+    return found.st_ino, found.st_size
 
 
 def complete_for_reading(db, dataset):
@@ -837,13 +861,14 @@ class Reading:
 def reading(store):
     """with reading(store) as it: it.db answers, as long as that does not take too long."""
     it = None
+    file, _ = file_at(store.path)
     try:
         with contextlib.closing(store.connect()) as db:
             it = Reading(store, db)
             db.set_progress_handler(it.must_stop, 100_000)
             yield it
     except sqlite3.Error as error:          # also SQLite's "interrupted", when must_stop said so
-        raise (it and it.refusal) or store.explain(error) from error
+        raise (it and it.refusal) or store.explain(error, file) from error
     finally:
         if it:
             it.end_turn()
