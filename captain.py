@@ -22,6 +22,7 @@ import collections
 import functools
 import hmac
 import html
+import inspect
 import json
 import os
 import re
@@ -325,10 +326,10 @@ def view(function):
 
 def read_values(game, order, texts):
     """The texts of an order's parameters, by name; a Refusal where one is missing or unknown."""
-    names = order.__code__.co_varnames[1:order.__code__.co_argcount]
-    optional = names[len(names) - len(order.__defaults__ or ()):]
+    _, *names = inspect.signature(order).parameters         # the first is the captain
     for name in names:
-        if name not in optional and not texts.get(name, '').strip():
+        must = inspect.signature(order).parameters[name].default is inspect.Parameter.empty
+        if must and not texts.get(name, '').strip():
             raise game.Refusal(f'{name} is missing; {order.__name__} knows {", ".join(names)}')
     for name in texts:
         if name not in (*names, 'order', 'n', 'format'):
@@ -822,7 +823,8 @@ MEANINGS = [
     (r'the name .* is taken', 'the name is taken', 'come back with id=, or take another name'),
     (r'no treasure|no whale|nothing', 'nothing in reach', 'look tells how far it is'),
     (r'.*sailed home', 'the boat quit', 'join with the id brings it back')]
-(_, TWO_AT_ONCE, TWO_MEANS), (_, _, EARLY_MEANS) = MEANINGS[:2]
+_, TWO_AT_ONCE, TWO_MEANS = MEANINGS[0]
+_, _, EARLY_MEANS = MEANINGS[1]
 
 
 @functools.lru_cache(1000)

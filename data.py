@@ -106,8 +106,7 @@ FREE_BYTES = 200_000_000            # of disk that no answer may take: the game 
 
 
 # --- TABLES ---------------------------------------------------------------------------------------
-# To add a column: a Variable at the end of a Dataset. An older data.sqlite gets it, too, and has no
-# value in it (NaN) until the game hands one over, at the end of each row.
+# What is refused, in ERDDAP's own words.
 
 def query_error(words):
     return Refusal('Bad Request: Query error: ' + words)
@@ -189,6 +188,9 @@ def axis(variable, length):
         variable, attributes={**variable.attributes, 'actual_range': middles})
 
 
+# To add a column: a Variable at the end of a Dataset. An older data.sqlite gets it, too, and has no
+# value in it (NaN) until the game hands one over, at the end of each row.
+
 TRACKS = Dataset(
     'tracks', 'tabledap', 'Tracks of the boats',
     'Where each boat of the club was, once a second while it moved. The ocean is a torus: '
@@ -202,8 +204,6 @@ BATHYMETRY = Dataset(
     'The sea floor as far as the club has sounded it: the mean of the soundings in each '
     f'{SECTOR_KM} km by {SECTOR_KM} km sector, NaN where nobody has sounded yet.',
     (DEPTH,), (axis(Y, HEIGHT_KM), axis(X, WIDTH_KM)))
-
-
 ALL_DATASETS = Dataset(
     'allDatasets', 'tabledap', 'All datasets of this server',
     'One row for each dataset: what it is called, and from when to when it goes.',
@@ -888,40 +888,6 @@ def sorting_folder():
 
 def disk_full():
     return come_again('The disk of the server is nearly full. Ask for less data.')
-
-
-def known_ranges(store, dataset):
-    """{name: (least, most)} of what a dataset counts; of the grid: when it was sounded."""
-    source = SOUNDINGS if dataset.axes else dataset
-    if source not in KEPT:
-        return {}
-    with reading(store) as it:
-        ranges = store.ranges[source.id].ask(it)
-    if not dataset.axes or not ranges:
-        return ranges
-    depths = known_floor(store).values()
-    ends = {DEPTH.name: (min(depths), max(depths))} if depths else {}
-    return {'time': ranges['time'], **ends}
-
-
-def described(store, dataset):
-    """The dataset as it is now: its variables and itself say from where to where they go."""
-    ranges = known_ranges(store, dataset)
-    variables = []
-    for variable in dataset.variables:
-        ends = {'actual_range': ranges[variable.name]} if variable.name in ranges else {}
-        variables.append(dataclasses.replace(
-            variable, attributes={**variable.attributes, **ends}))
-    coverage = {}
-    if 'time' in ranges:
-        first, last = map(iso, ranges['time'])
-        coverage = {'time_coverage_end': last, 'time_coverage_start': first}
-    return dataclasses.replace(dataset, variables=tuple(variables), coverage=coverage)
-
-
-def iso(seconds):
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
-    return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
 
 
 class Spool:
@@ -2128,6 +2094,40 @@ def das_attribute(name, value):
 
 # --- SEARCH ---------------------------------------------------------------------------------------
 
+def known_ranges(store, dataset):
+    """{name: (least, most)} of what a dataset counts; of the grid: when it was sounded."""
+    source = SOUNDINGS if dataset.axes else dataset
+    if source not in KEPT:
+        return {}
+    with reading(store) as it:
+        ranges = store.ranges[source.id].ask(it)
+    if not dataset.axes or not ranges:
+        return ranges
+    depths = known_floor(store).values()
+    ends = {DEPTH.name: (min(depths), max(depths))} if depths else {}
+    return {'time': ranges['time'], **ends}
+
+
+def described(store, dataset):
+    """The dataset as it is now: its variables and itself say from where to where they go."""
+    ranges = known_ranges(store, dataset)
+    variables = []
+    for variable in dataset.variables:
+        ends = {'actual_range': ranges[variable.name]} if variable.name in ranges else {}
+        variables.append(dataclasses.replace(
+            variable, attributes={**variable.attributes, **ends}))
+    coverage = {}
+    if 'time' in ranges:
+        first, last = map(iso, ranges['time'])
+        coverage = {'time_coverage_end': last, 'time_coverage_start': first}
+    return dataclasses.replace(dataset, variables=tuple(variables), coverage=coverage)
+
+
+def iso(seconds):
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
 PAGING = ('page', 'itemsPerPage')
 
 
@@ -2174,9 +2174,9 @@ def plain(value):
 
 def reaches(end, store, dataset, value):
     """minTime: something was measured at that time or later; maxTime: then or earlier."""
-    kind, values = read_value(TRACKS, TIME, value, store.clock())
+    sql, values = read_value(TRACKS, TIME, value, store.clock())
     ranges = known_ranges(store, dataset)
-    if kind != '?' or values == [None]:
+    if sql != '?' or values == [None]:
         raise not_a_time(value)
     if 'time' not in ranges:
         return False
@@ -2815,88 +2815,88 @@ def on_info_list(store, file):
 
 def on_dataset(store, protocol, file):
     """What the question asks of a table or a grid, in the format that the file type names."""
-    id, kind = split_file(file)
+    id, file_type = split_file(file)
     if id == 'index':
         return on_list(store, [each for each in LISTED if each.protocol == protocol], file)
     dataset, raw = find_dataset(id, protocol), request.query_string
-    if not kind:
+    if not file_type:
         return redirect(f'{protocol}/{id}.html')
     def make():
-        return Spool(pieces_of(store, dataset, kind, raw), store.path.parent)
+        return Spool(pieces_of(store, dataset, file_type, raw), store.path.parent)
     spool = store.turns.share((base_of(request.environ), file, raw), make)
-    return send(MEDIA_TYPES[kind], spool.body(), spool.size, file_headers(file, kind))
+    return send(MEDIA_TYPES[file_type], spool.body(), spool.size, file_headers(file, file_type))
 
 
-def pieces_of(store, dataset, kind, raw):
+def pieces_of(store, dataset, file_type, raw):
     """The whole answer to a question, piece after piece."""
     if dataset.axes:
-        return grid_pieces(store, kind, raw)
-    return table_pieces(store, dataset, kind, raw)
+        return grid_pieces(store, file_type, raw)
+    return table_pieces(store, dataset, file_type, raw)
 
 
-def grid_pieces(store, kind, raw):
-    if kind == 'dds':
+def grid_pieces(store, file_type, raw):
+    if file_type == 'dds':
         return [grid_dds(read_grid(raw) if raw.strip() else whole_grid())]
-    if kind == 'das':
+    if file_type == 'das':
         return [das(described(store, BATHYMETRY))]
-    if kind == 'dods':
+    if file_type == 'dods':
         return grid_dods(store, raw)
-    if kind == 'nc':
+    if file_type == 'nc':
         return write_grid_nc(described(store, BATHYMETRY), griddap(store, raw))
-    if kind == 'ncml':
+    if file_type == 'ncml':
         return write_ncml(described(store, BATHYMETRY))
-    format = find_format(kind)
-    return with_callback(raw, kind, format.write(grid_table(store, raw)))
+    format = find_format(file_type)
+    return with_callback(raw, file_type, format.write(grid_table(store, raw)))
 
 
-def table_pieces(store, dataset, kind, raw):
-    if kind == 'dds':
+def table_pieces(store, dataset, file_type, raw):
+    if file_type == 'dds':
         return [table_dds(answer_variables(read_query(dataset, raw, store.clock())))]
-    if kind == 'das':
+    if file_type == 'das':
         return [das(described(store, dataset))]
-    if kind == 'dods':
+    if file_type == 'dods':
         return table_dods(tabledap(store, dataset, raw, 'number'))
-    if kind in ('nc', 'ncCF'):
+    if file_type in ('nc', 'ncCF'):
         table = tabledap(store, dataset, raw, 'number')
         return write_table_nc(described(store, dataset), table, store.path.parent)
-    format = find_format(kind)
+    format = find_format(file_type)
     most = HTML_ROWS if format is HTML_TYPE else None
     table = tabledap(store, dataset, raw, format.style, most)
-    return with_callback(raw, kind, format.write(table))
+    return with_callback(raw, file_type, format.write(table))
 
 
-def with_callback(raw, kind, pieces):
+def with_callback(raw, file_type, pieces):
     """.jsonp=show: the JSON as a call of the function show, for pages of old."""
     name = next((part.removeprefix('.jsonp=') for part in read_parts(raw)
                  if part.startswith('.jsonp=')), None)
-    if name is None or not kind.startswith('json'):
+    if name is None or not file_type.startswith('json'):
         return pieces
     if not re.fullmatch(r'[A-Za-z_][A-Za-z0-9_.]{0,99}', name):
         raise query_error(f'.jsonp={name} isn\'t the name of a function.')
     return itertools.chain([f'{name}('], pieces, [')'])
 
 
-MEDIA_TYPES = {kind: format.media_type for kind, format in FORMATS.items()} | {
+MEDIA_TYPES = {file_type: format.media_type for file_type, format in FORMATS.items()} | {
     'nc': 'application/x-netcdf', 'ncCF': 'application/x-netcdf',
     'ncml': 'application/xml;charset=UTF-8',
     'dds': 'text/plain;charset=UTF-8', 'das': 'text/plain;charset=UTF-8',
     'dods': 'application/octet-stream'}
 
 
-def file_headers(file, kind):
+def file_headers(file, file_type):
     """A browser saves some formats as a file; programs for DAP look for marks of their own."""
-    if kind in ('dds', 'das', 'dods'):
-        what = 'data' if kind == 'dods' else kind
+    if file_type in ('dds', 'das', 'dods'):
+        what = 'data' if file_type == 'dods' else file_type
         return {'Content-Description': f'dods_{what}', 'XDODS-Server': 'dods/3.7'}
-    if kind in ('nc', 'ncCF') or FORMATS.get(kind, HTML_TYPE).is_file:
+    if file_type in ('nc', 'ncCF') or FORMATS.get(file_type, HTML_TYPE).is_file:
         return {'Content-Disposition': f'attachment;filename={file}'}
     return {}
 
 
 def on_list(store, datasets, file):
     """The datasets: index.csv, index.json, index.html."""
-    id, kind = split_file(file)
-    if id in DATASETS and not kind:
+    id, file_type = split_file(file)
+    if id in DATASETS and not file_type:
         return redirect(f'info/{id}/index.html')
     format = find_index_format(file)
     found = page_of(datasets, read_fields())
@@ -2943,20 +2943,20 @@ def find_dataset(id, protocol=None):
     return dataset
 
 
-def find_format(kind):
-    if kind == 'geoJson':
+def find_format(file_type):
+    if file_type == 'geoJson':
         raise query_error('fileType=.geoJson needs longitude and latitude; these datasets have '
                           'x and y in km, on a torus.')
-    if kind not in FORMATS:
-        raise query_error(f'fileType=.{kind} isn\'t supported by this dataset.')
-    return FORMATS[kind]
+    if file_type not in FORMATS:
+        raise query_error(f'fileType=.{file_type} isn\'t supported by this dataset.')
+    return FORMATS[file_type]
 
 
 def find_index_format(file, names=('index',)):
-    name, kind = split_file(file)
+    name, file_type = split_file(file)
     if name not in names:
         raise nothing_there()
-    return find_format(kind)
+    return find_format(file_type)
 
 
 def redirect(path):
