@@ -2961,7 +2961,7 @@ def find_index_format(file, names=('index',)):
 
 def redirect(path):
     """To the address that was meant; the question goes along, in letters that a header may have."""
-    asked = urllib.parse.quote(request.query_string, string.punctuation, 'latin-1')
+    asked = urllib.parse.quote(request.query_string, string.punctuation, 'latin-1', 'replace')
     address = f'{base_of(request.environ)}/erddap/{path}' + (f'?{asked}' if asked else '')
     return bottle.HTTPResponse(b'', 302, {'Location': address})
 
