@@ -2428,11 +2428,11 @@ QUESTS = (
     Quest('Phoenix', 'make a mistake, read what the server says, and send the call again, mended',
           ('move', {'heading': 'nroth'})),
     Quest('Over the seam', 'row over the edge of the chart: there x or y jumps, and the ocean '
-          'goes on', ('move', {'heading': 'west', 'steps': '10'})),
+          'goes on', ('move', {'heading': 'west', 'steps': '5'})),     # 5: also under water
     Quest('Reader', 'look, then row to a treasure that you saw, dive to it, and get it',
           ('look', {})),
-    Quest('Cartographer', 'sound the depth at twenty places in one straight row',
-          ('ping', {})),
+    Quest('Cartographer', 'sound the depth at twenty places in one straight row, east-west or '
+          'north-south', ('ping', {})),
     Quest('Patient', 'make fifty calls in a row, and none of them too early',
           ('move', {'heading': 'east'})),
     Quest('Navigator', 'say with expect=x,y where a move will end: right twenty times in a row, '
@@ -2443,7 +2443,7 @@ QUESTS = (
     Quest('Champion', 'sail a course once more, a fifth faster than before (or nearly as well as '
           'it can be done)', ('race', {})),
     Quest('Magellan', 'go all the way round the planet, east-west and north-south',
-          ('move', {'heading': 'north', 'steps': '10'})))
+          ('move', {'heading': 'north', 'steps': '5'})))
 QUEST_NAMES = tuple(quest.name for quest in QUESTS)
 
 
@@ -2463,7 +2463,7 @@ class Traffic:
         self.waiting = 0          # answers that wait for their time just now
         self.failed = ''          # the route of the last call, if it was refused
         self.calm = 0             # calls in a row that were not too early
-        self.shown = set()        # names of the treasures and whales that the last `look` showed
+        self.shown = set()        # names of the treasures and whales that `look` has shown
 
     def twin(self):
         """The same, to rehearse with. Each part is copied in one step: others may add to it."""
@@ -2514,8 +2514,8 @@ def watch(turn, call, facts):
     if traffic.calm >= 50:
         turn.meets('Patient')
     if route == 'look':
-        traffic.shown = {thing['name'] for thing in facts['things']
-                         if thing['kind'] != 'player'}
+        traffic.shown |= {thing['name'] for thing in facts['things']
+                          if thing['kind'] != 'player'}
 
 
 def evenly(times):
