@@ -4599,6 +4599,9 @@ class Wire:
         if plain in ('help', 'usage'):
             return 'mocean'
         rules = [rule.rule.strip('/') for rule in bottle.request.app.routes if '<' not in rule.rule]
+        last = plain.rpartition('/')[2]                # /map/join: a page's address was the SERVER
+        if last in rules:
+            return last
         close = difflib.get_close_matches(plain, rules, 1, 0.6)
         return close[0] if close else ''
 

@@ -216,6 +216,7 @@ def test_what_the_game_refuses_is_said_in_words_that_teach(say):
             ('/MOVE', 404, 'there is no /MOVE here; did you mean /move?'),
             ('/help', 404, 'there is no /help here; did you mean /mocean?'),
             ('/move/north', 404, 'there is no /move/north here; the usage page lists what there is'),
+            ('/mocean/who', 404, 'there is no /mocean/who here; did you mean /who?'),
             ('/favicon.ico', 404, 'there is no /favicon.ico here; the usage page lists what there is'),
             ('/%00', 404, 'there is no /\\x00 here; the usage page lists what there is'),
             ('/etc/passwd', 404, 'there is no /etc/passwd here; the usage page lists what there is')]:
