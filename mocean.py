@@ -962,7 +962,8 @@ def choose(text, words, works):
     by_plain = {word.casefold(): word for word in words}
     if plain in by_plain:
         return by_plain[plain]
-    close = difflib.get_close_matches(plain, by_plain, 1, 0.6)
+    close = difflib.get_close_matches(plain, by_plain, 1, 0.6) or [
+        word for word in by_plain if set(word.split()) & set(plain.split())]      # net, sonar
     if close:
         raise Fault(f'did you mean {by_plain[close[0]]}?', by_plain[close[0]])
     raise Fault(works)
@@ -2044,7 +2045,7 @@ def rule_use(turn, item):
     treasure = TREASURES[item]
     if treasure.use:
         return treasure.use(turn)
-    return {'used': f'the {item} works all the time: {treasure.does}'}
+    return {'used': f'nothing to do: with the {item} {treasure.does}'}
 
 
 def use_crystal(turn):
