@@ -1027,10 +1027,11 @@ read_seconds.schema = {'type': 'number', 'minimum': 0, 'maximum': LATEST}
 
 
 def read_cell(text):
-    """Reads a cell of the ocean as x,y; -1 and 600 are 599 and 0."""
-    found = re.fullmatch(r'[\s(]*([+-]?[0-9]{1,6})\s*,\s*([+-]?[0-9]{1,6})[\s)]*', text)
+    """Reads a cell of the ocean as x,y; -1 and 600 are 599 and 0, and 5.0 is 5."""
+    whole = r'([+-]?[0-9]{1,6})(?:\.0*)?'
+    found = re.fullmatch(rf'[\s(]*{whole}\s*,\s*{whole}[\s)]*', text)
     if not found:
-        raise Fault('it is where you will be, as x,y')
+        raise Fault('it is where you will be, as x,y: two whole numbers')
     return int(found[1]) % WIDTH_CELLS, int(found[2]) % HEIGHT_CELLS
 
 
