@@ -1005,7 +1005,8 @@ def choose(text, words, works):
     by_plain = {word.casefold(): word for word in words}
     if plain in by_plain:
         return by_plain[plain]
-    close = difflib.get_close_matches(plain, by_plain, 1, 0.6)
+    close = difflib.get_close_matches(plain, by_plain, 1, 0.6) or [
+        word for word in by_plain if set(word.split()) & set(plain.split())]      # net, sonar
     if close:
         raise Fault(f'did you mean {by_plain[close[0]]}?', by_plain[close[0]])
     raise Fault(works)
@@ -1069,10 +1070,11 @@ read_seconds.schema = {'type': 'number', 'minimum': 0, 'maximum': LATEST}
 
 
 def read_cell(text):
-    """Reads a cell of the ocean as x,y; -1 and 600 are 599 and 0."""
-    found = re.fullmatch(r'[\s(]*([+-]?[0-9]{1,6})\s*,\s*([+-]?[0-9]{1,6})[\s)]*', text)
+    """Reads a cell of the ocean as x,y; -1 and 600 are 599 and 0, and 5.0 is 5."""
+    whole = r'([+-]?[0-9]{1,6})(?:\.0*)?'
+    found = re.fullmatch(rf'[\s(]*{whole}\s*,\s*{whole}[\s)]*', text)
     if not found:
-        raise Fault('it is where you will be, as x,y')
+        raise Fault('it is where you will be, as x,y: two whole numbers')
     return int(found[1]) % WIDTH_CELLS, int(found[2]) % HEIGHT_CELLS
 
 
@@ -2090,7 +2092,7 @@ def rule_use(turn, item):
     treasure = TREASURES[item]
     if treasure.use:
         return treasure.use(turn)
-    return {'used': f'the {item} works all the time: {treasure.does}'}
+    return {'used': f'nothing to do: with the {item} {treasure.does}'}
 
 
 def must_have(turn, item):
@@ -2480,11 +2482,11 @@ QUESTS = (
     Quest('Phoenix', 'make a mistake, read what the server says, and send the call again, mended',
           ('move', {'heading': 'nroth'})),
     Quest('Over the seam', 'row over the edge of the chart: there x or y jumps, and the ocean '
-          'goes on', ('move', {'heading': 'west', 'steps': '10'})),
+          'goes on', ('move', {'heading': 'west', 'steps': '5'})),     # 5: also under water
     Quest('Reader', 'look, then row to a treasure that you saw, dive to it, and get it',
           ('look', {})),
-    Quest('Cartographer', 'sound the depth at twenty places in one straight row',
-          ('ping', {})),
+    Quest('Cartographer', 'sound the depth at twenty places in one straight row, east-west or '
+          'north-south', ('ping', {})),
     Quest('Patient', 'make fifty calls in a row, and none of them too early',
           ('move', {'heading': 'east'})),
     Quest('Navigator', 'say with expect=x,y where a move will end: right twenty times in a row, '
@@ -2492,10 +2494,10 @@ QUESTS = (
           ('move', {'heading': 'east', 'expect': '0,0'})),
     Quest('Racer', 'sail a course of the regatta: row to mark 0, call race, and pass all the marks',
           ('course', {})),
-    Quest('Champion', 'sail a course once more, a fifth faster than before (or nearly as well as '
-          'it can be done)', ('race', {})),
+    Quest('Champion', 'sail the same course once more, a fifth faster than before (or any one nearly '
+          'as well as it can be done)', ('race', {})),
     Quest('Magellan', 'go all the way round the planet, east-west and north-south',
-          ('move', {'heading': 'north', 'steps': '10'})))
+          ('move', {'heading': 'north', 'steps': '5'})))
 QUEST_NAMES = tuple(quest.name for quest in QUESTS)
 
 
@@ -2514,7 +2516,7 @@ class Traffic:
         self.waiting = 0          # answers that wait for their time just now
         self.failed = ''          # the route of the last call, if it was refused
         self.calm = 0             # calls in a row that were not too early
-        self.shown = set()        # names of the treasures and whales that the last `look` showed
+        self.shown = set()        # names of the treasures and whales that `look` has shown
 
     def twin(self):
         """The same, to rehearse with. Each part is copied in one step: others may add to it."""
@@ -2564,8 +2566,8 @@ def meet_quests(turn, call, facts):
     if traffic.calm >= 50:
         turn.meets('Patient')
     if route == 'look':
-        traffic.shown = {thing['name'] for thing in facts['things']
-                         if thing['kind'] != 'player'}
+        traffic.shown |= {thing['name'] for thing in facts['things']
+                          if thing['kind'] != 'player'}
 
 
 def evenly(times):
@@ -4674,6 +4676,9 @@ class Wire:
         if plain in ('help', 'usage'):
             return 'mocean'
         rules = [rule.rule.strip('/') for rule in bottle.request.app.routes if '<' not in rule.rule]
+        last = plain.rpartition('/')[2]                # /map/join: a page's address was the SERVER
+        if last in rules:
+            return last
         close = difflib.get_close_matches(plain, rules, 1, 0.6)
         return close[0] if close else ''
 
