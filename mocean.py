@@ -4938,8 +4938,8 @@ RIDERS = ('steps', 'data', 'captain', 'my_routes')        # who may lie beside t
 
 class Rider:
     """What a file that rides along hands over. Its `ride(game, sea)` gets this module and the
-    running game, and returns one of these. (It never imports mocean: under uWSGI that would be a
-    second one.)
+    running game, and returns one of these. (There is no need to import mocean; who does all the
+    same gets this module, not a second game that wants the same ocean.)
 
     routes   Routes of the game, with rules of its own, or the routes of a Bottle app
     tend     called once a second, off the path of any request; what it raises is logged
@@ -5013,8 +5013,10 @@ def ride_along(app, name):
         return
     path = paths[0]
     app.sea.collects = app.sea.collects or name == 'data'
+    game = sys.modules[__name__]       # as __main__, and under uWSGI, it has another name
+    sys.modules.setdefault('mocean', game)
     try:
-        rider = module_at(path).ride(sys.modules[__name__], app.sea)
+        rider = module_at(path).ride(game, app.sea)
         for route in rider.routes:
             add_route(app, route, path.name)
         app.sea.riders.append(rider)
