@@ -652,9 +652,9 @@ def forget_calls(captain, key, new_key=''):
     if traffic and new_key:
         calls[new_key] = traffic
     for other in list(calls.values()):
-        kept = [call for call in tuple(other.calls)
-                if key not in map(game.key_of, re.findall(r'\w+', call))]
-        other.calls = collections.deque(kept, other.calls.maxlen)
+        kept = [line for line in tuple(other.lines)
+                if key not in map(game.key_of, re.findall(r'\w+', line))]
+        other.lines = collections.deque(kept, other.lines.maxlen)
 
 
 def tell_riders(captain, what, *names):
@@ -852,7 +852,7 @@ class Call:
 def calls_of(captain, key):
     """The last calls of a player, the latest first. '' stands for nobody aboard."""
     traffic = captain.sea.calls.get(key)
-    return [Call(line) for line in reversed(tuple(traffic.calls))] if traffic else []
+    return [Call(line) for line in reversed(tuple(traffic.lines))] if traffic else []
 
 
 def error_of(captain, key, calls):
@@ -935,8 +935,8 @@ def deck_row(captain, key, boat):
 def told_call(game, call):
     """A call in few words: without the id, and what is the same in all of them."""
     texts = dict(game.pairs_of(call.query))
-    return game.brief(game.told(call.route, {name: text for name, text in texts.items()
-                                             if name not in ('format', 'n')}), 60)
+    return game.brief(game.tell_call(call.route, {name: text for name, text in texts.items()
+                                                  if name not in ('format', 'n')}), 60)
 
 
 def common_errors(captain):

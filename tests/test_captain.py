@@ -886,7 +886,7 @@ def test_two_programs_with_one_id_are_named(lesson):
     traffic = lesson.sea.calls['ada']
     for number in range(6):
         said = '429 move heading=n too early by 0.4 s: another program (or window) moves this boat at the same time'
-        traffic.calls.append(f'{int(time.time())} ' + (said if number % 2 else '200 move heading=n 1,2,3'))
+        traffic.lines.append(f'{int(time.time())} ' + (said if number % 2 else '200 move heading=n 1,2,3'))
     assert lesson.row('ada')['trouble'] == 'two programs, one boat'
 
 

@@ -119,6 +119,14 @@ def test_the_page_knows_what_the_log_says_of_what_was_forgotten(ship):
         say.kill()
 
 
+def test_who_imports_mocean_gets_the_game_that_runs(ship):
+    """Not a second one, which would want the same ocean, and end the first."""
+    program = 'import mocean\n' + blocks('docs/routes.md')[0].replace('game.Route(', 'mocean.Route(')
+    (ship.folder / 'my_routes.py').write_text(program, encoding='utf-8')
+    say = ship()
+    assert say(f'/shout?id={join(say)}&message=hi') == 'hi' and 'cannot' not in say.log()
+
+
 def test_a_route_that_mocean_has_stays_as_it_is(ship):
     program = blocks('docs/routes.md')[0]
     (ship.folder / 'my_routes.py').write_text(program.replace("'shout', rule", "'move', rule"), encoding='utf-8')
