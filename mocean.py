@@ -1805,8 +1805,9 @@ def rule_move(turn, heading, steps, expect):
     cell_s = math.hypot(dx, dy) / limit                # a diagonal cell costs its length, 1.41
     most = int(SAVED_S / cell_s)
     if steps > most:
+        when = 'under water' if turn.boat.z else 'now'
         raise Refusal(f'steps was {steps}; your boat goes at most {most} cells {heading} in one '
-                      'call now', fix={'steps': str(most)})
+                      f'call {when}', fix={'steps': str(most)})
     patience_s = cell_s + take_sails_down(turn, limit)
     began = max(turn.boat.paid, turn.now - SAVED_S)
     price = steps * cell_s
