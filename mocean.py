@@ -2464,8 +2464,8 @@ QUESTS = (
           ('move', {'heading': 'east', 'expect': '0,0'})),
     Quest('Racer', 'sail a course of the regatta: row to mark 0, call race, and pass all the marks',
           ('course', {})),
-    Quest('Champion', 'sail the same course once more, a fifth faster than before (or any one nearly '
-          'as well as it can be done)', ('race', {})),
+    Quest('Champion', 'sail the same course once more, a fifth faster than before (or any one '
+          'nearly as well as it can be done)', ('race', {})),
     Quest('Magellan', 'go all the way round the planet, east-west and north-south',
           ('move', {'heading': 'north', 'steps': '5'})))
 QUEST_NAMES = tuple(quest.name for quest in QUESTS)
