@@ -922,14 +922,17 @@ class Board:
 
     def forget(self, name, new=''):
         """A name is gone from the board, and from the file before the last change as well. With a
-        new name, what was solved is kept under that."""
+        new name, what was solved is kept under that, and what is there already stays."""
         with self.lock, disk('the name could not be taken off the class board'):
-            name, _ = self.steps(name)
-            solved = {new if other == name else other: steps
-                      for other, steps in self.content['solved'].items() if new or other != name}
-            if solved != self.content['solved']:
-                for _ in (self.path, self.spare):
-                    self.content = self.write({**self.content, 'solved': solved})
+            solved = dict(self.open()['solved'])
+            steps = solved.pop(self.steps(name)[0], [])
+            if not steps:
+                return
+            if new:
+                known = solved.pop(self.steps(new)[0], [])
+                solved[new] = list(dict.fromkeys(steps + known))
+            for _ in range(2):          # the second time for the file before the last change
+                self.content = self.write({**self.content, 'solved': solved})
 
     def write(self, content):
         """A whole new file beside the old one, safely on the disk, and only then in its place."""

@@ -310,6 +310,12 @@ def test_who_sends_too_much_is_told_so(server, name):
         assert b'what comes in the body is not read: params= instead of data=' in reply
 
 
+def test_what_no_header_can_hold_is_left_out_of_the_way_to_go(server):
+    for path in ('/map/?follow=a', '/erddap/info?', '/erddap/info/%00%0D%0A', '/erddap/tabledap/tracks?'):
+        reply = server.raw(f'GET {path}\r HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'.encode())
+        assert reply.split()[1] in (b'302', b'308') and b'\r\nLocation: ' in reply, (path, reply)
+
+
 def test_what_is_longer_still_hurts_nobody_else(server):
     """uWSGI's own limits: it hangs up without a word."""
     for request in (f'GET /who?{"x" * 60_000}', f'GET /who HTTP/1.1\r\nX-A: {"y" * 90_000}',
@@ -479,6 +485,7 @@ MISTAKES = [
     ('/move?id={id},heading=n', '& is missing before heading', '/move?id={id}&heading=n'),
     ('/move?id={id}?heading=n', '& is missing before heading', '/move?id={id}&heading=n'),
     ('/move?id={id}&heading=northsteps=2', '& is missing before steps', '/move?id={id}&heading=north&steps=2'),
+    ('/move?id={id}' + ' ;,?' * 3000 + 'heading=n', '& is missing before heading', '/move?id={id}&heading=n'),
     ('/move?id={id};heading=n;steps=2', '& is missing before heading', '/move?id={id}&heading=n&steps=2'),
     # a `try:` line pasted behind the address
     ('/try:%20http://localhost:8080/move?id={id}&heading=n', 'only what comes behind try: is the address',
