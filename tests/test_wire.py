@@ -48,6 +48,7 @@ KINDS = [
     }, refused={
         'did you mean north?': ['nroth'],
         'did you mean west?': ['Westt'],
+        'did you mean east?': ['est', 'eats'],              # 'est' is as near to west, and begins as east does
         BRACES: ['{heading}', ' {way[0]} '],
         A_HEADING: ['', 'x', '90', 'норд', '\0', '<b>', "it's", '\u202e', '?' * 50],
     }),
@@ -494,6 +495,11 @@ MISTAKES = [
     ('/http://localhost:8080/look?id={id}', 'the address stands there twice; once is enough', '/look?id={id}'),
     # words that are nearly right
     ('/get?id={id}&item=treasures', "item was 'treasures'; did you mean treasure?", '/get?id={id}&item=treasure'),
+    ('/move?id={id}&direction=south', 'move has no parameter direction; did you mean heading?',
+     '/move?id={id}&heading=south'),
+    ('/move?id={id}&south', 'move has no parameter south; did you mean heading?', '/move?id={id}&heading=south'),
+    ('/sendchat?id={id}&to=ada&message=hi', 'sendchat has no parameter to; did you mean name?',
+     '/sendchat?id={id}&message=hi&name=ada'),
     ('/join?nmae=samantha', 'join has no parameter nmae; did you mean name?', '/join?name=samantha'),
 ]
 
