@@ -133,7 +133,7 @@ class Captain:
         if self.has_cookie():
             return self.exchange(texts) if key is not None else self.obey_page(texts, form)
         if key is None or not self.knows_key(key):
-            return self.ask_for_key(form)
+            return self.ask_for_key(form, wrong=key is not None)
         if form != 'html':
             return self.obey_program(texts, form)
         try:
@@ -158,13 +158,14 @@ class Captain:
         where = self.game.call_of(self.game.base_of(bottle.request.environ), 'captain', texts)
         return self.game.answer('', status=303, Location=where, **headers)
 
-    def ask_for_key(self, form):
+    def ask_for_key(self, form, wrong):
         if form == 'html':
-            return page('The captain\'s deck', f'<form action="{here(self.game)}"><p><label>The '
+            no = '<p>That was not the key. Mind each letter.</p>' if wrong else ''
+            return page('The captain\'s deck', f'{no}<form action="{here(self.game)}"><p><label>The '
                         'deck opens with the key: <input type="password" name="key" autofocus '
                         'autocomplete="off"></label> <button>open</button></p></form>', status=403)
-        raise self.game.Refusal('the captain\'s deck opens with the key: add key= and the key', 403,
-                                'health')
+        said = 'that was not the key' if wrong else 'add key= and the key'
+        raise self.game.Refusal(f'the captain\'s deck opens with the key: {said}', 403, 'health')
 
     # --- an order, read and given ----------------------------------------------------------------
 

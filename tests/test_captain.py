@@ -128,6 +128,12 @@ def test_wrong_keys_are_logged_and_rationed_and_never_delay_who_has_the_cookie(l
     assert 'wrong key' in said and 'wrong-1' not in said and KEY not in said
 
 
+def test_a_wrong_key_is_told_to_be_wrong(lesson):
+    assert 'not the key' in lesson.say('/captain?key=wrong') and 'not the key' not in lesson.say('/captain')
+    assert 'That was not the key.' in lesson.open_deck('/captain?key=wrong')
+    assert 'not the key' not in lesson.open_deck('/captain')
+
+
 def test_keys_are_compared_in_constant_time(lesson, monkeypatch):
     """Every comparison goes through hmac.compare_digest, and of seals, which are all of one length."""
     import captain
