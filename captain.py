@@ -162,8 +162,8 @@ class Captain:
     def ask_for_key(self, form, wrong):
         if form == 'html':
             no = '<p>That was not the key. Mind each letter.</p>' if wrong else ''
-            return page('The captain\'s deck', f'{no}<form action="{here(self.game)}"><p><label>The '
-                        'deck opens with the key: <input type="password" name="key" autofocus '
+            return page('The captain\'s deck', f'{no}<form action="{here(self.game)}"><p><label>'
+                        'The deck opens with the key: <input type="password" name="key" autofocus '
                         'autocomplete="off"></label> <button>open</button></p></form>', status=403)
         said = 'that was not the key' if wrong else 'add key= and the key'
         raise self.game.Refusal(f'the captain\'s deck opens with the key: {said}', 403, 'health')
@@ -468,8 +468,7 @@ def finish(captain):
         if not round or round.state != 'running':
             raise captain.game.Refusal('no round is running', captain.game.CONFLICT)
         podium = captain.game.tell_podium(sea.ocean)
-        said = f'{round.name} is over' + (f': {podium[0]["name"]} wins with {podium[0]["score"]} '
-                                          'points' if podium else '')
+        said = f'{round.name} is over' + (f': {winners(podium)}' if podium else '')
 
         def write(turn):
             turn.put('rounds', 'now', state='ending', until=turn.now)
@@ -479,6 +478,17 @@ def finish(captain):
         sea.set_clock(sea.ocean.now)
         count(captain)
     return said
+
+
+def winners(podium):
+    """'ada wins with 12 points'. Who shares the first place is named, too, up to three."""
+    first = [row['name'] for row in podium if row['rank'] == 1]
+    points = f'with {podium[0]["score"]} points'
+    if len(first) == 1:
+        return f'{first[0]} wins {points}'
+    if len(first) > 3:
+        return f'{len(first)} players share the first place {points}'
+    return f'{", ".join(first[:-1])} and {first[-1]} win {points}'
 
 
 def count(captain):

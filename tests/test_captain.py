@@ -445,6 +445,15 @@ def in_a_round(lesson, scores, enlisted=()):
     lesson.wait(61)
 
 
+@pytest.mark.parametrize('first, said', [
+    (['ada'], 'ada wins with 9 points'), (['ada', 'bob'], 'ada and bob win with 9 points'),
+    (['ada', 'bob', 'cyd'], 'ada, bob and cyd win with 9 points'),
+    (['ada', 'bob', 'cyd', 'dee'], '4 players share the first place with 9 points')])
+def test_who_shares_the_first_place_wins_too(lesson, first, said):
+    in_a_round(lesson, dict.fromkeys(first, 9) | {'eve': 8})
+    assert f'Round 1 is over: {said}' in lesson.say('/news').lines[-1]
+
+
 def season(lesson):
     return {name: int(points) for _, name, points, _ in
             (line.split(',') for line in lesson.say('/season').split('\n') if line)}
