@@ -242,6 +242,9 @@ def test_who_may_not_use_sudo_is_told_so(vm):
                  'mocean_undo', 'mocean_nightly', 'mocean_find ada', 'mocean_restore', 'steps_journal'):
         assert 'sudo refused: guest may not do that here' in as_guest(vm, word), word
     assert 'log in as ubuntu' in as_guest(vm, 'mocean_captain')
+    as_root = vm.sh('. /srv/mocean/bash_aliases; mocean_new monday; mocean_captain; mocean_doctor', check=False)
+    assert as_root.count('The game runs as ubuntu, and you are root.') == 2
+    assert ' ok  mocean.py can be read, and what rides along with it.' in as_root
     assert as_guest(vm, 'mocean_nightly || echo failed').endswith('failed')
     ill = as_guest(vm, 'mocean_doctor')
     assert 'sudo refused' in ill and 'no ocean yet' not in ill and '0 MB' not in ill
