@@ -434,6 +434,7 @@ _game_kept() {
 }
 
 _game_unpack() {                        # beside the ocean of now: so there is room for it, before anything moves
+    if [ -f "$1" ] && [ ! -r "$1" ]; then echo "$(id -un) may not read $1."; return 1; fi
     if [ -f "$1" ] && ! tar -tzf "$1" >/dev/null 2>&1; then echo "$1 is no whole backup."; return 1; fi
     if [ -f "$1" ] && ! tar -tzf "$1" | grep -qx '\(\./\)\?mocean\.json'; then
         echo "$1 is no backup of an ocean: there is no mocean.json in it."; return 1

@@ -276,6 +276,7 @@ def test_what_is_not_installed_is_said_and_how_it_comes(vm):
     ('mocean_nightly tuesday', 'There is no ocean tuesday here.'),
     ('mocean_restore /nowhere', 'There is no /nowhere here.'),
     ('MOCEAN_BACKUPS=/nowhere; MOCEAN_STATE=/nowhere; mocean_restore', 'There is no copy yet; mocean_backup makes'),
+    ('mocean_restore /etc/shadow', 'ubuntu may not read /etc/shadow.\nNothing has changed.'),
     ('mocean_restore /etc/passwd', '/etc/passwd is no whole backup.\nNothing has changed.')])
 def test_what_cannot_be_meant_is_told(vm, typed, told):
     assert vm.fails(typed).startswith(told)
