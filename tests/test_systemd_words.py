@@ -101,7 +101,7 @@ def test_what_is_no_ocean_is_not_restored(vm):
     vm.user('tar -C /etc -czf photos.tar.gz hostname; mkdir -p empty; echo {} > empty/mocean.json; '
             'tar -C empty -czf empty.tar.gz .')
     for file, why in ('photos.tar.gz', 'there is no mocean.json in it'), ('empty.tar.gz', 'cannot be read'), \
-            ('empty', 'cannot be read'), (f'{STATE}/nothing', 'Which copy?'):
+            ('empty', 'cannot be read'), (f'{STATE}/nothing', 'There is no '):
         said = vm.fails(f'mocean_restore {file}')
         assert why in said, said
     assert files(vm) == before and place(vm, id)
