@@ -97,6 +97,7 @@ def test_where_a_copy_has_no_room_nothing_changes(vm):
 
 def test_what_is_no_ocean_is_not_restored(vm):
     id = join(vm, 'Photos')
+    poll(lambda: 'data.sqlite' in files(vm))                    # written a second after the first boat
     before = files(vm)
     vm.user('tar -C /etc -czf photos.tar.gz hostname; mkdir -p empty; echo {} > empty/mocean.json; '
             'tar -C empty -czf empty.tar.gz .')
