@@ -383,7 +383,14 @@ _game_copy() {                          # the journal first: a change that is in
     ! _as_game test -e "$state/data.sqlite" || _as_game python3 -c '
 import os, sqlite3, sys
 os.umask(0o77)
-sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))' "$state/data.sqlite" "$1/data.sqlite"
+try:
+    sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))
+except sqlite3.DatabaseError as error:
+    if not isinstance(error, sqlite3.OperationalError):             # a full disk, a lock: no copy at all
+        print(f"data.sqlite is not in this copy, for it is damaged: {error}")
+        os.remove(sys.argv[2])
+    else:
+        sys.exit(f"data.sqlite cannot be copied: {error}")' "$state/data.sqlite" "$1/data.sqlite"
 }
 
 _game_backups() {                       # those of this ocean, the oldest first

@@ -406,7 +406,7 @@ def prepare(captain, minutes='20', name=''):
             boats += sea.ocean.boats.values()
             aside = renew(captain, fresh_ocean(captain, boats, round))
         ask_riders(captain, 'renew', aside, None)
-    return f'{name}: a fresh ocean waits for {minutes} minutes; the one before is {aside.name}'
+    return f'{name}: a fresh ocean waits for {told_minutes(round)}; the one before is {aside.name}'
 
 
 prepare.__name__ = 'round'               # as the order is called: Python's own round stays round
@@ -453,10 +453,14 @@ def start(captain):
         def write(turn):
             turn.put('rounds', 'now', state='running', until=turn.now + round.seconds)
             turn.put('planet', 'mocean', frozen=False)
-            turn.news(f'{round.name} begins: {round.seconds // 60} minutes', 'round')
+            turn.news(f'{round.name} begins: {told_minutes(round)}', 'round')
         captain.change('start', write)
         sea.set_clock(sea.ocean.now)
-    return f'{round.name} runs for {round.seconds // 60} minutes'
+    return f'{round.name} runs for {told_minutes(round)}'
+
+
+def told_minutes(round):
+    return f'{round.seconds // 60} minute{"" if round.seconds == 60 else "s"}'
 
 
 @order
@@ -976,7 +980,7 @@ def state_words(captain):
     """What the sea does now, in words, and the seconds that are left of a round."""
     round, frozen = captain.round(), captain.sea.is_frozen()
     if round and round.state == 'prepared':
-        return f'{round.name} waits: {round.seconds // 60} minutes', None
+        return f'{round.name} waits: {told_minutes(round)}', None
     if round and round.state == 'running':
         left = max(round.until - captain.sea.clock(), 0)
         return f'{round.name}' + (', frozen' if frozen else ''), int(left)

@@ -126,7 +126,7 @@ def test_a_round_is_led_by_clicks_and_counted_down(browser, sea, order):
     page = open_deck(browser, sea)
     page.fill('input.minutes', '1')
     page.click('button[value=round]')
-    assert 'Round 1 waits: 1 minutes' in page.locator('#top').inner_text()
+    assert 'Round 1 waits: 1 minute' in page.locator('#top').inner_text()
     page.click('button[value=start]')
     assert re.search('Round 1 (1:00|0:5)', page.locator('#top').inner_text())
     page.click('button[value=freeze]')

@@ -80,6 +80,21 @@ def test_where_one_file_cannot_be_moved_all_stay(vm):
         vm.sh(f'umount {STATE}/data.sqlite')
 
 
+def test_damaged_data_costs_no_backup_of_the_ocean(vm):
+    join(vm, 'Hurt')
+    poll(lambda: 'data.sqlite' in files(vm))                    # written a second after the first boat
+    vm.user('mocean_stop')
+    vm.sh(f'cd {STATE}; mv data.sqlite /srv; rm -f data.sqlite-*; echo junk > data.sqlite; chown ubuntu: data.sqlite')
+    try:
+        said = vm.user('mocean_backup')
+        assert 'data.sqlite is not in this copy, for it is damaged' in said
+        inside = vm.sh(f'tar -tzf {said.split("copied to ")[1].split()[0]}').split()
+        assert './mocean.json' in inside and './data.sqlite' not in inside
+    finally:
+        vm.sh(f'mv /srv/data.sqlite {STATE}')
+        vm.user('mocean_start')
+
+
 def test_where_a_copy_has_no_room_nothing_changes(vm):
     join(vm, 'Room')
     vm.sh(f'head -c 500k /dev/urandom > {STATE}/saved.json; chown ubuntu: {STATE}/saved.json')
