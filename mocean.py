@@ -429,6 +429,7 @@ class Turn:
         self.traffic = calls[key] if key else None
         self.change = {}          # table -> {key: the new record, or None for gone}
         self.kept = {}            # the same, as far as it will happen in any case
+        self.frozen = False       # nothing is earned: the sea is frozen, or its round is over
         self.wait_s = 0           # how long the answer takes
         self.has_paid = False     # the call's price in time
         self.besides = {}         # facts that JSON tells besides: expected, race, quest
@@ -3269,7 +3270,7 @@ def with_besides(turn, call, facts):
 
 def take_turn(sea, call, turn):
     """The rule decides, and what it has written happens; of a refused call what it has kept."""
-    if call.route.mine and call.route.changes and sea.is_frozen():
+    if call.route.mine and call.route.changes and turn.frozen:
         raise Refusal('the sea is frozen, eyes on the teacher', AWAY, wait_s=2)
     try:
         facts = decide(turn, call)
@@ -3298,7 +3299,9 @@ def begin_turn(sea, call):
     sea.called = True
     now = sea.clock()
     key = aboard(sea.ocean, call, now) if call.route.mine else ''
-    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls, sea.feed)
+    turn = Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls, sea.feed)
+    turn.frozen = sea.is_frozen()
+    return turn
 
 
 def decide(turn, call):
@@ -3319,7 +3322,8 @@ def decide(turn, call):
         if route.changes and not turn.boat.acted:
             turn.steer(acted=True)
         watch(turn, call, facts)
-        award(turn)
+        if not turn.frozen:
+            award(turn)
     if call.n and turn.key:
         keep_reply(turn, call, facts)
     return facts
