@@ -621,7 +621,7 @@ NAME_KINDS = ('Lu', 'Ll', 'Lt', 'Lm', 'Lo', 'Nd', 'Mn', 'Mc', 'Me')      # lette
 CJK = ('CJK', 'IDEOGRAPHIC', 'HIRAGANA', 'KATAKANA', 'HANGUL', 'BOPOMOFO')
 INVISIBLE = re.compile('[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0'
                        '\U000e0100-\U000e01ef]')
-LOOK_ALIKES = str.maketrans('аеорсухіјѕһкмтвнԁοανρτικυχε', 'aeopcyxijshkmtbhdoavptikuxe')
+LOOK_ALIKES = str.maketrans('аеорсухіјѕһкмтвнԁοανρτικυχεıɑɡ', 'aeopcyxijshkmtbhdoavptikuxeiag')
 
 
 def tidy_name(text):
@@ -645,7 +645,8 @@ def script_of(letter):
 
 def key_of(name):
     """One key for all names that a reader could take for each other: ADA, ada, a Cyrillic Ada."""
-    return unicodedata.normalize('NFKC', name.casefold()).translate(LOOK_ALIKES)
+    plain = unicodedata.normalize('NFKC', name.casefold()).translate(LOOK_ALIKES)
+    return unicodedata.normalize('NFKC', re.sub('(?<=[ij])\u0307+', '', plain))    # i has a dot anyway
 
 
 # What goes back.
