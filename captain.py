@@ -650,8 +650,8 @@ def forget_calls(captain, key, new_key=''):
     if traffic and new_key:
         calls[new_key] = traffic
     for other in list(calls.values()):
-        kept = [call for call in tuple(other.calls)
-                if key not in map(game.key_of, re.findall(r'\w+', call))]
+        kept = [call for call in tuple(other.calls) if key not in map(
+            game.key_of, re.findall(r'\w+', urllib.parse.unquote_plus(call)))]
         other.calls = collections.deque(kept, other.calls.maxlen)
 
 

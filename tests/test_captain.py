@@ -353,6 +353,14 @@ def test_a_frozen_sea_gives_no_points(lesson):
     assert (podium, lesson.say('/score')) == ('1,ada,10\n1,bob,10', '1,bob,20\n2,ada,10')
 
 
+def test_a_forgotten_name_is_gone_from_the_calls_of_others_in_any_script(lesson):
+    ada, bob = join(lesson.say, 'Аделаида'), join(lesson.say, 'bob')
+    assert lesson.say(f'/sendchat?id={bob}&name=Аделаида&message=hi').status == 200
+    assert 'Аделаида' in lesson.say(f'/log?id={bob}')
+    assert 'forgotten' in lesson.order('forget', name='Аделаида') and lesson.say(f'/name?id={ada}').status == 404
+    assert 'Аделаида' not in lesson.say(f'/log?id={bob}')
+
+
 def test_a_frozen_sea_makes_nobody_red(lesson):
     id = join(lesson.say, 'ada')
     lesson.order('freeze')
