@@ -3317,16 +3317,22 @@ def decide(turn, call):
         raise TypeError(f'{route.rule.__name__} returned {facts!r}; a rule returns the facts to '
                         'tell, as a dict or a list of dicts')
     if route.mine and turn.row('boats', turn.key):
-        if (route.costs or call.n) and not turn.has_paid:
-            charge_cell(turn)
-        if route.changes and not turn.boat.acted:
-            turn.steer(acted=True)
-        watch(turn, call, facts)
-        if not turn.frozen:
-            award(turn)
+        settle(turn, call, facts)
     if call.n and turn.key:
         keep_reply(turn, call, facts)
     return facts
+
+
+def settle(turn, call, facts):
+    """What the call costs, where its rule charged nothing; and the quests that it meets."""
+    route = call.route
+    if (route.costs or call.n) and not turn.has_paid:
+        charge_cell(turn)
+    if route.changes and not turn.boat.acted:
+        turn.steer(acted=True)
+    watch(turn, call, facts)
+    if not turn.frozen:
+        award(turn)
 
 
 def commit(sea, call, turn):
@@ -3857,7 +3863,8 @@ def script_of(letter):
 def key_of(name):
     """One key for all names that a reader could take for each other: ADA, ada, a Cyrillic Ada."""
     plain = unicodedata.normalize('NFKC', name.casefold()).translate(LOOK_ALIKES)
-    return unicodedata.normalize('NFKC', re.sub('(?<=[ij])\u0307+', '', plain))    # i has a dot anyway
+    dotted_once = re.sub('(?<=[ij])\u0307+', '', plain)
+    return unicodedata.normalize('NFKC', dotted_once)
 
 
 # What goes back.

@@ -646,7 +646,8 @@ def script_of(letter):
 def key_of(name):
     """One key for all names that a reader could take for each other: ADA, ada, a Cyrillic Ada."""
     plain = unicodedata.normalize('NFKC', name.casefold()).translate(LOOK_ALIKES)
-    return unicodedata.normalize('NFKC', re.sub('(?<=[ij])\u0307+', '', plain))    # i has a dot anyway
+    dotted_once = re.sub('(?<=[ij])\u0307+', '', plain)
+    return unicodedata.normalize('NFKC', dotted_once)
 
 
 # What goes back.
