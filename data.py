@@ -2479,7 +2479,13 @@ class ThreadedServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServ
             self.address_family, address = socket.AF_INET6, ('::', address[1])
         if handler:                             # try_port has none
             handler.log_error = no_http
+            handler.timeout = 60                # seconds: who is silent so long keeps no thread
         super().__init__(address, handler)
+
+    def handle_error(self, request, client_address):
+        """Who hangs up in the middle, or is silent, is no bug of ours."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     def server_bind(self):
         if self.address_family == socket.AF_INET6:
