@@ -24,7 +24,7 @@ import wsgiref.simple_server
 import bottle
 import pytest
 import webtest
-from conftest import ROOT, Server, poll
+from conftest import ROOT, Clock, Server, poll
 from steps_solved import cross_the_pond, trade
 
 import steps
@@ -278,6 +278,19 @@ def test_a_slow_visitor_keeps_nobody_waiting(laptop):
     with socket.create_connection(('127.0.0.1', laptop.port)) as slow:
         slow.sendall(b'GET /steps HTTP/1.1\r\n')
         assert laptop('/steps', timeout=5).status == 200
+
+
+def test_one_player_in_a_loop_leaves_room_in_the_log(capfd, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(steps, 'say', steps.Lines(clock).say)
+    web = webtest.TestApp(steps.wsgi(steps.make_app()))
+    for _ in range(2):
+        clock.now += 1
+        for call in ('/steps?message=x', '/steps?mess=x') * steps.LOG_LINES_PER_S:
+            web.get(call, expect_errors=True)
+    lines = capfd.readouterr().err.splitlines()
+    assert lines.count('steps: (50 lines are left out here: too many for one second)') == 1
+    assert len(lines) == 2 * steps.LOG_LINES_PER_S + 1
 
 
 def test_who_is_silent_or_hangs_up_keeps_no_thread_and_makes_no_noise(capfd):
