@@ -1668,6 +1668,8 @@ def rule_join(turn, name, id):
     owner = ocean.keys.get(id or '')
     if owner:
         return come_back(turn, owner, key, name)
+    if name.lower() in ocean.keys:
+        raise id_for_a_name(ocean, name.lower())
     if key in ocean.boats or key in ocean.ashore:
         words = f'the name {name} is taken; if it is your boat, add &id= and your id'
         if id:
@@ -1680,6 +1682,14 @@ def rule_join(turn, name, id):
     turn.news(f'{name} joined', 'join')
     turn.story = f'{name} joined at {turn.boat.x},{turn.boat.y}'
     return {'id': turn.boat.id, 'name': name, **tell_boat(turn.boat)}
+
+
+def id_for_a_name(ocean, id):
+    """The Refusal for a secret that all would see. Whoever sends it has a boat already."""
+    key = ocean.keys[id]
+    boat = ocean.boats.get(key) or ocean.ashore[key]
+    return Refusal('this name is the secret id of a boat, and others see names; to come back, give '
+                   'the name and the id', CONFLICT, fix={'name': boat.name, 'id': id})
 
 
 def launch_boat(turn, name, id, pennant=None, **fields):

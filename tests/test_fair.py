@@ -473,6 +473,14 @@ def test_in_a_crowd_who_only_joined_goes_ashore_after_ten_minutes_and_the_id_bri
     assert game.say(f'/join?name=idle7&id={boats[7].id}').status == 200
 
 
+def test_a_secret_id_becomes_no_name(game, ada):
+    for name in (ada.id, ada.id.upper()):
+        reply = game.say(f'/join?name={name}')
+        assert reply.status == 409 and reply.lines[0].startswith('this name is the secret id of a boat')
+        assert reply.lines[1].endswith(f'/join?name=ada&id={ada.id}')
+    assert len(game.ocean.boats) == 1
+
+
 def test_of_who_is_gone_for_good_no_calls_are_left_for_the_next_of_that_name(game, monkeypatch):
     monkeypatch.setattr(mocean, 'CROWD_BOATS', 0)
     monkeypatch.setattr(mocean, 'ASHORE_KEPT', 0)
