@@ -3503,7 +3503,7 @@ def tend(sea):
         return
     try:
         sea.tended = sea.clock()
-        own = (sync, check_clock, send_home, save_when_due)
+        own = (sync, check_clock, send_home, forget_calls, save_when_due)
         tasks = [functools.partial(task, sea) for task in own]
         for task in tasks + [rider.tend for rider in sea.riders]:
             try:
@@ -3555,6 +3555,14 @@ def send_home(sea):
             with contextlib.suppress(Refusal):
                 sea.journal.write(ocean, patch_of(ocean, turn.change), ocean.last, turn.now)
                 merge(ocean, turn.change)
+
+
+def forget_calls(sea):
+    """In a crowd only who called lately is remembered: the calls of thousands fill the memory."""
+    if len(sea.calls) > CROWD_BOATS:
+        for key, traffic in list(sea.calls.items()):
+            if sea.tended > traffic.last + IDLE_S:
+                sea.calls.pop(key, None)
 
 
 def gone_for_good(turn):
