@@ -20,6 +20,10 @@ enabled=/etc/nginx/sites-enabled
 
 stop() { printf '\n!! %s\n' "$*" >&2; exit 1; }
 
+[[ $club =~ ^[a-z0-9-]+(\.[a-z0-9-]+)+$ ]] ||
+    stop "The front needs the club's own name, in small letters: bash ~/mocean/setup_vm.sh --front club.example"
+[ "${2:-}" != --check ] || exit 0       # setup_vm.sh asks before it begins
+
 oceans() {                              # the names of all that start with this machine, or have a line in machines.map
     _oceans
     sed -n 's/^\([a-z][a-z0-9-]*\) .*;.*/\1/p' $folder/machines.map
@@ -92,6 +96,10 @@ answers() {                             # does the front itself answer, by this 
 
 certify() {                             # for the club's name, and for its oceans' own names, where they lead here
     local ocean said names=(-d "$club")
+    if certified && ! leads_here "$club"; then          # else the oceans' names would be gone from it
+        echo "$club does not lead to this machine just now: the certificate stays as it is."
+        return
+    fi
     for ocean in $(oceans); do
         ! leads_here "$ocean.$club" || names+=(-d "$ocean.$club")
     done
@@ -126,8 +134,6 @@ tell() {                                # which oceans answer through the front
     done
 }
 
-[[ $club =~ ^[a-z0-9-]+(\.[a-z0-9-]+)+$ ]] ||
-    stop "The front needs the club's own name, in small letters: bash ~/mocean/setup_vm.sh --front club.example"
 configure
 answers http || stop "systemctl status nginx says more."
 certify

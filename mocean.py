@@ -41,7 +41,12 @@ WORDS       Sea time: seconds since the ocean began, while the server was up and
             by 10 cells of the chart; other squares only help to search. A course: twelve marks to
             sail round, or (a boat's own) which way it points, in sixteenths of a circle; a heading
             is one of eight words for that, or radians. A turn: one call, and the sheet on which
-            its rule writes. A change: whole new records; a patch: the same for the journal.
+            its rule writes. A change: whole new records; a patch: the same for the journal. A
+            rider: the boat on a whale's back, or a file that rides along. To note a call: to keep
+            it for `log` and the quests.
+
+HINTS       What goes into a function and what comes out of it is said all through PART 1, and
+            behind that where another file calls it: `def play(sea: Sea, call: Call) -> dict`.
 """
 import atexit
 import collections
@@ -76,6 +81,7 @@ import traceback
 import unicodedata
 import urllib.parse
 import wsgiref.simple_server
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields
 from typing import NamedTuple
 
@@ -90,7 +96,7 @@ import bottle
 
 # --- SETTINGS ------------------------------------------------------------------------------------
 
-WIDTH_CELLS, HEIGHT_CELLS = 600, 400    # once around the planet, eastward and northward
+WIDTH_CELLS, HEIGHT_CELLS = 600, 400    # once around the planet, east and north: in fifties
 SECTOR_CELLS = 10                       # the chart is made of squares of this size
 COLUMNS, ROWS = WIDTH_CELLS // SECTOR_CELLS, HEIGHT_CELLS // SECTOR_CELLS
 
@@ -154,19 +160,19 @@ LOG_MOVES = os.environ.get('MOCEAN_LOG') == 'debug'
 class Record:
     """A row of the ocean's tables. It never changes: `but` makes a new one."""
 
-    def but(self, **changes):
+    def but(self, **changes: object) -> 'Record':
         """The same record with some fields changed: dataclasses.replace, but nine times as fast."""
         new = object.__new__(type(self))
         object.__setattr__(new, '__dict__', self.__dict__ | changes)
         return new
 
 
-def is_number(value):
+def is_number(value: object) -> bool:
     """No bool, no infinity, and no nan, of which no comparison is true."""
     return value.__class__ in (int, float) and abs(value) < 1e15
 
 
-def kind(fits):
+def kind(fits: Callable) -> Callable:
     """A type for fields: the values for which this is true."""
     fits.is_kind = True
     return fits
@@ -197,13 +203,13 @@ Bits = kind(lambda value: isinstance(value, str) and bool(re.fullmatch('[0-9a-f]
 
 
 @kind
-def Laurels(value):
+def Laurels(value: object) -> bool:
     """((course, points), ...)"""
     return isinstance(value, tuple) and all(Counts(pair) and len(pair) == 2 for pair in value)
 
 
 @kind
-def Letters(value):
+def Letters(value: object) -> bool:
     """((sea time, sender, text), ...), oldest first"""
     return isinstance(value, tuple) and all(
         isinstance(letter, tuple) and len(letter) == 3 and is_number(letter[0])
@@ -412,6 +418,7 @@ class Ocean:
         self.floor = None         # the sea floor, as soon as there is a planet
         self.home = {}            # key of a sector of the home waters -> its bit
         self.courses = {}         # number -> Course, those asked for lately
+        self.faults = []          # what its state file held, and no field can hold
         self.season = {}          # id -> {name, points, rounds}: what outlives every ocean
 
 
@@ -436,60 +443,72 @@ class Turn:
         self.story = ''           # for the log: what the boat did
         self.soundings = []       # [x, y, depth] measured, for the data service
 
-    def row(self, table, key):
+    def row(self, table: str, key: str) -> Record | None:
         """The record as this turn leaves it, or None."""
         rows = self.change.get(table, ())
         return rows[key] if key in rows else getattr(self.ocean, table).get(key)
 
-    def put(self, table, key, /, **changes):
+    def put(self, table: str, key: str, /, **changes: object) -> Record:
         """Shall be: the record with these fields changed, or a new one. Returns it."""
         old = self.row(table, key)
         new = old.but(**changes) if old else TABLES[table](**changes)
         self.change.setdefault(table, {})[key] = new
         return new
 
-    def drop(self, table, key):
+    def drop(self, table: str, key: str) -> None:
         """Shall be gone."""
         self.change.setdefault(table, {})[key] = None
 
-    def steer(self, **changes):
+    def steer(self, **changes: object) -> None:
         """Shall be: the boat with these fields changed."""
         self.boat = self.put('boats', self.key, **changes)
 
-    def meets(self, quest):
+    def meets(self, quest: str) -> None:
         """The boat has met a quest; it counts when its turn comes."""
         if quest not in self.boat.badges:
             self.steer(badges=(*self.boat.badges, quest))
 
-    def keep(self):
+    def keep(self) -> None:
         """Whatever comes now: what has been written so far shall happen."""
         self.kept = {table: dict(rows) for table, rows in self.change.items()}
 
-    def next_number(self, table):
+    def next_number(self, table: str) -> int:
         """The number after the highest one, in a table whose keys are numbers: the last one, since
         they are put in order when they are loaded."""
         last = next(reversed(getattr(self.ocean, table)), 0)
         new = self.change.get(table, ())
         return max(map(int, [last, *new])) + 1
 
-    def append(self, table, kept, **fields):
+    def append(self, table: str, kept: int, **fields: object) -> None:
         """Shall be: a new row under the next number. Of more than are kept, the oldest is gone."""
         self.put(table, str(self.next_number(table)), **fields)
         rows = getattr(self.ocean, table)
-        if len(rows) >= kept:
-            self.drop(table, next(iter(rows)))
+        self.drop_first(table, rows, len(rows) + len(self.added(table)) - kept)
 
-    def news(self, text, kind=''):
+    def added(self, table: str) -> list:
+        """The rows that this turn adds to a table."""
+        rows = getattr(self.ocean, table)
+        return [new for key, new in self.change[table].items() if new and key not in rows]
+
+    def drop_first(self, table: str, keys: Iterable, count: int) -> None:
+        """Shall be gone: the first ones of these, so many."""
+        for key in itertools.islice(keys, max(count, 0)):
+            self.drop(table, key)
+
+    def news(self, text: str, kind: str = '') -> None:
         """Shall be known to all. The oldest news make room: those of this boat, if it has many."""
         rows, boat, where = self.ocean.news, self.boat, {}
         if boat:
             where = {'name': boat.name, 'x': int(boat.x), 'y': int(boat.y)}
         self.put('news', str(self.next_number('news')), at=self.true_time, text=text, key=self.key,
                  kind=kind, **where)
-        if self.key and self.ocean.news_of[self.key] >= NEWS_OF_ONE_KEPT:
-            self.drop('news', next(number for number, row in rows.items() if row.key == self.key))
-        elif len(rows) >= NEWS_KEPT:
-            self.drop('news', next(iter(rows)))
+        new = self.added('news')
+        own = self.ocean.news_of[self.key] + sum(row.key == self.key for row in new)
+        if self.key and own > NEWS_OF_ONE_KEPT:
+            numbers = (number for number, row in rows.items() if row.key == self.key)
+            self.drop_first('news', numbers, own - NEWS_OF_ONE_KEPT)
+        else:
+            self.drop_first('news', rows, len(rows) + len(new) - NEWS_KEPT)
 
 
 # --- TORUS ---------------------------------------------------------------------------------------
@@ -548,7 +567,7 @@ def place(boat: Boat, now: float) -> tuple:
     return wrap(boat.x + vx * seconds, WIDTH_CELLS), wrap(boat.y + vy * seconds, HEIGHT_CELLS)
 
 
-def tidy(number, size=math.inf):
+def tidy(number: float, size: float = math.inf) -> float:
     """A number as people write it: at most two decimals, none that are 0, and never up to size."""
     if number.__class__ is int:
         return number
@@ -578,7 +597,7 @@ class Near:
         rings = min(self.across, self.up) // 2     # a wider one would meet itself round the planet
         self.ring_squares = [ring_of(number) for number in range(rings)]
 
-    def put(self, key, x, y):
+    def put(self, key: object, x: float, y: float) -> None:
         """The thing with this key is at x, y now."""
         here = int(x) // self.cells, int(y) // self.cells
         if self.square_of.get(key) != here:
@@ -586,7 +605,7 @@ class Near:
             self.square_of[key] = here
         self.squares.setdefault(here, {})[key] = x, y
 
-    def drop(self, key):
+    def drop(self, key: object) -> None:
         """The thing is gone."""
         there = self.square_of.pop(key, None)
         if there:
@@ -594,12 +613,16 @@ class Near:
             if not self.squares[there]:
                 del self.squares[there]
 
-    def rings(self, x, y, cells, slack):
+    def rings(self, x: float, y: float, cells: float, slack: float) -> Iterable:
         """Ring by ring of squares, outward: what is there, as (distance squared, key, x, y), and
         within how many cells of x, y nothing has been missed by then."""
         column, row = int(x) // self.cells, int(y) // self.cells
         edge = min(x % self.cells, -x % self.cells, y % self.cells, -y % self.cells)
-        for number in range(math.ceil((cells + slack - edge) / self.cells) + 1):
+        rings = math.ceil((cells + slack - edge) / self.cells) + 1
+        if rings > len(self.ring_squares):
+            yield self.everything(x, y), math.inf
+            return
+        for number in range(rings):
             found = []
             for across, up in self.ring_squares[number]:
                 over_x, square_x = divmod(column + across, self.across)
@@ -609,14 +632,19 @@ class Near:
                     found += ways_from(x - over_x * WIDTH_CELLS, y - over_y * HEIGHT_CELLS, square)
             yield found, number * self.cells + edge - slack
 
+    def everything(self, x: float, y: float) -> list:
+        """All that there is, as (distance squared, key, x, y): for whoever looks so far."""
+        return [(distance(x, y, *there) ** 2, key, *there)
+                for square in self.squares.values() for key, there in square.items()]
 
-def ways_from(x, y, square):
+
+def ways_from(x: float, y: float, square: dict) -> list:
     """What is in a square, as (distance squared from x, y; key, x, y)."""
     return [((there_x - x) ** 2 + (there_y - y) ** 2, key, there_x, there_y)
             for key, (there_x, there_y) in square.items()]
 
 
-def ring_of(number):
+def ring_of(number: int) -> list:
     """The squares of a ring round (0, 0): one, eight, sixteen, ..."""
     ring = range(-number, number + 1)
     return [(across, up) for across in ring for up in ring if max(abs(across), abs(up)) == number]
@@ -641,7 +669,7 @@ class Treasure(NamedTuple):
     evergreen: bool = False       # stays available; every other one has one owner
 
 
-def new_planet(seed, true_time):
+def new_planet(seed: int, true_time: float) -> dict:
     """The rows that begin a game: a planet and its whales."""
     dice = random.Random(f'whales {seed}')
     whales = {}
@@ -658,14 +686,14 @@ def is_left(ocean: Ocean, name: str) -> bool:
     return name not in ocean.finds or TREASURES[name].evergreen
 
 
-def found_at(ocean, name):
+def found_at(ocean: Ocean, name: str) -> tuple:
     """Where a treasure was found: numbers of places in the sea floor's list."""
     first = next(number for number, lying in enumerate(ocean.floor.treasures)
                  if lying.name == name)
     return ocean.finds[name].places or (first,)
 
 
-def rider_of(ocean, whale, now):
+def rider_of(ocean: Ocean, whale: Whale, now: float) -> Boat | None:
     """The boat on the back of a whale, or None."""
     rider = ocean.boats.get(whale.rider)
     return rider if rider and now < rider.ride_until else None
@@ -746,17 +774,17 @@ class Seafloor:
         self.treasures = [Lying(name, hill.x, hill.y, self(hill.x, hill.y))
                           for name, hill in zip(LIE_ON_SEAMOUNTS, self.seamounts, strict=True)]
 
-    def off_seamounts(self, x, y):
+    def off_seamounts(self, x: float, y: float) -> float:
         """Cells to the nearest summit so far."""
         return min((distance(x, y, hill.x, hill.y) for hill in self.seamounts), default=math.inf)
 
-    def off_trench(self, x, y):
+    def off_trench(self, x: float, y: float) -> float:
         """Cells from the middle line of the trench, measured along y."""
         angle = 2 * math.pi * x / WIDTH_CELLS
         bends = [swing * math.sin(wave * angle + phase) for wave, swing, phase in self.waves]
         return abs(gap(self.trench_y + sum(bends), y, HEIGHT_CELLS))
 
-    def __call__(self, x, y):
+    def __call__(self, x: float, y: float) -> float:
         cut = math.exp(-(self.off_trench(x, y) / 6) ** 4)     # 1 in the trench, 0 ten cells off
         hills = 0
         for hill in self.seamounts:
@@ -765,7 +793,7 @@ class Seafloor:
         depth = FLOOR_M + (TRENCH_M - FLOOR_M) * cut - hills * (1 - cut)   # it cuts through hills
         return round(max(depth, SUMMIT_M), 1)
 
-    def home_bits(self):
+    def home_bits(self) -> dict:
         """The home waters: key of a sector -> a bit of its own."""
         keys = {}
         span = range(-HOME_SECTORS, HOME_SECTORS + 1)
@@ -783,12 +811,18 @@ class Seafloor:
 
 DIAGONAL = math.sqrt(2)                  # a diagonal cell costs its length, 1.41
 THROWN_TOURS = 50                        # beside those that go on to the nearest mark
+TOO_LONG = f'its {FINISH_S} seconds were over'      # why a race ended
 
 
 class Course(NamedTuple):
     number: int
     marks: tuple
     seconds: float            # what the server's own tour takes: it sets the points
+
+
+def newest_course(now: float) -> int:
+    """The number of the course that has begun last."""
+    return int(now // COURSE_S)
 
 
 def course_of(ocean: Ocean, number: int) -> Course:
@@ -835,7 +869,7 @@ def reference_tour(marks: tuple) -> tuple:
     return tuple(best[home:] + best[:home]), tour_cells(best, ways)
 
 
-def nearest_tour(start, ways):
+def nearest_tour(start: int, ways: list) -> list:
     """From this mark always on to the nearest one left. `ways` are cells from mark to mark."""
     tour = [start]
     left = [mark for mark in range(len(ways)) if mark != start]
@@ -847,7 +881,7 @@ def nearest_tour(start, ways):
     return tour
 
 
-def untangle(tour, ways):
+def untangle(tour: list, ways: list) -> list:
     """2-opt: as long as sailing a stretch of the tour backwards makes it shorter, do so."""
     shorter = True
     while shorter:
@@ -860,24 +894,24 @@ def untangle(tour, ways):
     return tour
 
 
-def turning_gains(tour, first, last, ways):
+def turning_gains(tour: list, first: int, last: int, ways: list) -> bool:
     """Would it be shorter to sail what lies behind `first`, up to `last`, the other way round?"""
     a, b = tour[first], tour[first + 1]
     c, d = tour[last], tour[(last + 1) % len(tour)]
     return ways[a][c] + ways[b][d] < ways[a][b] + ways[c][d] - 1e-9    # a tie gains nothing
 
 
-def tour_cells(tour, ways):
+def tour_cells(tour: list, ways: list) -> float:
     """The length of a tour, back to where it began, in cells."""
     return sum(ways[tour[number - 1]][mark] for number, mark in enumerate(tour))
 
 
-def race_after(race, marks, leg, began, ended):
+def race_after(race: Race, marks: tuple, leg: tuple, began: float, ended: float) -> Race:
     """The race after a leg that the boat began and ended at these moments. Marks count wherever the
     leg passes them; the clock stops where the boat comes within reach of mark 0 again, which may
     be on the leg on which it passed the last of the others."""
     if began > race.start + FINISH_S:
-        return race.but(end=f'its {FINISH_S} seconds were over')
+        return race.but(end=TOO_LONG)
     passed = {mark: passes_at(*leg, *marks[mark]) for mark in race.left}
     passed = {mark: part for mark, part in passed.items() if part is not None}
     if passed:
@@ -889,11 +923,12 @@ def race_after(race, marks, leg, began, ended):
         return race
     seconds = round(began + home * (ended - began) - race.start, 2)
     if seconds > FINISH_S:
-        return race.but(end=f'its {FINISH_S} seconds were over')
+        return race.but(end=TOO_LONG)
     return race.but(seconds=max(seconds, 0.01))      # 0 would mean: not finished
 
 
-def passes_at(x0, y0, x1, y1, mark_x, mark_y):
+def passes_at(x0: float, y0: float, x1: float, y1: float,
+              mark_x: float, mark_y: float) -> float | None:
     """How far along a leg, 0 to 1, the boat is first within reach of a mark; None if it never is.
 
     Seen from the mark, the boat goes from p to p + d; after a part t of the leg it is at p + t * d.
@@ -917,7 +952,7 @@ def passes_at(x0, y0, x1, y1, mark_x, mark_y):
     return part if part <= 1 else None   # beyond 1 the leg ends before
 
 
-def passes_later_at(part, leg, mark):
+def passes_later_at(part: float, leg: tuple, mark: tuple) -> float | None:
     """The same, but only what lies behind this part of the leg counts."""
     x0, y0, x1, y1 = leg
     x = x0 + part * gap(x0, x1, WIDTH_CELLS)
@@ -950,7 +985,7 @@ class Parameter:
     """What a route may be told. `read` makes a value of a text, or raises Fault."""
     name: str
     meaning: str
-    read: object
+    read: Callable
     example: str
     required: bool = True
     default: object = None
@@ -971,7 +1006,8 @@ def choose(text, words, works):
     by_plain = {word.casefold(): word for word in words}
     if plain in by_plain:
         return by_plain[plain]
-    close = difflib.get_close_matches(plain, by_plain, 1, 0.6)
+    close = difflib.get_close_matches(plain, by_plain, 1, 0.6) or [
+        word for word in by_plain if set(word.split()) & set(plain.split())]      # net, sonar
     if close:
         raise Fault(f'did you mean {by_plain[close[0]]}?', by_plain[close[0]])
     raise Fault(works)
@@ -989,7 +1025,7 @@ def read_heading(text):
 read_heading.schema = {'type': 'string', 'enum': [*HEADINGS, *SHORT]}
 
 
-def read_word(*words):
+def read_word(*words: str) -> Callable:
     """A reader of one of these words."""
     works = 'it is ' + (' or '.join(words) if len(words) < 3 else f'one of {", ".join(words)}')
 
@@ -1002,7 +1038,7 @@ def read_word(*words):
 GREATEST = 999_999_999                            # whole numbers have nine digits
 
 
-def read_whole(low, high=GREATEST):
+def read_whole(low: int, high: int = GREATEST) -> Callable:
     """A reader of whole numbers from low to high."""
     works = f'it is a whole number from {low} to {high}'
     if high == GREATEST:
@@ -1035,10 +1071,11 @@ read_seconds.schema = {'type': 'number', 'minimum': 0, 'maximum': LATEST}
 
 
 def read_cell(text):
-    """Reads a cell of the ocean as x,y; -1 and 600 are 599 and 0."""
-    found = re.fullmatch(r'[\s(]*([+-]?[0-9]{1,6})\s*,\s*([+-]?[0-9]{1,6})[\s)]*', text)
+    """Reads a cell of the ocean as x,y; -1 and 600 are 599 and 0, and 5.0 is 5."""
+    whole = r'([+-]?[0-9]{1,6})(?:\.0*)?'
+    found = re.fullmatch(rf'[\s(]*{whole}\s*,\s*{whole}[\s)]*', text)
     if not found:
-        raise Fault('it is where you will be, as x,y')
+        raise Fault('it is where you will be, as x,y: two whole numbers')
     return int(found[1]) % WIDTH_CELLS, int(found[2]) % HEIGHT_CELLS
 
 
@@ -1058,7 +1095,7 @@ def read_name(text):
 read_name.schema = {'type': 'string', 'pattern': '^[0-9A-Za-z]{1,20}$'}
 
 
-def read_text(longest):
+def read_text(longest: int) -> Callable:
     """A reader of any text in one line."""
     def read(text):
         line = ' '.join(''.join(map(printable, text)).split())
@@ -1143,11 +1180,11 @@ def misread(route, pairs):
             faults.append(f'{bare(name)} came more than once; once is enough')
     while take_apart(route, {**texts, **fix}, faults, fix):
         pass
-    note_unknown(route, texts, faults, fix)
+    correct_unknown(route, texts, faults, fix)
     if route.mine and not fix.get('id', texts.get('id', '')).strip(QUOTES):
         return no_id(texts)
     for name, parameter in route.known.items():
-        note_unreadable(parameter, fix.get(name, texts.get(name)), faults, fix)
+        correct_unreadable(parameter, fix.get(name, texts.get(name)), faults, fix)
     return Refusal(faults[0], fix=fix)
 
 
@@ -1175,7 +1212,7 @@ def cannot_be(parameter, text):
     return False
 
 
-def note_unknown(route, texts, faults, fix):
+def correct_unknown(route, texts, faults, fix):
     """Parameters that the route does not have: a slip of the finger, or something else."""
     for name, text in texts.items():
         if name in route.known:
@@ -1201,7 +1238,7 @@ def meant_parameter(name, text, free):
     return close[0] if close else None
 
 
-def note_unreadable(parameter, text, faults, fix):
+def correct_unreadable(parameter, text, faults, fix):
     """A parameter that is missing, or that cannot be read."""
     if text is None and parameter.required:
         faults.append(f'{parameter.name} is missing: {parameter.meaning}')
@@ -1224,14 +1261,14 @@ def no_id(texts):
 
 # --- TELL ----------------------------------------------------------------------------------------
 
-def told(route_name, texts):
+def tell_call(route_name: str, texts: dict) -> str:
     """A call as `log` shows it: one short printable line, without the id."""
     pairs = [f'{name}={text}' for name, text in texts.items() if name != 'id' and text is not None]
     query = '?' + brief('&'.join(pairs)) if pairs else ''
     return f'/{route_name}{query}'
 
 
-def brief(text, most=200):
+def brief(text: str, most: int = 200) -> str:
     """The beginning of a text, printable, in one line."""
     text = text if len(text) <= most else text[:most] + '...'
     return text if text.isprintable() else repr(text)[1:-1]
@@ -1251,7 +1288,7 @@ def tell_velocity(boat):
     return {'vx': tidy(vx), 'vy': tidy(vy), 'heading': round(radians_of(boat), 4)}
 
 
-def tell_time(seconds):
+def tell_time(seconds: float) -> str:
     """Seconds since 1970 as ISO 8601, UTC."""
     moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
     return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
@@ -1358,7 +1395,7 @@ class Feed:
         self.start = self.now = true_time     # who was told by then is told everything
         self.parts, self.boats = {}, {}       # name, or key of a boat -> Told
 
-    def forget(self):
+    def forget(self) -> None:
         """Everything is new: another ocean, another name."""
         self.parts, self.boats = {}, {}
         self.start = self.now
@@ -1446,13 +1483,13 @@ def chart_boat(turn, boat, traffic):
     now = turn.now
     x, y = place(boat, now)
     last = traffic.at if traffic else turn.true_time - max(now - max(boat.at, boat.paid), 0)
-    return {'name': boat.name, 'x': short(x, WIDTH_CELLS), 'y': short(y, HEIGHT_CELLS),
-            'z': short(boat.z), 'heading': round(radians_of(boat), 2), 'score': boat.score,
+    return {'name': boat.name, 'x': tenths(x, WIDTH_CELLS), 'y': tenths(y, HEIGHT_CELLS),
+            'z': tenths(boat.z), 'heading': round(radians_of(boat), 2), 'score': boat.score,
             'quests': boat.quest, 'riding': boat.riding if now < boat.ride_until else '',
             'last': int(last), 'pennant': boat.pennant}
 
 
-def short(number, size=math.inf):
+def tenths(number, size=math.inf):
     """A number with one decimal at most: a tenth of a cell is less than one sees."""
     return tidy(round(number, 1), size)
 
@@ -1486,18 +1523,18 @@ def chart_whale(ocean, name, whale, now):
     x, y = whale_place(ocean, whale, at)
     if rider:
         vx, vy, at = 0, 0, 0
-    return {'name': name, 'x': short(x, WIDTH_CELLS), 'y': short(y, HEIGHT_CELLS), 'vx': vx,
+    return {'name': name, 'x': tenths(x, WIDTH_CELLS), 'y': tenths(y, HEIGHT_CELLS), 'vx': vx,
             'vy': vy, 'at': round(at, 2), 'rider': rider.name if rider else ''}
 
 
 def chart_blooms(turn):
-    return [{'x': short(bloom.x, WIDTH_CELLS), 'y': short(bloom.y, HEIGHT_CELLS),
+    return [{'x': tenths(bloom.x, WIDTH_CELLS), 'y': tenths(bloom.y, HEIGHT_CELLS),
              'until': round(bloom.until, 2)}
             for bloom in turn.ocean.blooms.values() if bloom.until > turn.now]
 
 
 def chart_course(turn):
-    course = course_of(turn.ocean, int(turn.now // COURSE_S))
+    course = course_of(turn.ocean, newest_course(turn.now))
     return {'number': course.number, 'until': (course.number + 1) * COURSE_S,
             'marks': course.marks, 'times': tell_laps(turn.ocean, course.number)[:10]}
 
@@ -1513,7 +1550,7 @@ def chart_round(ocean):
             'podium': tell_podium(ocean) if current.state == 'over' else []}
 
 
-def tell_podium(ocean):
+def tell_podium(ocean: Ocean) -> list:
     """The first ten places of a round. Where the captain has enlisted players, only they take
     places; and nobody does without a point."""
     boats = ocean.boats.values()
@@ -1614,7 +1651,7 @@ def enter(turn, keys):
             turn.news('the whole ocean is charted', 'chart')
 
 
-def dismount(turn):
+def dismount(turn: Turn) -> None:
     """The whale under the boat swims on by itself, unless somebody else rides it already."""
     whale = turn.ocean.whales.get(turn.boat.riding)
     if whale and whale.rider == turn.key:
@@ -1692,7 +1729,8 @@ def id_for_a_name(ocean, id):
                    'the name and the id', CONFLICT, fix={'name': boat.name, 'id': id})
 
 
-def launch_boat(turn, name, id, pennant=None, **fields):
+def launch_boat(turn: Turn, name: str, id: str, pennant: int | None = None,
+                **fields: object) -> None:
     """A new boat, at its berth; it may send three messages at once."""
     turn.key = key_of(name)
     x, y = berth(turn.ocean.floor, len(turn.ocean.boats) + len(turn.change.get('boats', ())))
@@ -1737,7 +1775,7 @@ def ration_joins(turn):
     turn.put('planet', 'mocean', joins=turn.now + (waiting + 1) / JOINS_PER_S)
 
 
-def free_name(ocean, name):
+def free_name(ocean: Ocean, name: str) -> str:
     """The name with the first number that nobody has."""
     stem = name.rstrip('0123456789')[:15] or name[:15]
     names = (f'{stem}{number}' for number in itertools.count(2))
@@ -1745,21 +1783,25 @@ def free_name(ocean, name):
                 if key_of(name) not in ocean.boats and key_of(name) not in ocean.ashore)
 
 
-def new_id(ocean):
-    while (new := ''.join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))) in ocean.keys:
-        pass
-    return new
+def new_id(ocean: Ocean) -> str:
+    """An id that no boat has, aboard or ashore."""
+    while True:
+        id = ''.join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
+        if id not in ocean.keys:
+            return id
 
 
 GOLDEN_RADIANS = math.pi * (3 - math.sqrt(5))        # turned by this, no two berths ever meet
 BERTHS = 60                                          # round each seamount, from near to far
+NEAREST_BERTH_CELLS, FARTHEST_BERTH_CELLS = 7, 12    # from the summit: its treasure is in sight
 
 
 def berth(floor, number):
     """Where the new boat with this number starts: round a home seamount, its treasure in sight."""
     number, home = divmod(number, HOMES)
     hill = floor.seamounts[home]
-    away = 7 + (SIGHT_CELLS - 8 - 7) * math.sqrt(number % BERTHS / BERTHS)    # 7 to 12 cells
+    part = math.sqrt(number % BERTHS / BERTHS)       # the root: in a wider ring there is more room
+    away = NEAREST_BERTH_CELLS + (FARTHEST_BERTH_CELLS - NEAREST_BERTH_CELLS) * part
     x = hill.x + away * math.cos(number * GOLDEN_RADIANS)
     y = hill.y + away * math.sin(number * GOLDEN_RADIANS)
     return round(x) % WIDTH_CELLS, round(y) % HEIGHT_CELLS
@@ -1783,7 +1825,7 @@ def rule_quit(turn, sure):
                         f'For {minutes} minutes join with your id brings you back.'}
 
 
-def go_ashore(turn, key):
+def go_ashore(turn: Turn, key: str) -> None:
     """The boat leaves the ocean, with all that it has."""
     boat = turn.row('boats', key)
     x, y = place(boat, turn.now)
@@ -1791,7 +1833,7 @@ def go_ashore(turn, key):
     turn.drop('boats', key)
 
 
-def forget(turn, key):
+def forget(turn: Turn, key: str) -> None:
     """A boat ashore is gone for good: its treasures lie on their seamounts again."""
     boat = turn.ocean.ashore[key]
     turn.drop('ashore', key)
@@ -1804,7 +1846,7 @@ def forget(turn, key):
             turn.drop('finds', name)
 
 
-def reply_keys(key):
+def reply_keys(key: str) -> list:
     return [f'{key} {slot}' for slot in range(REPLIES_KEPT)]
 
 
@@ -1991,7 +2033,7 @@ def get_treasure(turn):
         raise Refusal(f'the {name} lies {z:g} m deep and you are at {boat.z:g} m; '
                       f'{REACH_M} m is as far as you reach', CONFLICT, 'dive',
                       {'direction': 'down' if z > boat.z else 'up'})
-    note_find(turn, nearest)
+    put_find(turn, nearest)
     points = reward(turn, name, TREASURE_POINTS)
     turn.steer(items=(*boat.items, name))
     if name in turn.traffic.shown:
@@ -2000,7 +2042,7 @@ def get_treasure(turn):
     return {'got': name, 'points': points}
 
 
-def note_find(turn, seen):
+def put_find(turn, seen):
     """Who found a treasure first is news; what is evergreen can be found in another place, too."""
     ocean, name = turn.ocean, turn.boat.name
     number = ocean.floor.treasures.index((seen.name, seen.x, seen.y, seen.z))
@@ -2057,13 +2099,18 @@ def rule_inventory(turn):
 
 
 def rule_use(turn, item):
-    if item not in turn.boat.items:
-        raise Refusal(f'you do not have the {item}; your inventory tells what you have', CONFLICT,
-                      'inventory')
+    must_have(turn, item)
     treasure = TREASURES[item]
     if treasure.use:
         return treasure.use(turn)
-    return {'used': f'the {item} works all the time: {treasure.does}'}
+    return {'used': f'nothing to do: with the {item} {treasure.does}'}
+
+
+def must_have(turn, item):
+    """Refuse whoever does not have this treasure."""
+    if item not in turn.boat.items:
+        raise Refusal(f'you do not have the {item}; your inventory tells what you have', CONFLICT,
+                      'inventory')
 
 
 def use_crystal(turn):
@@ -2157,9 +2204,7 @@ TREASURES = {treasure.name: treasure for treasure in (
 
 
 def rule_teleport(turn, x, y):
-    if 'teleport crystal' not in turn.boat.items:
-        raise Refusal('you do not have the teleport crystal; your inventory tells what you have',
-                      CONFLICT, 'inventory')
+    must_have(turn, 'teleport crystal')
     rested(turn, turn.boat.leap_at, CRYSTAL_S, 'the crystal has to cool down')
     return leap(turn, x % WIDTH_CELLS, y % HEIGHT_CELLS)
 
@@ -2181,18 +2226,18 @@ def rule_sendchat(turn, name, message):
         players = len(ocean.boats) - 1
     else:
         turn.put('mail', key, letters=(*letters(ocean, key), (turn.now, boat.name, message)))
-        note_talk(turn, boat.name, ocean.boats[key].name, message)
+        put_talk(turn, boat.name, ocean.boats[key].name, message)
         players = 1
     return {'sent': f'sent to {players} player{"" if players == 1 else "s"}'}
 
 
-def post(turn, name, message):
+def post(turn: Turn, name: str, message: str) -> None:
     """A message to all goes on a board, once; each boat remembers how far it has read."""
     turn.append('board', BOARD_KEPT, at=turn.now, name=name, text=message)
-    note_talk(turn, name, 'all', message)
+    put_talk(turn, name, 'all', message)
 
 
-def note_talk(turn, name, to, message):
+def put_talk(turn, name, to, message):
     """The captain reads all that is said."""
     turn.append('talk', TALK_KEPT, at=turn.true_time, name=name, to=to, text=message)
 
@@ -2270,7 +2315,7 @@ def rule_course(turn, course):
 
 def begun_course(turn, number):
     """The number of a course that has begun; that of the newest one if none is asked for."""
-    newest = int(turn.now // COURSE_S)
+    newest = newest_course(turn.now)
     if number is None:
         return newest
     if number > newest:
@@ -2280,7 +2325,7 @@ def begun_course(turn, number):
 
 
 def rule_race(turn, anew):
-    boat, number = turn.boat, int(turn.now // COURSE_S)
+    boat, number = turn.boat, newest_course(turn.now)
     x, y = course_of(turn.ocean, number).marks[0]
     race = running_race(turn)
     at_start = distance(boat.x, boat.y, x, y) <= MARK_CELLS
@@ -2310,7 +2355,7 @@ def way_to_start(turn, number, x, y):
     if last and last.seconds:
         over = f'you sailed course {last.course} in {last.seconds:.2f} s. '
     elif last:
-        end = last.end or f'its {FINISH_S} seconds were over'
+        end = last.end or TOO_LONG
         over = f'your race in course {last.course} ended: {end}. '
     away = distance(boat.x, boat.y, x, y)
     heading = bearing(boat.x, boat.y, x, y)
@@ -2371,7 +2416,8 @@ def finish(turn, race):
     old = turn.row('laps', key)
     turn.meets('Racer')
     is_near_best = course.seconds >= 0.85 * race.seconds
-    if is_near_best or old and race.seconds <= 0.8 * old.seconds:
+    is_a_fifth_faster = old and race.seconds <= 0.8 * old.seconds
+    if is_near_best or is_a_fifth_faster:
         turn.meets('Champion')
     if not old or race.seconds < old.seconds:
         turn.put('laps', key, name=name, seconds=race.seconds, points=points, at=turn.true_time)
@@ -2410,11 +2456,11 @@ def rule_news(turn, since):
 
 
 def rule_log(turn):
-    calls = tuple(turn.traffic.calls)      # the next one may come in while we read
+    lines = tuple(turn.traffic.lines)      # the next one may come in while we read
     rows = []
-    for at, status, route, query, said in (line.split(' ', 4) for line in calls):
+    for at, status, route, query, said in (line.split(' ', 4) for line in lines):
         rows.append({'time': tell_time(int(at)), 'status': int(status),
-                     'request': told(route, dict(pairs_of(query))), 'answer': brief(said)})
+                     'request': tell_call(route, dict(pairs_of(query))), 'answer': brief(said)})
     return rows
 
 
@@ -2431,7 +2477,7 @@ def rule_health(turn):
 
 # --- QUESTS --------------------------------------------------------------------------------------
 # A chain of things that a program can newly do, one at a time. To add one: a line in QUESTS, and
-# `turn.meets(name)` where it can be seen: in a rule, or in `watch`, which sees every call.
+# `turn.meets(name)` where it can be seen: in a rule, or in `meet_quests`, which sees every call.
 
 class Quest(NamedTuple):
     name: str
@@ -2447,11 +2493,11 @@ QUESTS = (
     Quest('Phoenix', 'make a mistake, read what the server says, and send the call again, mended',
           ('move', {'heading': 'nroth'})),
     Quest('Over the seam', 'row over the edge of the chart: there x or y jumps, and the ocean '
-          'goes on', ('move', {'heading': 'west', 'steps': '10'})),
+          'goes on', ('move', {'heading': 'west', 'steps': '5'})),     # 5: also under water
     Quest('Reader', 'look, then row to a treasure that you saw, dive to it, and get it',
           ('look', {})),
-    Quest('Cartographer', 'sound the depth at twenty places in one straight row',
-          ('ping', {})),
+    Quest('Cartographer', 'sound the depth at twenty places in one straight row, east-west or '
+          'north-south', ('ping', {})),
     Quest('Patient', 'make fifty calls in a row, and none of them too early',
           ('move', {'heading': 'east'})),
     Quest('Navigator', 'say with expect=x,y where a move will end: right twenty times in a row, '
@@ -2459,10 +2505,10 @@ QUESTS = (
           ('move', {'heading': 'east', 'expect': '0,0'})),
     Quest('Racer', 'sail a course of the regatta: row to mark 0, call race, and pass all the marks',
           ('course', {})),
-    Quest('Champion', 'sail a course once more, a fifth faster than before (or nearly as well as '
-          'it can be done)', ('race', {})),
+    Quest('Champion', 'sail the same course once more, a fifth faster than before (or any one nearly '
+          'as well as it can be done)', ('race', {})),
     Quest('Magellan', 'go all the way round the planet, east-west and north-south',
-          ('move', {'heading': 'north', 'steps': '10'})))
+          ('move', {'heading': 'north', 'steps': '5'})))
 QUEST_NAMES = tuple(quest.name for quest in QUESTS)
 
 
@@ -2470,7 +2516,7 @@ class Traffic:
     """What is remembered of one boat's calls, until the server stops: for `log` and the quests."""
 
     def __init__(self):
-        self.calls = collections.deque(maxlen=LOG_KEPT)    # 'second status route query answer'
+        self.lines = collections.deque(maxlen=LOG_KEPT)    # 'second status route query answer'
         self.moves = collections.deque(maxlen=10)          # until when the last ten moves took
         self.pings = collections.deque(maxlen=20)          # (x, y) of the last soundings
         self.foreseen = collections.deque(maxlen=20)       # the last right `expect`s: over a seam?
@@ -2478,11 +2524,10 @@ class Traffic:
         self.at = 0               # and the true time
         self.error = ''           # what the last call was told, if it was refused
         self.same_errors = 0      # how often the same in a row
-        self.early = 0            # calls too early in a row
         self.waiting = 0          # answers that wait for their time just now
         self.failed = ''          # the route of the last call, if it was refused
         self.calm = 0             # calls in a row that were not too early
-        self.shown = set()        # names of the treasures and whales that the last `look` showed
+        self.shown = set()        # names of the treasures and whales that `look` has shown
 
     def twin(self):
         """The same, to rehearse with. Each part is copied in one step: others may add to it."""
@@ -2499,7 +2544,6 @@ class Traffic:
         if plain:
             self.same_errors += 1
         self.error = plain
-        self.early = self.early + 1 if status == EARLY else 0
 
     def foresee(self, right, over_seam):
         """Note an `expect`; a wrong one begins the row anew."""
@@ -2516,7 +2560,7 @@ class Traffic:
         return len(places) == self.pings.maxlen and in_a_row
 
 
-def watch(turn, call, facts):
+def meet_quests(turn, call, facts):
     """The quests that a call may meet, whatever its rule is."""
     route, traffic = call.route.name, turn.traffic
     traffic.calm += 1
@@ -2533,8 +2577,8 @@ def watch(turn, call, facts):
     if traffic.calm >= 50:
         turn.meets('Patient')
     if route == 'look':
-        traffic.shown = {thing['name'] for thing in facts['things']
-                         if thing['kind'] != 'player'}
+        traffic.shown |= {thing['name'] for thing in facts['things']
+                          if thing['kind'] != 'player'}
 
 
 def evenly(times):
@@ -2566,17 +2610,17 @@ def merge(ocean: Ocean, change: dict) -> None:
     for table, records in change.items():
         rows = getattr(ocean, table)
         for key, new in records.items():
-            if table in NOTE:
-                NOTE[table](ocean, key, rows.get(key), new)
+            if table in INDEX:
+                INDEX[table](ocean, key, rows.get(key), new)
             if new:
                 rows[key] = new
             else:
                 rows.pop(key, None)
 
 
-def note_boat(ocean, key, old, new):
+def index_boat(ocean, key, old, new):
     """Keep the ways to find a boat: by its id, by its square, and whether it sails."""
-    note_id(ocean, key, old, new)
+    index_id(ocean, key, old, new)
     if new:
         ocean.boats_near.put(key, new.x, new.y)
     else:
@@ -2587,7 +2631,7 @@ def note_boat(ocean, key, old, new):
         ocean.sailing.discard(key)
 
 
-def note_id(ocean, key, old, new):
+def index_id(ocean, key, old, new):
     """Whose id is it? A boat that goes ashore keeps its own."""
     if new:
         ocean.keys[new.id] = key
@@ -2597,7 +2641,7 @@ def note_id(ocean, key, old, new):
             ocean.keys.pop(old.id, None)
 
 
-def note_whale(ocean, name, old, new):
+def index_whale(ocean, name, old, new):
     """A whale that is ridden goes with the boat; another one is in the square where it was put."""
     ocean.ridden.discard(name)
     ocean.things_near.drop(name)
@@ -2607,7 +2651,7 @@ def note_whale(ocean, name, old, new):
         ocean.whales_swept = -math.inf         # the next look puts it into its square
 
 
-def note_planet(ocean, key, old, new):
+def index_planet(ocean, key, old, new):
     """A planet has a sea floor, with treasures on it."""
     if new and not (old and new.seed == old.seed):
         for lying in ocean.floor.treasures if old else ():
@@ -2619,7 +2663,7 @@ def note_planet(ocean, key, old, new):
             ocean.things_near.put(lying, lying.x, lying.y)
 
 
-def note_news(ocean, number, old, new):
+def index_news(ocean, number, old, new):
     """Count the news of each boat."""
     if new:
         ocean.news_of[new.key] += 1
@@ -2629,8 +2673,8 @@ def note_news(ocean, number, old, new):
             del ocean.news_of[old.key]
 
 
-NOTE = {'boats': note_boat, 'ashore': note_id, 'whales': note_whale, 'planet': note_planet,
-        'news': note_news}
+INDEX = {'boats': index_boat, 'ashore': index_id, 'whales': index_whale, 'planet': index_planet,
+         'news': index_news}
 
 
 def sweep(ocean, now):
@@ -3045,7 +3089,6 @@ def ends_in_newline(path):
 def read_ocean(document, spare=None):
     """The ocean of a state document, and in `faults` what its fields could not hold."""
     ocean = Ocean()
-    ocean.faults = []
     ocean.number, ocean.last = document['number'], text_of(document['last'])
     if not Count(ocean.number):
         raise ValueError('its number is no number')
@@ -3104,7 +3147,7 @@ def newest(boats):
     return max([0.0, *(max(boat.at, boat.paid) for boat in boats)])
 
 
-def readable(document):
+def readable(document: dict) -> str:
     """The document as JSON, one record a line: quick to write, and a person can read it."""
     parts = []
     for name, value in document.items():
@@ -3149,14 +3192,14 @@ class Diary:
     def say(self, text, who=''):
         """One line, about this boat."""
         with self.lock:
-            self.turn_page()
+            self.next_second()
             self.lines[who] += 1
             if self.lines.total() > LOG_LINES_PER_S or self.lines[who] > LOG_LINES_OF_ONE_PER_S:
                 self.left_out += 1
                 return
         log(text)
 
-    def turn_page(self):
+    def next_second(self):
         """A new second begins; say what was left out in the one before."""
         second = int(self.ticks())
         if second != self.second:
@@ -3193,7 +3236,7 @@ class Sea:
         self.collects = False     # soundings wait for the data service
         self.tended = self.state_at = 0.0                # sea time
 
-    def open(self):
+    def open(self) -> None:
         """Load the ocean, once, in the process that serves it: never before a fork."""
         with self.lock:
             if self.process == os.getpid():
@@ -3215,7 +3258,7 @@ class Sea:
             if self.watched:
                 keep_watch(self)
 
-    def close(self):
+    def close(self) -> None:
         """An orderly end: a bonus, never relied upon."""
         atexit.unregister(self.close)
         with self.tending, self.lock:      # in this order, as tend takes them
@@ -3227,7 +3270,7 @@ class Sea:
                 for rider in self.riders:
                     rider.end()
 
-    def set_clock(self, now):
+    def set_clock(self, now: float) -> None:
         """Sea time goes on from this moment: not while the sea is frozen, and not beyond the end of
         a round."""
         planet = self.ocean.planet.get('mocean')
@@ -3235,11 +3278,11 @@ class Sea:
         until = current.until if current and current.state == 'running' else math.inf
         self.clock.set(now, bool(planet and planet.frozen), until)
 
-    def is_frozen(self):
+    def is_frozen(self) -> bool:
         """True while no boat may act."""
         return self.clock.frozen or self.clock() >= self.clock.until
 
-    def say(self, text, who=''):
+    def say(self, text: str, who: str = '') -> None:
         """A line for the log; ids, and the captain's key, are masked wherever they came in."""
         if self.captain_key:
             text = text.replace(self.captain_key, '********')
@@ -3340,7 +3383,7 @@ def settle(turn, call, facts):
         charge_cell(turn)
     if route.changes and not turn.boat.acted:
         turn.steer(acted=True)
-    watch(turn, call, facts)
+    meet_quests(turn, call, facts)
     if not turn.frozen:
         award(turn)
 
@@ -3353,7 +3396,7 @@ def commit(sea, call, turn):
     name = turn.boat.name if turn.boat else 'somebody'
     try:
         sea.journal.write(sea.ocean, patch_of(sea.ocean, turn.change),
-                          f'{name} called {call.route.name}', turn.now, told_soundings(turn))
+                          f'{name} called {call.route.name}', turn.now, tell_soundings(turn))
     except Refusal:
         if call.route.changes:
             raise
@@ -3361,7 +3404,7 @@ def commit(sea, call, turn):
     merge(sea.ocean, turn.change)
     sea.moved.update(turn.change.get('boats', ()))
     if sea.collects:
-        take_soundings(sea.ocean, [[sea.ocean.number, *row] for row in told_soundings(turn)])
+        take_soundings(sea.ocean, [[sea.ocean.number, *row] for row in tell_soundings(turn)])
     if turn.key not in sea.ocean.boats:
         sea.calls.pop(turn.key, None)      # who comes next under this name starts anew
 
@@ -3375,7 +3418,7 @@ def is_small_way(turn):
     return changed <= {'x', 'y', 'z', 'at', 'paid'}
 
 
-def told_soundings(turn):
+def tell_soundings(turn):
     """What was measured, for the data service: player, time, x, y, depth."""
     return [[turn.boat.name, int(turn.true_time), *sounding] for sounding in turn.soundings]
 
@@ -3447,7 +3490,7 @@ def stored_reply(turn, call):
     if not reply or turn.now >= reply.at + REPLY_S:
         return None
     if reply.asked != asked(call):
-        before = told(call.route.name, json.loads(reply.asked))
+        before = tell_call(call.route.name, json.loads(reply.asked))
         free = next(str(number) for number in itertools.count(1)
                     if not find_reply(turn.ocean, turn.key, call._replace(n=str(number))))
         raise Refusal(f'n={call.n} has just been the name of another call: {before}; each new call '
@@ -3480,8 +3523,7 @@ def note_call(sea, route, pairs, query, status, said):
         key = ''                       # the mistakes of nobody aboard
     traffic = sea.calls[key]
     traffic.last, traffic.at = sea.clock(), int(sea.calendar())
-    traffic.calls.append(f'{traffic.at} {status} {route.name} {query[:500]} '
-                         f'{said[:200]}')
+    traffic.lines.append(f'{traffic.at} {status} {route.name} {query[:500]} {said[:200]}')
     if status == AWAY:                 # a frozen sea, a full disk: no mistake of the caller's
         return
     traffic.note_error(status, said)
@@ -3512,7 +3554,7 @@ def tend(sea):
                 log(f'the disk refuses: {error}; the game goes on, and this is tried again')
             except Exception:     # the sea must be tended as long as the game runs
                 log('tending the sea failed:\n' + traceback.format_exc())
-        sea.diary.turn_page()
+        sea.diary.next_second()
     finally:
         sea.tending.release()
 
@@ -3582,7 +3624,7 @@ def save_when_due(sea):
         save(sea)
 
 
-def save(sea):
+def save(sea: Sea) -> None:
     """Write a fresh state file, and turn the page of the journal. The lock is held only to take the
     picture."""
     sea.state_at = sea.clock()
@@ -3594,7 +3636,7 @@ def save(sea):
     sea.journal.lines -= lines
 
 
-def renew(sea, ocean):
+def renew(sea: Sea, ocean: Ocean) -> pathlib.Path:
     """Another ocean takes the place of this one, whole or not at all. What was there stays beside
     it, in a folder with a date in its name. Returns the folder. Who calls this holds `tending` and
     `lock`."""
@@ -4280,7 +4322,7 @@ def example(route, base, id):
     return call_of(base, route.name, {'id': id, **texts} if route.mine else texts)
 
 
-def told_parameters(route):
+def own_parameters(route):
     """The parameters of a route, less those that the page has explained for all."""
     return [parameter for parameter in route.parameters if parameter not in (FORMAT, N)]
 
@@ -4299,7 +4341,7 @@ def help_text(routes, base, id, also):
              '\n'.join(f'Also here: {base}/{name}, {ALSO[name]}' for name in also)]
     for route in routes.values():
         known = ''.join(f'    {parameter.name}{"" if parameter.required else " (optional)"}: '
-                        f'{parameter.meaning}\n' for parameter in told_parameters(route))
+                        f'{parameter.meaning}\n' for parameter in own_parameters(route))
         parts.append(f'/{route.name}: {route.meaning}\n  answers {route.reply}\n{known}'
                      f'  {example(route, base, id)}')
     return '\n\n'.join(parts)
@@ -4353,7 +4395,7 @@ def help_html(routes, base, id, also):
         known = ''.join(f'<dt><code>{parameter.name}</code></dt>'
                         f'<dd>{html.escape(parameter.meaning)}'
                         f'{"" if parameter.required else " (optional)"}</dd>'
-                        for parameter in told_parameters(route))
+                        for parameter in own_parameters(route))
         parts.append(f'<h2 id="{route.name}"><code>/{route.name}</code></h2>'
                      f'<p>{html.escape(route.meaning)}; answers '
                      f'<code>{html.escape(route.reply)}</code></p><dl>{known}</dl>'
@@ -4570,7 +4612,7 @@ class Wire:
 
     def request(self, route, pairs):
         """What was asked for, as far as a person may read along: masked first, cut short then."""
-        return told(route.name, {name: masked(self.sea.ocean, text) for name, text in pairs})
+        return tell_call(route.name, {name: masked(self.sea.ocean, text) for name, text in pairs})
 
     def who(self, pairs):
         """The name of who asked; for the log."""
@@ -4620,7 +4662,7 @@ class Wire:
                 'requests.get(url, params={...})'
             name, headers = path, {'Allow': 'GET, HEAD, OPTIONS'}
         else:
-            path, pairs, words = self.untangle(path, pairs)
+            path, pairs, words = self.mend_path(path, pairs)
             name = self.meant(path)
             if not words:
                 words = f'there is no /{bare(path)} here; ' + (
@@ -4636,7 +4678,7 @@ class Wire:
         reply.headers.update(headers)
         return reply
 
-    def untangle(self, path, pairs):
+    def mend_path(self, path, pairs):
         """What a learner pasted or mistyped as a whole: an address behind the address, or another
         sign for the ?. Returns path, pairs, and words where that was it."""
         words = ''
@@ -4670,6 +4712,9 @@ class Wire:
         if plain in ('help', 'usage'):
             return 'mocean'
         rules = [rule.rule.strip('/') for rule in bottle.request.app.routes if '<' not in rule.rule]
+        last = plain.rpartition('/')[2]                # /map/join: a page's address was the SERVER
+        if last in rules:
+            return last
         close = difflib.get_close_matches(plain, rules, 1, 0.6)
         return close[0] if close else ''
 
@@ -4929,8 +4974,8 @@ RIDERS = ('steps', 'data', 'captain', 'my_routes')        # who may lie beside t
 
 class Rider:
     """What a file that rides along hands over. Its `ride(game, sea)` gets this module and the
-    running game, and returns one of these. (It never imports mocean: under uWSGI that would be a
-    second one.)
+    running game, and returns one of these. (There is no need to import mocean; who does all the
+    same gets this module, not a second game that wants the same ocean.)
 
     routes   Routes of the game, with rules of its own, or the routes of a Bottle app
     tend     called once a second, off the path of any request; what it raises is logged
@@ -5004,8 +5049,10 @@ def ride_along(app, name):
         return
     path = paths[0]
     app.sea.collects = app.sea.collects or name == 'data'
+    game = sys.modules[__name__]       # as __main__, and under uWSGI, it has another name
+    sys.modules.setdefault('mocean', game)
     try:
-        rider = module_at(path).ride(sys.modules[__name__], app.sea)
+        rider = module_at(path).ride(game, app.sea)
         for route in rider.routes:
             add_route(app, route, path.name)
         app.sea.riders.append(rider)

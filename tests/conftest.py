@@ -27,7 +27,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-hypothesis.settings.register_profile('mocean', deadline=None)       # a busy machine is no fault
+# A busy machine is no fault. CI tries the same examples each time; who tests by hand tries others.
+hypothesis.settings.register_profile('mocean', deadline=None, derandomize='CI' in os.environ)
 hypothesis.settings.load_profile('mocean')
 # A browser; a real systemd; nginx in it; an ocean with the clock in the hand; a screen.
 pytest_plugins = ['browser', 'lab', 'front', 'game', 'student']

@@ -776,6 +776,8 @@ def test_saved_oceans_are_listed_with_what_is_in_them(lesson):
     rows = {row['name']: row for row in lesson.json('saved')['saved']}
     assert rows[names[1]]['boats'] == 2 and rows[names[1]]['points'] > 0
     assert rows[names[0]]['boats'] == 'unreadable'
+    (lesson.say.folder / 'saved-20260101-000000' / 'mocean.json').mkdir(parents=True)       # no file
+    assert 'saved-20260101-000000,unreadable' in lesson.order('saved')
     before = document(lesson.sea)
     assert lesson.order('restore', saved=names[0]).status == 409 and document(lesson.sea) == before
     for evil in ('../' + names[1], names[1] + '/', 'before-', '.', '', 'saved-2026/../../etc'):
@@ -913,7 +915,7 @@ def test_two_programs_with_one_id_are_named(lesson):
     traffic = lesson.sea.calls['ada']
     for number in range(6):
         said = '429 move heading=n too early by 0.4 s: another program (or window) moves this boat at the same time'
-        traffic.calls.append(f'{int(time.time())} ' + (said if number % 2 else '200 move heading=n 1,2,3'))
+        traffic.lines.append(f'{int(time.time())} ' + (said if number % 2 else '200 move heading=n 1,2,3'))
     assert lesson.row('ada')['trouble'] == 'two programs, one boat'
 
 

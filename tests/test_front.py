@@ -73,8 +73,25 @@ def test_what_nginx_does_not_like_is_taken_back(front):
         assert front.lab.sh('nginx -t 2>&1').endswith('test is successful')
     finally:
         front.lab.sh('cp /srv/front.conf /home/ubuntu/mocean')
+
+
+def test_a_name_that_is_none_is_refused_before_anything_begins(front):
     for name in 'club', 'Club.example', 'club.example/x', '':
         assert "needs the club's own name" in front.lab.fails(f"bash ~/mocean/front.sh '{name}'")
+        said = front.lab.fails(f"bash ~/mocean/setup_vm.sh --front '{name}'")
+        assert "needs the club's own name" in said and '== 1.' not in said
+
+
+def test_while_no_name_can_be_found_the_certificate_stays(front):
+    """The oceans' own names too: an upgrade at such a moment would lose them."""
+    shown = certificate(front)
+    front.lab.sh(f'cp /etc/hosts /srv; echo 192.0.2.1 {CLUB} tuesday.{CLUB} > /etc/hosts')
+    try:
+        said = front.lab.user(f'bash ~/mocean/front.sh {CLUB}')
+        assert f'{CLUB} does not lead to this machine just now: the certificate stays as it is' in said
+        assert certificate(front) == shown
+    finally:
+        front.lab.sh('cat /srv/hosts > /etc/hosts')
 
 
 def test_the_certificate_is_renewed_while_all_play(front):

@@ -689,6 +689,17 @@ def test_binoculars(ada, bob):
     assert 'bob' not in ada.sees()
 
 
+@pytest.mark.parametrize('cells', [145, 146, 200, 1000])
+def test_binoculars_see_as_far_as_the_settings_say(game, ada, bob, monkeypatch, cells):
+    monkeypatch.setattr(mocean, 'BINOCULARS_CELLS', cells)
+    for x, y in [(0, 0), (49, 49), (300, 201)]:
+        ada.put(x=x, y=y, items=('binoculars',))
+        bob.put(x=(x + 300) % WIDTH, y=(y + 200) % HEIGHT)          # nothing is farther off than that
+        near = {lying.name for lying in game.ocean.floor.treasures
+                if mocean.distance(x, y, lying.x, lying.y) <= cells}
+        assert set(ada.sees()) >= near and ('bob' in ada.sees()) == (cells == 1000)
+
+
 def test_sandwich(game, ada):
     """Double speed for a minute, then it is eaten."""
     fetch(ada, 'sandwich')
@@ -729,7 +740,14 @@ def test_always_working_treasures_say_so(ada):
     ada.put(items=always)
     for treasure in always:
         does = mocean.TREASURES[treasure].does
-        assert ada(f'/use?item={treasure}') == f'the {treasure} works all the time: {does}'
+        assert ada(f'/use?item={treasure}') == f'nothing to do: with the {treasure} {does}'
+
+
+def test_one_word_of_a_treasure_is_enough_to_be_understood(ada):
+    for short, whole in {'net': 'fishing net', 'sonar': 'imaging sonar', 'dust': 'iron dust',
+                         'chrono-synclastic infundibulum': 'infundibulum'}.items():
+        reply = ada(f'/use?item={short}')
+        assert reply.lines[0] == f"item was '{short}'; did you mean {whole}?" and reply.status == 400
 
 
 # --- whales ----------------------------------------------------------------------------------------------------------
@@ -1116,6 +1134,19 @@ def test_old_news_make_room(game, ada, monkeypatch):
     game.crash()
     game.join('last')
     assert [line.split(',')[0] for line in game.say('/news').lines] == ['7', '8', '9', '10', '11']
+
+
+def test_two_news_of_one_call_make_room_for_two(game, ada, monkeypatch):
+    monkeypatch.setattr(mocean, 'NEWS_KEPT', 5)
+    monkeypatch.setattr(mocean, 'NEWS_OF_ONE_KEPT', 4)
+    for key, kept in (('', 5), ('ada', 4)):
+        for _ in range(6):
+            turn = mocean.Turn(game.ocean, game.now, game.now, key=key, calls=game.sea.calls)
+            turn.news('one')
+            turn.news('another')
+            mocean.merge(game.ocean, turn.change)
+        assert sum(row.key == key for row in game.ocean.news.values()) == kept
+    assert len(game.ocean.news) == 5
 
 
 # --- all the way round -----------------------------------------------------------------------------------------------

@@ -111,6 +111,18 @@ def test_every_setting_that_has_a_unit_names_it():
     assert len(names) > 70 and without == []
 
 
+def test_hints_stand_where_the_title_page_says():
+    """All through PART 1, and where a rider calls: but for constructors, whose fields have words, and COMMON."""
+    riders = ''.join((ROOT / f'{program}.py').read_text(encoding='utf-8') for program in PROGRAMS[1:])
+    called = set(re.findall(r'\bgame\.(\w+)', riders)) | {'play', 'rehearse'}
+    nouns, common = part('# PART 1', '# PART 2'), part('# --- COMMON')
+    wanted = [node for node in functions(range(len(LINES))) if node.name != '__init__' and node.lineno - 1 not in common
+              and (node.lineno - 1 in nouns or node.name in called)]
+    bare = [node.name for node in wanted if not node.returns
+            or any(not value.annotation and value.arg != 'self' for value in node.args.args)]
+    assert bare == [] and len(wanted) > 80
+
+
 def strings(file):
     """The texts that a program works with: neither its comments nor its docstrings, nor a string that nobody uses."""
     tree = ast.parse(file.read_text(encoding='utf-8'))
