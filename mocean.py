@@ -179,7 +179,7 @@ def kind(fits: Callable) -> Callable:
 
 
 @kind
-def Text(value):
+def Text(value: object) -> bool:
     """Without half a letter in it (JSON can have one: "\\ud800"), which no file could hold."""
     return isinstance(value, str) and not re.search('[\ud800-\udfff]', value)
 
@@ -2505,8 +2505,8 @@ QUESTS = (
           ('move', {'heading': 'east', 'expect': '0,0'})),
     Quest('Racer', 'sail a course of the regatta: row to mark 0, call race, and pass all the marks',
           ('course', {})),
-    Quest('Champion', 'sail the same course once more, a fifth faster than before (or any one nearly '
-          'as well as it can be done)', ('race', {})),
+    Quest('Champion', 'sail the same course once more, a fifth faster than before (or any one '
+          'nearly as well as it can be done)', ('race', {})),
     Quest('Magellan', 'go all the way round the planet, east-west and north-south',
           ('move', {'heading': 'north', 'steps': '5'})))
 QUEST_NAMES = tuple(quest.name for quest in QUESTS)
