@@ -667,8 +667,8 @@ def forget_calls(captain, key, new_key=''):
     if traffic and new_key:
         calls[new_key] = traffic
     for other in list(calls.values()):
-        kept = [line for line in tuple(other.lines)
-                if key not in map(game.key_of, re.findall(r'\w+', line))]
+        kept = [line for line in tuple(other.lines) if key not in map(
+            game.key_of, re.findall(r'\w+', urllib.parse.unquote_plus(line)))]
         other.lines = collections.deque(kept, other.lines.maxlen)
 
 

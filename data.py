@@ -2421,7 +2421,7 @@ NAME_KINDS = ('Lu', 'Ll', 'Lt', 'Lm', 'Lo', 'Nd', 'Mn', 'Mc', 'Me')      # lette
 CJK = ('CJK', 'IDEOGRAPHIC', 'HIRAGANA', 'KATAKANA', 'HANGUL', 'BOPOMOFO')
 INVISIBLE = re.compile('[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0'
                        '\U000e0100-\U000e01ef]')
-LOOK_ALIKES = str.maketrans('аеорсухіјѕһкмтвнԁοανρτικυχε', 'aeopcyxijshkmtbhdoavptikuxe')
+LOOK_ALIKES = str.maketrans('аеорсухіјѕһкмтвнԁοανρτικυχεıɑɡ', 'aeopcyxijshkmtbhdoavptikuxeiag')
 
 
 def tidy_name(text):
@@ -2445,7 +2445,9 @@ def script_of(letter):
 
 def key_of(name):
     """One key for all names that a reader could take for each other: ADA, ada, a Cyrillic Ada."""
-    return unicodedata.normalize('NFKC', name.casefold()).translate(LOOK_ALIKES)
+    plain = unicodedata.normalize('NFKC', name.casefold()).translate(LOOK_ALIKES)
+    dotted_once = re.sub('(?<=[ij])\u0307+', '', plain)
+    return unicodedata.normalize('NFKC', dotted_once)
 
 
 # What goes back.
@@ -2512,7 +2514,13 @@ class ThreadedServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServ
             self.address_family, address = socket.AF_INET6, ('::', address[1])
         if handler:                             # try_port has none
             handler.log_error = no_http
+            handler.timeout = 60                # seconds: who is silent so long keeps no thread
         super().__init__(address, handler)
+
+    def handle_error(self, request, client_address):
+        """Who hangs up in the middle, or is silent, is no bug of ours."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     def server_bind(self):
         if self.address_family == socket.AF_INET6:

@@ -179,7 +179,7 @@ def kind(fits: Callable) -> Callable:
 
 
 @kind
-def Text(value):
+def Text(value: object) -> bool:
     """Without half a letter in it (JSON can have one: "\\ud800"), which no file could hold."""
     return isinstance(value, str) and not re.search('[\ud800-\udfff]', value)
 
@@ -436,6 +436,7 @@ class Turn:
         self.traffic = calls[key] if key else None
         self.change = {}          # table -> {key: the new record, or None for gone}
         self.kept = {}            # the same, as far as it will happen in any case
+        self.frozen = False       # nothing is earned: the sea is frozen, or its round is over
         self.wait_s = 0           # how long the answer takes
         self.has_paid = False     # the call's price in time
         self.besides = {}         # facts that JSON tells besides: expected, race, quest
@@ -1725,6 +1726,8 @@ def rule_join(turn, name, id):
     owner = ocean.keys.get(id or '')
     if owner:
         return come_back(turn, owner, key, name)
+    if name.lower() in ocean.keys:
+        raise id_for_a_name(ocean, name.lower())
     if key in ocean.boats or key in ocean.ashore:
         words = f'the name {name} is taken; if it is your boat, add &id= and your id'
         if id:
@@ -1737,6 +1740,14 @@ def rule_join(turn, name, id):
     turn.news(f'{name} joined', 'join')
     turn.story = f'{name} joined at {turn.boat.x},{turn.boat.y}'
     return {'id': turn.boat.id, 'name': name, **tell_boat(turn.boat)}
+
+
+def id_for_a_name(ocean, id):
+    """The Refusal for a secret that all would see. Whoever sends it has a boat already."""
+    key = ocean.keys[id]
+    boat = ocean.boats.get(key) or ocean.ashore[key]
+    return Refusal('this name is the secret id of a boat, and others see names; to come back, give '
+                   'the name and the id', CONFLICT, fix={'name': boat.name, 'id': id})
 
 
 def launch_boat(turn: Turn, name: str, id: str, pennant: int | None = None,
@@ -3334,7 +3345,7 @@ def with_besides(turn, call, facts):
 
 def take_turn(sea, call, turn):
     """The rule decides, and what it has written happens; of a refused call what it has kept."""
-    if call.route.mine and call.route.changes and sea.is_frozen():
+    if call.route.mine and call.route.changes and turn.frozen:
         raise Refusal('the sea is frozen, eyes on the teacher', AWAY, wait_s=2)
     try:
         facts = decide(turn, call)
@@ -3363,7 +3374,9 @@ def begin_turn(sea, call):
     sea.called = True
     now = sea.clock()
     key = aboard(sea.ocean, call, now) if call.route.mine else ''
-    return Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls, sea.feed)
+    turn = Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls, sea.feed)
+    turn.frozen = sea.is_frozen()
+    return turn
 
 
 def decide(turn, call):
@@ -3379,15 +3392,22 @@ def decide(turn, call):
         raise TypeError(f'{route.rule.__name__} returned {facts!r}; a rule returns the facts to '
                         'tell, as a dict or a list of dicts')
     if route.mine and turn.row('boats', turn.key):
-        if (route.costs or call.n) and not turn.has_paid:
-            charge_cell(turn)
-        if route.changes and not turn.boat.acted:
-            turn.steer(acted=True)
-        meet_quests(turn, call, facts)
-        award(turn)
+        settle(turn, call, facts)
     if call.n and turn.key:
         keep_reply(turn, call, facts)
     return facts
+
+
+def settle(turn, call, facts):
+    """What the call costs, where its rule charged nothing; and the quests that it meets."""
+    route = call.route
+    if (route.costs or call.n) and not turn.has_paid:
+        charge_cell(turn)
+    if route.changes and not turn.boat.acted:
+        turn.steer(acted=True)
+    meet_quests(turn, call, facts)
+    if not turn.frozen:
+        award(turn)
 
 
 def commit(sea, call, turn):
@@ -3547,7 +3567,7 @@ def tend(sea):
         return
     try:
         sea.tended = sea.clock()
-        own = (sync, check_clock, send_home, save_when_due)
+        own = (sync, check_clock, send_home, forget_calls, save_when_due)
         tasks = [functools.partial(task, sea) for task in own]
         for task in tasks + [rider.tend for rider in sea.riders]:
             try:
@@ -3599,6 +3619,14 @@ def send_home(sea):
             with contextlib.suppress(Refusal):
                 sea.journal.write(ocean, patch_of(ocean, turn.change), ocean.last, turn.now)
                 merge(ocean, turn.change)
+
+
+def forget_calls(sea):
+    """In a crowd only who called lately is remembered: the calls of thousands fill the memory."""
+    if len(sea.calls) > CROWD_BOATS:
+        for key, traffic in list(sea.calls.items()):
+            if sea.tended > traffic.last + IDLE_S:
+                sea.calls.pop(key, None)
 
 
 def gone_for_good(turn):
@@ -3892,7 +3920,7 @@ NAME_KINDS = ('Lu', 'Ll', 'Lt', 'Lm', 'Lo', 'Nd', 'Mn', 'Mc', 'Me')      # lette
 CJK = ('CJK', 'IDEOGRAPHIC', 'HIRAGANA', 'KATAKANA', 'HANGUL', 'BOPOMOFO')
 INVISIBLE = re.compile('[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0'
                        '\U000e0100-\U000e01ef]')
-LOOK_ALIKES = str.maketrans('аеорсухіјѕһкмтвнԁοανρτικυχε', 'aeopcyxijshkmtbhdoavptikuxe')
+LOOK_ALIKES = str.maketrans('аеорсухіјѕһкмтвнԁοανρτικυχεıɑɡ', 'aeopcyxijshkmtbhdoavptikuxeiag')
 
 
 def tidy_name(text):
@@ -3916,7 +3944,9 @@ def script_of(letter):
 
 def key_of(name):
     """One key for all names that a reader could take for each other: ADA, ada, a Cyrillic Ada."""
-    return unicodedata.normalize('NFKC', name.casefold()).translate(LOOK_ALIKES)
+    plain = unicodedata.normalize('NFKC', name.casefold()).translate(LOOK_ALIKES)
+    dotted_once = re.sub('(?<=[ij])\u0307+', '', plain)
+    return unicodedata.normalize('NFKC', dotted_once)
 
 
 # What goes back.
@@ -3983,7 +4013,13 @@ class ThreadedServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServ
             self.address_family, address = socket.AF_INET6, ('::', address[1])
         if handler:                             # try_port has none
             handler.log_error = no_http
+            handler.timeout = 60                # seconds: who is silent so long keeps no thread
         super().__init__(address, handler)
+
+    def handle_error(self, request, client_address):
+        """Who hangs up in the middle, or is silent, is no bug of ours."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     def server_bind(self):
         if self.address_family == socket.AF_INET6:

@@ -67,6 +67,7 @@ POND_M = 50                     # /duck: the radius of the pond
 DUCK_M_S, WOLF_M_S = 1, 4       # how fast the duck swims, and the wolf runs along the shore
 BITE_M = 0.5                    # how near the wolf must be when the duck lands
 MOST_NAMES = 1000               # on the class board
+LOG_LINES_PER_S = 50            # of what players send: journald drops what comes too fast
 
 
 # --- READ -----------------------------------------------------------------------------------------
@@ -191,7 +192,7 @@ def steps(message):
     """welcome to the rudimentary steps game
     Send me any message. The one that opens the next door is a single word:
     the little book that a traveller shows at every border."""
-    log(f'          Server received message: {message[:500]}')
+    say(f'          Server received message: {message[:500]}')
     answer = word(message)
     if answer == 'passport':
         return (f'Stamped, and have a good journey! Of {len(LADDER)} steps this was the first.\n'
@@ -628,7 +629,7 @@ NAME_KINDS = ('Lu', 'Ll', 'Lt', 'Lm', 'Lo', 'Nd', 'Mn', 'Mc', 'Me')      # lette
 CJK = ('CJK', 'IDEOGRAPHIC', 'HIRAGANA', 'KATAKANA', 'HANGUL', 'BOPOMOFO')
 INVISIBLE = re.compile('[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0'
                        '\U000e0100-\U000e01ef]')
-LOOK_ALIKES = str.maketrans('аеорсухіјѕһкмтвнԁοανρτικυχε', 'aeopcyxijshkmtbhdoavptikuxe')
+LOOK_ALIKES = str.maketrans('аеорсухіјѕһкмтвнԁοανρτικυχεıɑɡ', 'aeopcyxijshkmtbhdoavptikuxeiag')
 
 
 def tidy_name(text):
@@ -652,7 +653,9 @@ def script_of(letter):
 
 def key_of(name):
     """One key for all names that a reader could take for each other: ADA, ada, a Cyrillic Ada."""
-    return unicodedata.normalize('NFKC', name.casefold()).translate(LOOK_ALIKES)
+    plain = unicodedata.normalize('NFKC', name.casefold()).translate(LOOK_ALIKES)
+    dotted_once = re.sub('(?<=[ij])\u0307+', '', plain)
+    return unicodedata.normalize('NFKC', dotted_once)
 
 
 # What goes back.
@@ -719,7 +722,13 @@ class ThreadedServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServ
             self.address_family, address = socket.AF_INET6, ('::', address[1])
         if handler:                             # try_port has none
             handler.log_error = no_http
+            handler.timeout = 60                # seconds: who is silent so long keeps no thread
         super().__init__(address, handler)
+
+    def handle_error(self, request, client_address):
+        """Who hangs up in the middle, or is silent, is no bug of ours."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     def server_bind(self):
         if self.address_family == socket.AF_INET6:
@@ -1107,6 +1116,29 @@ def tell_question(board, puzzle, name):
 # --- WIRE -----------------------------------------------------------------------------------------
 # HTTP is spoken here and nowhere else: what came, what was meant, what goes back.
 
+class Lines:
+    """Lines for the log, about what players send. Of those that are too many in one second only
+    the number is told."""
+
+    def __init__(self, ticks=time.monotonic):
+        self.ticks = ticks        # seconds that pass, counted from anywhere
+        self.lock, self.second, self.count = threading.Lock(), 0, 0
+
+    def say(self, text):
+        with self.lock:
+            second, left_out = int(self.ticks()), self.count - LOG_LINES_PER_S
+            if second != self.second:
+                if left_out > 0:
+                    log(f'steps: ({left_out} lines are left out here: too many for one second)')
+                self.second, self.count = second, 0
+            self.count += 1
+            if self.count <= LOG_LINES_PER_S:
+                log(text)
+
+
+say = Lines().say
+
+
 class Wire:
     """The Bottle plugin through which every request comes in and every answer goes out."""
     name, api = 'wire', 2
@@ -1133,7 +1165,7 @@ def serve(call, callback):
     try:
         return tell(call.form, *callback(**read_values(call)))
     except Refusal as refusal:
-        log(f'steps: /{call.page} {refusal.status} {refusal.words}')
+        say(f'steps: /{call.page} {refusal.status} {refusal.words}')
         return error_form(refusal, works(call, refusal), call.form)
     except (Exception, SystemExit):     # the one place: uWSGI would let an exit() hang
         log(f'steps: /{call.page} broke:\n{traceback.format_exc()}')

@@ -338,6 +338,35 @@ def test_a_frozen_sea_refuses_every_action_and_goes_on_being_read(lesson):
     assert lesson.say(f'/move?id={id}&heading=n').status == 200
 
 
+def test_a_frozen_sea_gives_no_points(lesson):
+    """A quest can be met by looking round: it counts when the sea goes on, and no podium changes after its round."""
+    ids = {name: join(lesson.say, name) for name in ('ada', 'bob')}
+    lesson.order('round', minutes='1')
+    lesson.order('start')
+    for id in ids.values():
+        lesson.wait(2)
+        assert lesson.say(f'/move?id={id}&heading=north').status == 200
+    lesson.clock.now += 60                                # its time is up, and nobody has tended the sea yet
+    podium = lesson.say('/score')
+    assert lesson.say(f'/look?id={ids["bob"]}').status == 200 and lesson.say('/score') == podium
+    lesson.wait(1)
+    assert lesson.sea.ocean.rounds['now'].state == 'over'
+    for _ in range(50):
+        lesson.say(f'/look?id={ids["bob"]}')
+    assert lesson.say('/score') == podium
+    assert lesson.order('thaw') == 'the sea goes on'
+    lesson.say(f'/look?id={ids["bob"]}')
+    assert (podium, lesson.say('/score')) == ('1,ada,10\n1,bob,10', '1,bob,20\n2,ada,10')
+
+
+def test_a_forgotten_name_is_gone_from_the_calls_of_others_in_any_script(lesson):
+    ada, bob = join(lesson.say, 'Аделаида'), join(lesson.say, 'bob')
+    assert lesson.say(f'/sendchat?id={bob}&name=Аделаида&message=hi').status == 200
+    assert 'Аделаида' in lesson.say(f'/log?id={bob}')
+    assert 'forgotten' in lesson.order('forget', name='Аделаида') and lesson.say(f'/name?id={ada}').status == 404
+    assert 'Аделаида' not in lesson.say(f'/log?id={bob}')
+
+
 def test_a_frozen_sea_makes_nobody_red(lesson):
     id = join(lesson.say, 'ada')
     lesson.order('freeze')

@@ -206,6 +206,7 @@ def test_a_tidy_name_is_tidy(text):
 @pytest.mark.parametrize('names', [
     ('ADA', 'ada', 'Ada', 'аdа', 'АDА'), ('ccc', 'ссс', 'CCC'), ('STRASSE', 'straße', 'Strasse'),
     ('Zoë', 'ZOË', 'zoe\u0308'), ('tom', 'тoм', 'ТОМ'), ('oxo', 'ΟΧΟ', 'ОХО'), ('ａｄａ', 'ada'),
+    ('Ida', 'İda', 'i\u0307\u0307da', 'ıda', 'IDA', 'idɑ'), ('jan', 'j\u0307an'), ('gaga', 'ɡaɡa'),
 ])
 def test_names_that_a_reader_could_take_for_each_other_have_one_key(names):
     assert len({common.key_of(name) for name in names}) == 1

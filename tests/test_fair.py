@@ -473,6 +473,27 @@ def test_in_a_crowd_who_only_joined_goes_ashore_after_ten_minutes_and_the_id_bri
     assert game.say(f'/join?name=idle7&id={boats[7].id}').status == 200
 
 
+def test_a_secret_id_becomes_no_name(game, ada):
+    for name in (ada.id, ada.id.upper()):
+        reply = game.say(f'/join?name={name}')
+        assert reply.status == 409 and reply.lines[0].startswith('this name is the secret id of a boat')
+        assert reply.lines[1].endswith(f'/join?name=ada&id={ada.id}')
+    assert len(game.ocean.boats) == 1
+
+
+def test_in_a_crowd_the_calls_of_who_is_silent_are_forgotten(game, ada, bob, monkeypatch):
+    """A machine that joins all day, and fills the log of each boat, must not fill the memory."""
+    ada('/move?heading=north')
+    game.wait(601)
+    bob('/move?heading=north')
+    mocean.tend(game.sea)
+    assert set(game.sea.calls) == {'ada', 'bob'}
+    monkeypatch.setattr(mocean, 'CROWD_BOATS', 1)
+    mocean.tend(game.sea)
+    assert set(game.sea.calls) == {'bob'} and ada('/log') == ''
+    assert ada('/move?heading=north').status == 200 and '/move' in ada('/log')
+
+
 def test_of_who_is_gone_for_good_no_calls_are_left_for_the_next_of_that_name(game, monkeypatch):
     monkeypatch.setattr(mocean, 'CROWD_BOATS', 0)
     monkeypatch.setattr(mocean, 'ASHORE_KEPT', 0)

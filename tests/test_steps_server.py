@@ -14,16 +14,18 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 import types
+import wsgiref.simple_server
 
 import bottle
 import pytest
 import webtest
-from conftest import ROOT, Server, poll
+from conftest import ROOT, Clock, Server, poll
 from steps_solved import cross_the_pond, trade
 
 import steps
@@ -277,6 +279,38 @@ def test_a_slow_visitor_keeps_nobody_waiting(laptop):
     with socket.create_connection(('127.0.0.1', laptop.port)) as slow:
         slow.sendall(b'GET /steps HTTP/1.1\r\n')
         assert laptop('/steps', timeout=5).status == 200
+
+
+def test_one_player_in_a_loop_leaves_room_in_the_log(capfd, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(steps, 'say', steps.Lines(clock).say)
+    web = webtest.TestApp(steps.wsgi(steps.make_app()))
+    for _ in range(2):
+        clock.now += 1
+        for call in ('/steps?message=x', '/steps?mess=x') * steps.LOG_LINES_PER_S:
+            web.get(call, expect_errors=True)
+    lines = capfd.readouterr().err.splitlines()
+    assert lines.count('steps: (50 lines are left out here: too many for one second)') == 1
+    assert len(lines) == 2 * steps.LOG_LINES_PER_S + 1
+
+
+def test_who_is_silent_or_hangs_up_keeps_no_thread_and_makes_no_noise(capfd):
+    """A laptop has some 250 files to open: a browser that connects beforehand, and says nothing, must not keep one."""
+    class Handler(wsgiref.simple_server.WSGIRequestHandler):
+        pass
+    threads = threading.active_count()
+    with steps.ThreadedServer(('127.0.0.1', 0), Handler) as server:
+        assert 10 <= Handler.timeout <= 100
+        Handler.timeout = 0.1
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        with socket.create_connection(('127.0.0.1', server.server_port), 10) as silent:
+            assert silent.recv(1) == b''                              # it is the server that ends this
+        with socket.create_connection(('127.0.0.1', server.server_port), 10) as gone:
+            gone.sendall(b'GET /st')
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))      # close() is a reset
+        poll(lambda: threading.active_count() == threads + 1)
+        server.shutdown()
+    assert capfd.readouterr().err == ''
 
 
 # ------------------------------------------------------------------------------ steps.json
