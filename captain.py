@@ -698,8 +698,8 @@ def ask_riders(captain, what, *values):
 def mute(captain, name):
     """A player may send no messages; ordered once more, it may again."""
     key, boat = captain.find(name)
-    table = 'boats' if key in captain.sea.ocean.boats else 'ashore'
-    captain.change('mute', lambda turn: turn.put(table, key, muted=not boat.muted))
+    captain.change('mute', lambda turn: turn.put(
+        'boats' if key in turn.ocean.boats else 'ashore', key, muted=not boat.muted))
     return f'{boat.name} may {"" if boat.muted else "not "}send messages'
 
 
