@@ -29,7 +29,7 @@ mocean_kill()     { _game mocean kill "$@"; }                          # like a 
 mocean_why()      { _game mocean why "$@"; }                           # why the last halts happened
 mocean_doctor()   { _game mocean doctor "$@"; }                        # is all well? each line says what to do
 mocean_backup()   { _game mocean backup "$@"; }                        # copy the ocean, while the game goes on
-mocean_nightly()  { _game mocean nightly; }                            # mocean_backup of all oceans, as the timer does
+mocean_nightly()  { _game mocean nightly "$@"; }                       # mocean_backup of all oceans, as the timer does
 mocean_restore()  { _game mocean restore "$@"; }                       # mocean_restore ~/backups/....tar.gz
 mocean_newgame()  { _game mocean newgame "$@"; }                       # a new ocean; the old one is kept
 mocean_undo()     { _game mocean undo "$@"; }                          # what the last newgame or restore put aside
@@ -59,10 +59,16 @@ _game() {                               # the game, the word, and what was typed
     local game=$1 word=$2 ocean='' most=0 who of unit units label state page
     shift 2
     if [ "$game" = mocean ] && _oceans | grep -qxF -e "${1:-}"; then ocean=$1; shift; fi
-    case "$word ${1:-}" in 'find '*|'restore '*|'new '*|'journal '[0-9]*) most=1;; esac
+    case $word in
+        find|restore) most=1;;
+        new)          [ -n "$ocean" ] || most=1;;
+        journal)      [[ ! ${1:-} =~ ^[0-9]+$ ]] || most=1;;
+        nightly)      [ -z "$ocean" ] || most=-1;;              # it is for all of them
+    esac
     if [ $# -gt $most ]; then
-        if [[ -z $ocean && $1 =~ ^[a-z0-9-]+$ ]]; then echo "There is no ocean $1 here. $(_oceans_told)"
-        else echo "These are too many words for ${game}_$word: $*"; fi
+        if [[ $game$ocean = mocean && $word != new && $1 =~ ^[A-Za-z][A-Za-z0-9-]*$ ]]; then
+            echo "There is no ocean $1 here. $(_oceans_told)"
+        else echo "These are too many words for ${game}_$word: ${*:-$ocean}"; fi
         return 1
     fi
     _game_names
@@ -96,6 +102,10 @@ _game_activate() {
 _game_there() {                         # is the game installed, and may this user do something about it?
     systemctl cat "$unit.service" >/dev/null 2>&1 || {
         echo "$game is not installed on this machine. Remedy: bash $MOCEAN_HOME/setup_vm.sh"; return 1; }
+    _may_sudo
+}
+
+_may_sudo() {
     sudo -n true 2>/dev/null || sudo -v || {
         echo "sudo refused: $(id -un) may not do that here. Log in as the VM's first user."; return 1; }
 }
@@ -153,8 +163,8 @@ _game_status() {                        # whole lines, however long: where a lin
     sudo journalctl --quiet --no-pager --lines 5 --unit "$unit"
 }
 
-_game_journal() { sudo journalctl --no-pager --lines "${1:-50}" --unit "$unit"; }
-_game_follow()  { sudo journalctl --follow --unit "$unit"; }
+_game_journal() { _game_there && sudo journalctl --no-pager --lines "${1:-50}" --unit "$unit"; }
+_game_follow()  { _game_there && sudo journalctl --follow --unit "$unit"; }
 
 _game_stop() {                          # an ocean's socket, too: else the next call would start it
     _game_there || return
@@ -277,11 +287,17 @@ _game_cursor() {                        # now, in the journal
 }
 
 _game_told() {                          # what why.awk makes of the journal since the cursor
+    ! _project_gone || return
     sudo journalctl --sync
     local of_units=(--unit mocean --unit steps)
     [ -z "$ocean" ] || of_units=(--unit "$unit")
     sudo journalctl --no-pager --lines 50000 "${of_units[@]}" ${1:+--after-cursor "$1"} | \
         awk -v game="$game" -v ocean="$ocean" -v quiet=1 -f "$MOCEAN_HOME/why.awk"
+}
+
+_project_gone() {
+    [ ! -e "$MOCEAN_HOME/why.awk" ] || return
+    echo "The project is no longer in $MOCEAN_HOME, where the game looks for it. Remedy: bring it back there."
 }
 
 _game_why() {
@@ -321,9 +337,13 @@ _game_oom() {                           # the kernel counts whom it killed for w
 # ---------------------------------------------------------------- the ocean: copy it, bring it back, begin anew
 
 _as_game() {                            # as the user of the service, who alone may look into the state folder
-    local owner; owner=$(stat -c %U "$state" 2>/dev/null)
-    if [ "${owner:-$(id -un)}" = "$(id -un)" ]; then "$@"; else sudo -u "$owner" "$@"; fi
+    local owner; owner=$(_game_owner)
+    if [ "$owner" = "$(id -un)" ]; then "$@"; else sudo -u "$owner" "$@"; fi
 }
+
+_game_owner() { stat -c %U "$state" 2>/dev/null || id -un; }
+
+_game_open() { [ "$(_game_owner)" = "$(id -un)" ] || _may_sudo; }      # may this user look there? Else all seems empty
 
 _game_backup() {
     _make_copy && echo "What is only on this VM goes with it: scp the file to your own computer now and then."
@@ -331,6 +351,7 @@ _game_backup() {
 
 _make_copy() {
     local file copy failed=0; file=$MOCEAN_BACKUPS/$label-$(date +%Y-%m-%d-%H%M%S).tar.gz
+    _game_open || return
     _as_game test -e "$state/mocean.json" || {
         echo "There is no ocean in $state: nothing to copy."; return 1; }
     copy=$(_as_game mktemp -d) || { echo "There is no new backup: is the disk full?"; return 1; }
@@ -366,6 +387,7 @@ _game_nightly() {                       # a copy of each ocean; of each, the old
     local failed=0
     for ocean in '' $(_oceans); do
         _game_names
+        _game_open || return
         _as_game test -e "$state/mocean.json" || continue                                   # it has never been up
         if _make_copy; then _game_backups | head -n "-$MOCEAN_KEPT" | xargs -r -d '\n' rm; else failed=1; fi
     done
@@ -373,10 +395,14 @@ _game_nightly() {                       # a copy of each ocean; of each, the old
 }
 
 _game_restore() {                       # a backup, or a folder that the captain, newgame or restore has left
-    local coming='' boats whose
-    [ -r "${1:-}" ] || _as_game test -d "${1:-}" || {
-        echo "Which copy? mocean_restore$of FILE, with one of:"
-        ls -d "$MOCEAN_BACKUPS"/*.tar.gz 2>/dev/null; _game_kept; return 1; }
+    local coming='' boats whose kept
+    _game_open || return
+    [ -f "${1:-}" ] || _as_game test -d "${1:-}" || {
+        kept=$(ls -d "$MOCEAN_BACKUPS"/*.tar.gz 2>/dev/null; _game_kept)
+        [ -z "${1:-}" ] || echo "There is no $1 here."
+        if [ -n "$kept" ]; then printf '%s\n' "Which copy? mocean_restore$of FILE, with one of:" "$kept"
+        else echo "There is no copy yet; mocean_backup$of makes one."; fi
+        return 1; }
     whose=$(_game_whose "$1")
     if [ "${whose:-$label}" != "$label" ] && ! _agreed "$1 is a copy of ${whose#mocean-}, and this is $who."; then
         echo "Nothing has changed."; return 1
@@ -400,7 +426,7 @@ _game_kept() {
 }
 
 _game_unpack() {                        # beside the ocean of now: so there is room for it, before anything moves
-    if [ -f "$1" ] && ! tar -tzf "$1" >/dev/null; then echo "$1 is no whole backup."; return 1; fi
+    if [ -f "$1" ] && ! tar -tzf "$1" >/dev/null 2>&1; then echo "$1 is no whole backup."; return 1; fi
     if [ -f "$1" ] && ! tar -tzf "$1" | grep -qx '\(\./\)\?mocean\.json'; then
         echo "$1 is no backup of an ocean: there is no mocean.json in it."; return 1
     fi
@@ -423,7 +449,9 @@ _game_newgame() {
 }
 
 _game_undo() {                          # and once more: it brings back what undo put aside
-    local last; last=$(_as_game sh -c 'ls -td "$1"/before-*/ 2>/dev/null | head -n 1' sh "$state")
+    local last
+    _game_open || return
+    last=$(_as_game sh -c 'ls -td "$1"/before-*/ 2>/dev/null | head -n 1' sh "$state")
     [ -n "$last" ] || { echo "No newgame and no restore has put anything aside."; return 1; }
     _game_restore "${last%/}"
 }
@@ -476,8 +504,8 @@ _game_move() {                          # all of it, or nothing; the season stay
 
 _game_find() {                          # the id of a name; in the files, for the state folder is closed to all others
     [ -n "${1:-}" ] || { echo "Whose id? mocean_find$of NAME"; return 1; }
-    _as_game test -r "$state/mocean.json" || {
-        echo "There is no ocean in $state that $(id -un) may read."; return 1; }
+    _game_open || return
+    _as_game test -f "$state/mocean.json" || { echo "There is no ocean in $state yet."; return 1; }
     _as_game python3 -c '
 import json, pathlib, sys, unicodedata
 plain = lambda text: unicodedata.normalize("NFKC", text).casefold()
@@ -505,13 +533,20 @@ sys.exit(not found)' "$state" "$1"
 }
 
 _game_captain() {                       # the file is for this user only; the key is typed, never part of an address
-    local key club; key=$(sed -n 's/^MOCEAN_CAPTAIN=//p' ~/"$label.env" 2>/dev/null | tail -n 1)
-    if [ -z "$key" ] && [ -n "$ocean" ]; then
+    local key club user address; key=$(sed -n 's/^MOCEAN_CAPTAIN=//p' ~/"$label.env" 2>/dev/null | tail -n 1)
+    user=$(systemctl show --value --property User "$unit")
+    if [ -z "$key" ] && [ "${user:-$(id -un)}" != "$(id -un)" ]; then
+        echo "The key is in the home of $user, as whom the game runs: log in as $user."; return 1
+    elif [ -z "$key" ] && [ -n "$ocean" ]; then
         echo "There is no key yet. Remedy: mocean_new $ocean; mocean_restart $ocean"; return 1
     elif [ -z "$key" ]; then
         echo "There is no key yet. Remedy: bash $MOCEAN_HOME/setup_vm.sh"; return 1
+    elif [ ${#key} -lt 12 ]; then
+        echo "There is no deck: the key in ~/$label.env has less than 12 characters." \
+            "Remedy: nano ~/$label.env; mocean_restart$of"; return 1
     elif [ -z "$ocean" ]; then
-        echo "The captain's deck is http://$(hostname -I | cut -d ' ' -f 1):8080/captain"
+        address=$(hostname -I | cut -d ' ' -f 1); club=$(_game_club)
+        echo "The captain's deck is http://${address:-ADDRESS}:8080/captain${club:+ and http://$club/mocean/captain}"
         echo "(or the address by which players reach this VM). It asks once for the key: $key"
     elif club=$(_game_club); then
         echo "The captain's deck of $ocean is http://$club/$ocean/captain"
@@ -617,9 +652,11 @@ _doctor_game() {
 }
 
 _doctor_programs() {                    # read once more, as a start or a reload would, beside an empty ocean
-    local empty game said; empty=$(mktemp -d)
+    local empty game said
+    if said=$(_project_gone); then _bad "$said"; return; fi
+    empty=$(mktemp -d)
     for game in mocean steps; do
-        said=$(cd ~ && env PATH="$(_doctor_path)" STATE_DIRECTORY="$empty" timeout 20 python -B -c \
+        said=$(cd ~ && env PATH="$(_doctor_path)" STATE_DIRECTORY="$empty" timeout -s INT -k 5 20 python -B -c \
             "import $game; print('whole' if $game.application else '')" 2>&1)
         case $said in *whole) ;; *) said="$said
 $game halted: systemd says exit-code, uwsgi exited with 22";; esac          # as a start would; why.awk puts it in words
@@ -644,7 +681,14 @@ _doctor_settings() {                    # a misspelt setting does nothing, and s
 }
 
 _doctor_state() {
-    local file=$state/mocean.json owner user
+    local file=$state/mocean.json owner user part
+    for part in mocean.json mocean.journal data.sqlite season.json steps.json; do
+        ! _as_game test -d "$state/$part" || {
+            _bad "$state/$part is a folder, and a file should be there." \
+                "Remedy: sudo mv $state/$part $state/folder-$part; mocean_restart$of"
+            file=''; }
+    done
+    [ -n "$file" ] || return 0
     owner=$(_as_game stat -c %U "$file" 2>/dev/null); user=$(systemctl show --value --property User "$unit")
     if [ -z "$owner" ]; then _ok "There is no ocean yet: $file comes with the first start."
     elif [ "$owner" != "$user" ]; then

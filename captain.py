@@ -22,6 +22,7 @@ import collections
 import functools
 import hmac
 import html
+import inspect
 import json
 import os
 import re
@@ -199,7 +200,8 @@ class Captain:
         if not order.changes:
             return self.tell(order(self, **values), form)
         n = texts.get('n', '')
-        if bottle.request.method == 'HEAD' or not self.minted('n', n) > self.born - 1:
+        is_of_now = self.minted('n', n) > self.born - 1         # it was minted in whole seconds
+        if bottle.request.method == 'HEAD' or not is_of_now:
             raise self.game.Refusal('this order does not come from the deck as it is now: load the '
                                     'deck anew, and click there', self.game.CONFLICT)
         done = self.try_order(order, values, n)
@@ -324,10 +326,10 @@ def view(function):
 
 def read_values(game, order, texts):
     """The texts of an order's parameters, by name; a Refusal where one is missing or unknown."""
-    names = order.__code__.co_varnames[1:order.__code__.co_argcount]
-    optional = names[len(names) - len(order.__defaults__ or ()):]
+    _, *names = inspect.signature(order).parameters         # the first is the captain
     for name in names:
-        if name not in optional and not texts.get(name, '').strip():
+        must = inspect.signature(order).parameters[name].default is inspect.Parameter.empty
+        if must and not texts.get(name, '').strip():
             raise game.Refusal(f'{name} is missing; {order.__name__} knows {", ".join(names)}')
     for name in texts:
         if name not in (*names, 'order', 'n', 'format'):
@@ -406,7 +408,7 @@ def prepare(captain, minutes='20', name=''):
     return f'{name}: a fresh ocean waits for {minutes} minutes; the one before is {aside.name}'
 
 
-prepare.__name__ = 'round'
+prepare.__name__ = 'round'               # as the order is called: Python's own round stays round
 ORDERS['round'] = ORDERS.pop('prepare')
 
 
@@ -578,9 +580,9 @@ def rename(captain, name, new):
         move_own(game, turn, key, new_key, tidy)
     captain.change('rename', write)
     forget_calls(captain, key, new_key)
-    if any(row['name'] == boat.name for row in ocean.season.values()):
-        captain.set_season({id: row | ({'name': tidy} if id == boat.id else {})
-                            for id, row in ocean.season.items()})
+    if boat.id in ocean.season:
+        row = {**ocean.season[boat.id], 'name': tidy}
+        captain.set_season({**ocean.season, boat.id: row})
     tell_riders(captain, 'rename', boat.name, tidy)
     return f'{boat.name} is called {tidy} now'
 
@@ -821,6 +823,8 @@ MEANINGS = [
     (r'the name .* is taken', 'the name is taken', 'come back with id=, or take another name'),
     (r'no treasure|no whale|nothing', 'nothing in reach', 'look tells how far it is'),
     (r'.*sailed home', 'the boat quit', 'join with the id brings it back')]
+_, TWO_AT_ONCE, TWO_MEANS = MEANINGS[0]
+_, _, EARLY_MEANS = MEANINGS[1]
 
 
 @functools.lru_cache(1000)
@@ -880,12 +884,12 @@ def trouble_of(captain, key, boat, calls):
     """What is wrong with a player, or None."""
     wrong, times = error_of(captain, key, calls)
     early = [call for call in calls if call.status == captain.game.EARLY]
-    collisions = sum(meaning_of(call.plain())[0] == MEANINGS[0][1] for call in early)
+    collisions = sum(meaning_of(call.plain())[0] == TWO_AT_ONCE for call in early)
     idle_s = idle_of(captain, key, boat)
     if len(early) > captain.game.LOG_KEPT / 2 and calls[0].at - calls[-1].at <= FLOOD_S:
-        return Trouble('flood', 'a flood of calls', MEANINGS[1][2])
+        return Trouble('flood', 'a flood of calls', EARLY_MEANS)
     if collisions >= TWO_PROGRAMS:
-        return Trouble('two', 'two programs, one boat', MEANINGS[0][2])
+        return Trouble('two', TWO_AT_ONCE, TWO_MEANS)
     if wrong and times >= STUCK_ERRORS:
         name, meaning = meaning_of(wrong.plain())
         if wrong in early:
@@ -1164,7 +1168,7 @@ def saved_row(path):
     """What is in a saved ocean."""
     when = time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(path.stat().st_mtime))
     row = {'name': path.parent.name, 'boats': 'unreadable', 'points': '', 'when': when}
-    with suppress(ValueError, KeyError, TypeError, AttributeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         boats = json.loads(path.read_bytes())['boats'].values()
         row.update(points=sum(boat['score'] for boat in boats if 'score' in boat))
         row.update(boats=len(boats))

@@ -56,6 +56,7 @@ import signal
 import socket
 import socketserver
 import sqlite3
+import string
 import struct
 import subprocess
 import sys
@@ -105,8 +106,7 @@ FREE_BYTES = 200_000_000            # of disk that no answer may take: the game 
 
 
 # --- TABLES ---------------------------------------------------------------------------------------
-# To add a column: a Variable at the end of a Dataset. An older data.sqlite gets it, too, and has no
-# value in it (NaN) until the game hands one over, at the end of each row.
+# What is refused, in ERDDAP's own words.
 
 def query_error(words):
     return Refusal('Bad Request: Query error: ' + words)
@@ -188,6 +188,9 @@ def axis(variable, length):
         variable, attributes={**variable.attributes, 'actual_range': middles})
 
 
+# To add a column: a Variable at the end of a Dataset. An older data.sqlite gets it, too, and has no
+# value in it (NaN) until the game hands one over, at the end of each row.
+
 TRACKS = Dataset(
     'tracks', 'tabledap', 'Tracks of the boats',
     'Where each boat of the club was, once a second while it moved. The ocean is a torus: '
@@ -201,8 +204,6 @@ BATHYMETRY = Dataset(
     'The sea floor as far as the club has sounded it: the mean of the soundings in each '
     f'{SECTOR_KM} km by {SECTOR_KM} km sector, NaN where nobody has sounded yet.',
     (DEPTH,), (axis(Y, HEIGHT_KM), axis(X, WIDTH_KM)))
-
-
 ALL_DATASETS = Dataset(
     'allDatasets', 'tabledap', 'All datasets of this server',
     'One row for each dataset: what it is called, and from when to when it goes.',
@@ -319,6 +320,7 @@ class Store:
         self.path, self.clock = pathlib.Path(folder) / 'data.sqlite', clock
         self.lock = threading.Lock()
         self.db = None                      # the connection that writes: see open
+        self.opened = {}                    # the files that it writes, as file_at found them then
         self.days = None                    # how long its rows are kept, and how many bytes of them
         self.most_bytes = None
         self.broken = False                 # a reader found the file damaged
@@ -445,9 +447,9 @@ class Store:
 
     def open(self):
         """The connection that writes; a file that somebody removed is begun anew."""
-        if self.db and not self.path.exists():
-            self.close()
-        if not self.db:
+        if self.opened:
+            self.leave_other_file()
+        if not self.opened:
             self.days = self.days or whole_setting('MOCEAN_DATA_DAYS', KEEP_DAYS, 'days')
             self.most_bytes = self.most_bytes or 1_000_000 * whole_setting(
                 'MOCEAN_DATA_MB', KEEP_MB, 'megabytes')
@@ -457,7 +459,26 @@ class Store:
                 self.set_aside('other-columns')
                 self.connect_to_write()
             self.lay_tables()
+            self.opened = {path: file_at(path) for path in self.paths()}
         return self.db
+
+    def leave_other_file(self):
+        """Somebody has removed the file, put another one in its place, or cut it off. SQLite would
+        go on with the old one, which nobody reads, and mix what it kept beside it into the new."""
+        number, size = file_at(self.path)
+        old = self.opened
+        number_before, size_before = old[self.path]
+        if number == number_before and size >= size_before:
+            return
+        self.close()
+        self.begin_digests()
+        for path in self.paths()[1:]:
+            if number != number_before and file_at(path)[0] == old[path][0]:
+                path.unlink(missing_ok=True)
+
+    def paths(self):
+        """The file, and the two that SQLite keeps beside it."""
+        return [self.path.with_name(self.path.name + ending) for ending in ('', '-wal', '-shm')]
 
     def connect_to_write(self):
         self.db = sqlite3.connect(self.path, timeout=LOCK_SECONDS, check_same_thread=False)
@@ -482,15 +503,7 @@ class Store:
     def close(self):
         if self.db:
             self.db.close()
-        self.db = None
-
-    def begin_anew(self):
-        """A new ocean: what was measured in the old one stays, under a name with a date."""
-        with self.lock:
-            with contextlib.suppress(sqlite3.Error, OSError):
-                self.write()
-            self.forget()
-            self.set_aside('old-ocean')
+        self.db, self.opened = None, {}
 
     def rename(self, is_meant, new=''):
         """The rows of a player get a new name.
@@ -523,24 +536,25 @@ class Store:
                 self.write()
             self.forget()
             self.close()
-            for ending in ('', '-wal', '-shm'):
-                name = self.path.name + ending
-                if self.path.with_name(name).exists():
-                    os.replace(self.path.with_name(name), pathlib.Path(aside) / name)
-                if folder and (pathlib.Path(folder) / name).exists():
-                    shutil.copyfile(pathlib.Path(folder) / name, self.path.with_name(name))
+            for path in self.paths():
+                if path.exists():
+                    os.replace(path, pathlib.Path(aside) / path.name)
+                if folder and (pathlib.Path(folder) / path.name).exists():
+                    shutil.copyfile(pathlib.Path(folder) / path.name, path)
             self.begin_digests()
             self.turns.forget()
 
     def set_aside(self, why):
-        """Give the file, and the two that SQLite keeps beside it, a name with a date."""
+        """Give the file, and what lies beside it, a name with a date that is still free."""
         self.close()
         stamp = time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(self.clock()))
         name = f'{self.path.name}.{why}-{stamp}'
-        for ending in ('', '-wal', '-shm'):
-            old = self.path.with_name(self.path.name + ending)
-            if old.exists():
-                os.replace(old, self.path.with_name(name + ending))
+        while self.path.with_name(name).exists():
+            name += '+'
+        for path in self.paths():
+            if path.exists():
+                ending = path.name.removeprefix(self.path.name)
+                os.replace(path, path.with_name(name + ending))
                 if not ending:
                     note(f'{self.path.name} is set aside as {name}; a new one is begun')
         self.broken = False
@@ -560,11 +574,22 @@ class Store:
             raise
         return db
 
-    def explain(self, error):
-        """The refusal for a read that failed; a damaged file is set aside at the next write."""
+    def explain(self, error, file):
+        """The refusal for a read that failed. A damaged file is set aside at the next write, if
+        that has not happened since: the one that lies there now may be well."""
         say_once(self.troubles, f'cannot read {self.path}: {error}')
-        self.broken = self.broken or type(error) is sqlite3.DatabaseError
+        if type(error) is sqlite3.DatabaseError and file == file_at(self.path)[0]:
+            self.broken = True
         return come_again(f'The data file cannot be read now: {error}')
+
+
+def file_at(path):
+    """The number by which the disk knows the file that lies there, and its size. None: no file."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None, 0
+    return found.st_ino, found.st_size
 
 
 def complete_for_reading(db, dataset):
@@ -836,13 +861,14 @@ class Reading:
 def reading(store):
     """with reading(store) as it: it.db answers, as long as that does not take too long."""
     it = None
+    file, _ = file_at(store.path)
     try:
         with contextlib.closing(store.connect()) as db:
             it = Reading(store, db)
             db.set_progress_handler(it.must_stop, 100_000)
             yield it
     except sqlite3.Error as error:          # also SQLite's "interrupted", when must_stop said so
-        raise (it and it.refusal) or store.explain(error) from error
+        raise (it and it.refusal) or store.explain(error, file) from error
     finally:
         if it:
             it.end_turn()
@@ -864,40 +890,6 @@ def disk_full():
     return come_again('The disk of the server is nearly full. Ask for less data.')
 
 
-def known_ranges(store, dataset):
-    """{name: (least, most)} of what a dataset counts; of the grid: when it was sounded."""
-    source = SOUNDINGS if dataset.axes else dataset
-    if source not in KEPT:
-        return {}
-    with reading(store) as it:
-        ranges = store.ranges[source.id].ask(it)
-    if not dataset.axes or not ranges:
-        return ranges
-    depths = known_floor(store).values()
-    ends = {DEPTH.name: (min(depths), max(depths))} if depths else {}
-    return {'time': ranges['time'], **ends}
-
-
-def described(store, dataset):
-    """The dataset as it is now: its variables and itself say from where to where they go."""
-    ranges = known_ranges(store, dataset)
-    variables = []
-    for variable in dataset.variables:
-        ends = {'actual_range': ranges[variable.name]} if variable.name in ranges else {}
-        variables.append(dataclasses.replace(
-            variable, attributes={**variable.attributes, **ends}))
-    coverage = {}
-    if 'time' in ranges:
-        first, last = map(iso, ranges['time'])
-        coverage = {'time_coverage_end': last, 'time_coverage_start': first}
-    return dataclasses.replace(dataset, variables=tuple(variables), coverage=coverage)
-
-
-def iso(seconds):
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
-    return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
-
-
 class Spool:
     """A whole answer, made before its first byte leaves: an error can still be told, and a slow
     reader holds up nobody, for uWSGI hands him the file on the side (--offload-threads)."""
@@ -909,6 +901,9 @@ class Spool:
         try:
             for piece in pieces:
                 self.put(piece if isinstance(piece, bytes) else piece.encode('utf-8'), folder)
+        except OSError as error:            # here, or where a .nc lays down its rows first
+            self.file.close()
+            raise disk_full() from error
         except BaseException:
             self.file.close()
             raise
@@ -918,12 +913,8 @@ class Spool:
     def put(self, piece, folder):
         """Write, as long as the disk has room for more than that."""
         self.size += len(piece)
-        try:
-            self.file.write(piece)
-            full = self.size > MEMORY_BYTES and is_disk_full(folder)
-        except OSError:
-            full = True
-        if full:
+        self.file.write(piece)
+        if self.size > MEMORY_BYTES and is_disk_full(folder):
             raise disk_full()
 
     def read(self, begin, size):
@@ -1931,13 +1922,13 @@ def table_attributes(dataset, variable):
     return (own if own.units == variable.units else variable).all_attributes()
 
 
-def write_table_nc(dataset, table):
+def write_table_nc(dataset, table, folder):
     """A table: one dimension, row; a text has a second one, for its letters.
 
     Its rows are written down first, for the header tells how many there are, and how long a text
     can be.
     """
-    with tempfile.TemporaryFile() as file:
+    with tempfile.SpooledTemporaryFile(MEMORY_BYTES, dir=folder) as file:
         rows = 0
         longest = {v.name: 1 for v in table.columns if v.kind == 'text'}
         for block in table.blocks:
@@ -2103,6 +2094,40 @@ def das_attribute(name, value):
 
 # --- SEARCH ---------------------------------------------------------------------------------------
 
+def known_ranges(store, dataset):
+    """{name: (least, most)} of what a dataset counts; of the grid: when it was sounded."""
+    source = SOUNDINGS if dataset.axes else dataset
+    if source not in KEPT:
+        return {}
+    with reading(store) as it:
+        ranges = store.ranges[source.id].ask(it)
+    if not dataset.axes or not ranges:
+        return ranges
+    depths = known_floor(store).values()
+    ends = {DEPTH.name: (min(depths), max(depths))} if depths else {}
+    return {'time': ranges['time'], **ends}
+
+
+def described(store, dataset):
+    """The dataset as it is now: its variables and itself say from where to where they go."""
+    ranges = known_ranges(store, dataset)
+    variables = []
+    for variable in dataset.variables:
+        ends = {'actual_range': ranges[variable.name]} if variable.name in ranges else {}
+        variables.append(dataclasses.replace(
+            variable, attributes={**variable.attributes, **ends}))
+    coverage = {}
+    if 'time' in ranges:
+        first, last = map(iso, ranges['time'])
+        coverage = {'time_coverage_end': last, 'time_coverage_start': first}
+    return dataclasses.replace(dataset, variables=tuple(variables), coverage=coverage)
+
+
+def iso(seconds):
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
 PAGING = ('page', 'itemsPerPage')
 
 
@@ -2149,9 +2174,9 @@ def plain(value):
 
 def reaches(end, store, dataset, value):
     """minTime: something was measured at that time or later; maxTime: then or earlier."""
-    kind, values = read_value(TRACKS, TIME, value, store.clock())
+    sql, values = read_value(TRACKS, TIME, value, store.clock())
     ranges = known_ranges(store, dataset)
-    if kind != '?' or values == [None]:
+    if sql != '?' or values == [None]:
         raise not_a_time(value)
     if 'time' not in ranges:
         return False
@@ -2730,8 +2755,10 @@ def error_reply(status, words):
     words = words.replace('"', '\\"')
     body = f'Error {{\n    code={status};\n    message="{words}";\n}}\n'
     headers = {'Content-Type': 'text/plain;charset=UTF-8'}
-    if status == 503:
+    if status == AWAY:
         headers['Retry-After'] = str(RETRY_SECONDS)
+    if status == NOT_GET:
+        headers['Allow'] = 'GET, HEAD, OPTIONS'
     return bottle.HTTPResponse(body.encode('utf-8'), status, headers)
 
 
@@ -2782,94 +2809,94 @@ def on_short_address(place):
 def on_info_list(store, file):
     """The list of all datasets, or the way to what is known of one."""
     if '.' not in file:
-        return redirect(f'info/{file}/index.html')
+        return redirect(f'info/{find_dataset(file).id}/index.html')
     return on_list(store, LISTED, file)
 
 
 def on_dataset(store, protocol, file):
     """What the question asks of a table or a grid, in the format that the file type names."""
-    id, kind = split_file(file)
+    id, file_type = split_file(file)
     if id == 'index':
         return on_list(store, [each for each in LISTED if each.protocol == protocol], file)
     dataset, raw = find_dataset(id, protocol), request.query_string
-    if not kind:
+    if not file_type:
         return redirect(f'{protocol}/{id}.html')
     def make():
-        return Spool(pieces_of(store, dataset, kind, raw), store.path.parent)
+        return Spool(pieces_of(store, dataset, file_type, raw), store.path.parent)
     spool = store.turns.share((base_of(request.environ), file, raw), make)
-    return send(MEDIA_TYPES[kind], spool.body(), spool.size, file_headers(file, kind))
+    return send(MEDIA_TYPES[file_type], spool.body(), spool.size, file_headers(file, file_type))
 
 
-def pieces_of(store, dataset, kind, raw):
+def pieces_of(store, dataset, file_type, raw):
     """The whole answer to a question, piece after piece."""
     if dataset.axes:
-        return grid_pieces(store, kind, raw)
-    return table_pieces(store, dataset, kind, raw)
+        return grid_pieces(store, file_type, raw)
+    return table_pieces(store, dataset, file_type, raw)
 
 
-def grid_pieces(store, kind, raw):
-    if kind == 'dds':
+def grid_pieces(store, file_type, raw):
+    if file_type == 'dds':
         return [grid_dds(read_grid(raw) if raw.strip() else whole_grid())]
-    if kind == 'das':
+    if file_type == 'das':
         return [das(described(store, BATHYMETRY))]
-    if kind == 'dods':
+    if file_type == 'dods':
         return grid_dods(store, raw)
-    if kind == 'nc':
+    if file_type == 'nc':
         return write_grid_nc(described(store, BATHYMETRY), griddap(store, raw))
-    if kind == 'ncml':
+    if file_type == 'ncml':
         return write_ncml(described(store, BATHYMETRY))
-    format = find_format(kind)
-    return with_callback(raw, kind, format.write(grid_table(store, raw)))
+    format = find_format(file_type)
+    return with_callback(raw, file_type, format.write(grid_table(store, raw)))
 
 
-def table_pieces(store, dataset, kind, raw):
-    if kind == 'dds':
+def table_pieces(store, dataset, file_type, raw):
+    if file_type == 'dds':
         return [table_dds(answer_variables(read_query(dataset, raw, store.clock())))]
-    if kind == 'das':
+    if file_type == 'das':
         return [das(described(store, dataset))]
-    if kind == 'dods':
+    if file_type == 'dods':
         return table_dods(tabledap(store, dataset, raw, 'number'))
-    if kind in ('nc', 'ncCF'):
+    if file_type in ('nc', 'ncCF'):
         table = tabledap(store, dataset, raw, 'number')
-        return write_table_nc(described(store, dataset), table)
-    format = find_format(kind)
+        return write_table_nc(described(store, dataset), table, store.path.parent)
+    format = find_format(file_type)
     most = HTML_ROWS if format is HTML_TYPE else None
     table = tabledap(store, dataset, raw, format.style, most)
-    return with_callback(raw, kind, format.write(table))
+    return with_callback(raw, file_type, format.write(table))
 
 
-def with_callback(raw, kind, pieces):
+def with_callback(raw, file_type, pieces):
     """.jsonp=show: the JSON as a call of the function show, for pages of old."""
     name = next((part.removeprefix('.jsonp=') for part in read_parts(raw)
                  if part.startswith('.jsonp=')), None)
-    if name is None or not kind.startswith('json'):
+    if name is None or not file_type.startswith('json'):
         return pieces
     if not re.fullmatch(r'[A-Za-z_][A-Za-z0-9_.]{0,99}', name):
         raise query_error(f'.jsonp={name} isn\'t the name of a function.')
     return itertools.chain([f'{name}('], pieces, [')'])
 
 
-MEDIA_TYPES = {kind: format.media_type for kind, format in FORMATS.items()} | {
+MEDIA_TYPES = {file_type: format.media_type for file_type, format in FORMATS.items()} | {
     'nc': 'application/x-netcdf', 'ncCF': 'application/x-netcdf',
     'ncml': 'application/xml;charset=UTF-8',
     'dds': 'text/plain;charset=UTF-8', 'das': 'text/plain;charset=UTF-8',
     'dods': 'application/octet-stream'}
 
 
-def file_headers(file, kind):
+def file_headers(file, file_type):
     """A browser saves some formats as a file; programs for DAP look for marks of their own."""
-    if kind in ('dds', 'das', 'dods'):
-        what = 'data' if kind == 'dods' else kind
+    if file_type in ('dds', 'das', 'dods'):
+        what = 'data' if file_type == 'dods' else file_type
         return {'Content-Description': f'dods_{what}', 'XDODS-Server': 'dods/3.7'}
-    if kind in ('nc', 'ncCF') or FORMATS.get(kind, HTML_TYPE).is_file:
+    if file_type in ('nc', 'ncCF') or FORMATS.get(file_type, HTML_TYPE).is_file:
         return {'Content-Disposition': f'attachment;filename={file}'}
     return {}
 
 
 def on_list(store, datasets, file):
     """The datasets: index.csv, index.json, index.html."""
-    id, kind = split_file(file)
-    if id in DATASETS and not kind:
+    id, file_type = split_file(file)
+    if id in DATASETS and not file_type:
         return redirect(f'info/{id}/index.html')
     format = find_index_format(file)
     found = page_of(datasets, read_fields())
@@ -2916,26 +2943,26 @@ def find_dataset(id, protocol=None):
     return dataset
 
 
-def find_format(kind):
-    if kind == 'geoJson':
+def find_format(file_type):
+    if file_type == 'geoJson':
         raise query_error('fileType=.geoJson needs longitude and latitude; these datasets have '
                           'x and y in km, on a torus.')
-    if kind not in FORMATS:
-        raise query_error(f'fileType=.{kind} isn\'t supported by this dataset.')
-    return FORMATS[kind]
+    if file_type not in FORMATS:
+        raise query_error(f'fileType=.{file_type} isn\'t supported by this dataset.')
+    return FORMATS[file_type]
 
 
 def find_index_format(file, names=('index',)):
-    name, kind = split_file(file)
+    name, file_type = split_file(file)
     if name not in names:
         raise nothing_there()
-    return find_format(kind)
+    return find_format(file_type)
 
 
 def redirect(path):
-    """To the address that was meant; the question goes along."""
-    question = '?' + request.query_string if request.query_string else ''
-    address = f'{base_of(request.environ)}/erddap/{path}{question}'
+    """To the address that was meant; the question goes along, in letters that a header may have."""
+    asked = urllib.parse.quote(request.query_string, string.punctuation, 'latin-1', 'replace')
+    address = f'{base_of(request.environ)}/erddap/{path}' + (f'?{asked}' if asked else '')
     return bottle.HTTPResponse(b'', 302, {'Location': address})
 
 

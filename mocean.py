@@ -117,6 +117,7 @@ DIVE_M = 5                              # one `dive`
 SIGHT_CELLS, LEAST_SIGHT_CELLS = 20, 5  # how far one sees at the surface, and anywhere
 BINOCULARS_CELLS, ROV_CELLS = 100, 50   # how far these see
 REACH_CELLS, HOOK_CELLS, REACH_M = 10, 35, 5    # how far one can take things: bare, by hook, down
+SEAMOUNTS = 12                          # each with a treasure on its summit
 SONAR_CELLS = 5                         # the sonar's patch reaches this far to each side
 BLOOM_CELLS, BLOOM_S = 30, 600          # a plankton bloom: how wide, how long
 SANDWICH_S, NET_S = 60, 60              # how long it works; how long until the net's next catch
@@ -177,10 +178,16 @@ def kind(fits: Callable) -> Callable:
     return fits
 
 
-Text = kind(lambda value: isinstance(value, str))
+@kind
+def Text(value):
+    """Without half a letter in it (JSON can have one: "\\ud800"), which no file could hold."""
+    return isinstance(value, str) and not re.search('[\ud800-\udfff]', value)
+
+
 Flag = kind(lambda value: isinstance(value, bool))
 Whole = kind(lambda value: value.__class__ is int)
 Count = kind(lambda value: value.__class__ is int and 0 <= value < 1e15)
+Some = kind(lambda value: Count(value) and value > 0)
 East = kind(lambda value: is_number(value) and 0 <= value < WIDTH_CELLS)       # cells, x
 North = kind(lambda value: is_number(value) and 0 <= value < HEIGHT_CELLS)     # cells, y
 Metres = kind(lambda value: is_number(value) and value >= 0)                   # below the surface
@@ -191,6 +198,7 @@ Date = kind(lambda value: is_number(value) and 0 <= value < 1e11)              #
 Words = kind(lambda value: isinstance(value, tuple) and all(map(Text, value)))
 Counts = kind(lambda value: isinstance(value, tuple) and all(map(Count, value)))
 Marks = kind(lambda value: Counts(value) and all(mark < MARKS for mark in value))
+Hills = kind(lambda value: Counts(value) and all(hill < SEAMOUNTS for hill in value))
 Bits = kind(lambda value: isinstance(value, str) and bool(re.fullmatch('[0-9a-f]{0,40}', value)))
 
 
@@ -284,14 +292,14 @@ class Find(Record):
     """Who found this treasure first."""
     name: Text                # the player
     at: Date
-    places: Counts = ()       # where it was found: numbers in the sea floor's list; () is the first
+    places: Hills = ()        # where it was found: numbers in the sea floor's list; () is the first
 
 
 @dataclass(frozen=True)
 class Depth(Record):
     """What has been sounded in a sector."""
     total: Metres             # sum of all soundings
-    count: Count              # how many
+    count: Some               # how many
     name: Text                # the player who sounded it first
     at: Date                  # the latest
     first: Date = 0           # the first
@@ -757,7 +765,7 @@ class Seafloor:
         self.waves = [(wave, dice.uniform(10, 40) / wave, dice.uniform(0, 2 * math.pi))
                       for wave in (1, 2, 3)]
         self.seamounts = []
-        while len(self.seamounts) < len(SEAMOUNT_NAMES):   # clear of the trench, and of each other
+        while len(self.seamounts) < SEAMOUNTS:   # clear of the trench, and of each other
             x, y = dice.randrange(WIDTH_CELLS), dice.randrange(HEIGHT_CELLS)
             if self.off_trench(x, y) > 25 and self.off_seamounts(x, y) > 85:
                 self.seamounts.append(Seamount(SEAMOUNT_NAMES[len(self.seamounts)], x, y,
@@ -997,7 +1005,8 @@ def choose(text, words, works):
     by_plain = {word.casefold(): word for word in words}
     if plain in by_plain:
         return by_plain[plain]
-    close = difflib.get_close_matches(plain, by_plain, 1, 0.6)
+    close = difflib.get_close_matches(plain, by_plain, 1, 0.6) or [
+        word for word in by_plain if set(word.split()) & set(plain.split())]      # net, sonar
     if close:
         raise Fault(f'did you mean {by_plain[close[0]]}?', by_plain[close[0]])
     raise Fault(works)
@@ -1061,10 +1070,11 @@ read_seconds.schema = {'type': 'number', 'minimum': 0, 'maximum': LATEST}
 
 
 def read_cell(text):
-    """Reads a cell of the ocean as x,y; -1 and 600 are 599 and 0."""
-    found = re.fullmatch(r'[\s(]*([+-]?[0-9]{1,6})\s*,\s*([+-]?[0-9]{1,6})[\s)]*', text)
+    """Reads a cell of the ocean as x,y; -1 and 600 are 599 and 0, and 5.0 is 5."""
+    whole = r'([+-]?[0-9]{1,6})(?:\.0*)?'
+    found = re.fullmatch(rf'[\s(]*{whole}\s*,\s*{whole}[\s)]*', text)
     if not found:
-        raise Fault('it is where you will be, as x,y')
+        raise Fault('it is where you will be, as x,y: two whole numbers')
     return int(found[1]) % WIDTH_CELLS, int(found[2]) % HEIGHT_CELLS
 
 
@@ -1182,10 +1192,10 @@ def take_apart(route, texts, faults, fix):
     True if one was found: there may be more of them."""
     absent = [name for name in route.known if name not in texts]
     for name, other in itertools.product(texts, absent):
-        found = re.search(rf'[;,?\s]*{other}=', texts[name])
+        before, found, after = texts[name].partition(f'{other}=')
         if found and name in route.known and cannot_be(route.known[name], texts[name]):
             faults.append(f'& is missing before {other}')
-            fix[name], fix[other] = texts[name][:found.start()], texts[name][found.end():]
+            fix[name], fix[other] = before.rstrip(';,? \t\r\n'), after
             return True
     return False
 
@@ -2082,7 +2092,7 @@ def rule_use(turn, item):
     treasure = TREASURES[item]
     if treasure.use:
         return treasure.use(turn)
-    return {'used': f'the {item} works all the time: {treasure.does}'}
+    return {'used': f'nothing to do: with the {item} {treasure.does}'}
 
 
 def must_have(turn, item):
@@ -2472,11 +2482,11 @@ QUESTS = (
     Quest('Phoenix', 'make a mistake, read what the server says, and send the call again, mended',
           ('move', {'heading': 'nroth'})),
     Quest('Over the seam', 'row over the edge of the chart: there x or y jumps, and the ocean '
-          'goes on', ('move', {'heading': 'west', 'steps': '10'})),
+          'goes on', ('move', {'heading': 'west', 'steps': '5'})),     # 5: also under water
     Quest('Reader', 'look, then row to a treasure that you saw, dive to it, and get it',
           ('look', {})),
-    Quest('Cartographer', 'sound the depth at twenty places in one straight row',
-          ('ping', {})),
+    Quest('Cartographer', 'sound the depth at twenty places in one straight row, east-west or '
+          'north-south', ('ping', {})),
     Quest('Patient', 'make fifty calls in a row, and none of them too early',
           ('move', {'heading': 'east'})),
     Quest('Navigator', 'say with expect=x,y where a move will end: right twenty times in a row, '
@@ -2484,10 +2494,10 @@ QUESTS = (
           ('move', {'heading': 'east', 'expect': '0,0'})),
     Quest('Racer', 'sail a course of the regatta: row to mark 0, call race, and pass all the marks',
           ('course', {})),
-    Quest('Champion', 'sail a course once more, a fifth faster than before (or nearly as well as '
-          'it can be done)', ('race', {})),
+    Quest('Champion', 'sail the same course once more, a fifth faster than before (or any one nearly '
+          'as well as it can be done)', ('race', {})),
     Quest('Magellan', 'go all the way round the planet, east-west and north-south',
-          ('move', {'heading': 'north', 'steps': '10'})))
+          ('move', {'heading': 'north', 'steps': '5'})))
 QUEST_NAMES = tuple(quest.name for quest in QUESTS)
 
 
@@ -2506,7 +2516,7 @@ class Traffic:
         self.waiting = 0          # answers that wait for their time just now
         self.failed = ''          # the route of the last call, if it was refused
         self.calm = 0             # calls in a row that were not too early
-        self.shown = set()        # names of the treasures and whales that the last `look` showed
+        self.shown = set()        # names of the treasures and whales that `look` has shown
 
     def twin(self):
         """The same, to rehearse with. Each part is copied in one step: others may add to it."""
@@ -2556,8 +2566,8 @@ def meet_quests(turn, call, facts):
     if traffic.calm >= 50:
         turn.meets('Patient')
     if route == 'look':
-        traffic.shown = {thing['name'] for thing in facts['things']
-                         if thing['kind'] != 'player'}
+        traffic.shown |= {thing['name'] for thing in facts['things']
+                          if thing['kind'] != 'player'}
 
 
 def evenly(times):
@@ -2728,6 +2738,8 @@ def change_of(ocean, patch, spare=None, faults=None):
 
 def fits_table(table, key):
     """True for a key as the table has it: a number, a sector's column,row, a treasure's name"""
+    if not Text(key):
+        return False
     if table in NUMBERED:
         return re.fullmatch('[0-9]{1,15}', key)
     if table in ('sectors', 'depths'):
@@ -2817,15 +2829,31 @@ class Journal:
         self.last_state = self.folder / 'mocean.last.json'
         self.last_path = self.folder / 'mocean.last.journal'
         self.turned = self.folder / 'mocean.turned.journal'
-        self.held = hold(self.folder / 'mocean.lock', 'another process has this ocean open '
-                         f'({self.folder}); one ocean lives in one process: stop the other one '
-                         'first, and start uWSGI with --processes 1')
+        self.hold()
         self.file = None          # the journal, open for writing: the number of the file
         self.size = 0             # of what has been written well, bytes
         self.lead = b''           # what the next line has to begin with, after half a line
         self.lines = 0            # that no state file has yet
         self.synced = True        # all that was written is on the disk
         self.doubtful = False     # the disk did not take a sync: only a fresh state file is sure
+
+    def hold(self):
+        self.held = hold(self.folder / 'mocean.lock', 'another process has this ocean open '
+                         f'({self.folder}); one ocean lives in one process: stop the other one '
+                         'first, and start uWSGI with --processes 1')
+
+    def hold_on(self):
+        """Somebody tidied up while the game runs: the journal, the lock, or the folder is gone. All
+        that is known goes to the disk again; until it can, no call changes anything."""
+        if self.file is not None and not self.path.exists():
+            log(f'{self.path} was taken away while the game runs: all of the ocean is written anew')
+            os.close(self.file)
+            self.file, self.doubtful = None, True        # the next write opens it
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / 'mocean.lock').exists():
+            before = self.held
+            self.hold()
+            before.close()
 
     def load(self):
         """The ocean as it was answered last."""
@@ -2922,6 +2950,7 @@ class Journal:
         path = self.folder / 'season.json'
         try:
             rows = json.loads(path.read_bytes())
+            encode(rows).encode()         # what no file could hold is none of ours
             return {id: {'name': str(row['name']), 'points': int(row['points']),
                          'rounds': int(row['rounds']), 'last': int(row.get('last', 0))}
                     for id, row in rows.items()}
@@ -3049,7 +3078,7 @@ def ends_in_newline(path):
 def read_ocean(document, spare=None):
     """The ocean of a state document, and in `faults` what its fields could not hold."""
     ocean = Ocean()
-    ocean.number, ocean.last = document['number'], str(document['last'])
+    ocean.number, ocean.last = document['number'], text_of(document['last'])
     if not Count(ocean.number):
         raise ValueError('its number is no number')
     merge(ocean, change_of(ocean, document, spare, ocean.faults))
@@ -3069,7 +3098,7 @@ def read_ocean(document, spare=None):
 
 def happen(ocean, patch):
     """Let one line of the journal happen."""
-    number, last, now = patch['number'], str(patch['last']), patch.get('now')
+    number, last, now = patch['number'], text_of(patch['last']), patch.get('now')
     if not Count(number):
         raise ValueError('its number is no number')
     faults = []
@@ -3083,6 +3112,10 @@ def happen(ocean, patch):
     take_soundings(ocean, [[number, *row] for row in patch.get('soundings', ())])
     for fault in faults:
         log(f'change {number}: {fault}; left out')
+
+
+def text_of(value):
+    return value if Text(value) else ''
 
 
 def take_soundings(ocean, rows):
@@ -3324,7 +3357,7 @@ def decide(turn, call):
         raise TypeError(f'{route.rule.__name__} returned {facts!r}; a rule returns the facts to '
                         'tell, as a dict or a list of dicts')
     if route.mine and turn.row('boats', turn.key):
-        if route.costs and not turn.has_paid:
+        if (route.costs or call.n) and not turn.has_paid:
             charge_cell(turn)
         if route.changes and not turn.boat.acted:
             turn.steer(acted=True)
@@ -3509,6 +3542,8 @@ def tend(sea):
 def sync(sea):
     """Bring the journal to the disk. Sea time goes in, too, where somebody has asked for it: after
     a kill it goes on from no more than TIME_S earlier."""
+    with sea.lock:
+        sea.journal.hold_on()
     if sea.called and sea.tended >= sea.ocean.now + TIME_S:
         sea.called = False
         with sea.lock, contextlib.suppress(Refusal):
@@ -3533,6 +3568,7 @@ def send_home(sea):
         turn = Turn(ocean, sea.clock(), round(sea.calendar(), 3))
         for key in gone_for_good(turn):
             forget(turn, key)
+            sea.calls.pop(key, None)
         if len(ocean.boats) > CROWD_BOATS:
             for key, boat in ocean.boats.items():
                 if not (boat.acted or boat.enlisted) and turn.now > boat.joined + IDLE_S:
@@ -4083,7 +4119,8 @@ class Route:
     parameters: tuple = ()
     many: str = ''            # the reply is a list of records: its name in JSON
     changes: bool = False     # takes n=, costs time, is refused on a full disk
-    costs: bool = None        # a cell's time, if its rule charges nothing; as `changes` says
+    costs: bool = None        # a cell's time, if its rule charges nothing; as `changes` says; any
+                              # call with n= costs that: its reply is stored
     loud: bool = False        # the log tells of it; of the others only when asked
     json: bool = False        # the reply is always JSON
     once: bool = False        # pages show no link to it: it cannot be undone
@@ -4639,6 +4676,9 @@ class Wire:
         if plain in ('help', 'usage'):
             return 'mocean'
         rules = [rule.rule.strip('/') for rule in bottle.request.app.routes if '<' not in rule.rule]
+        last = plain.rpartition('/')[2]                # /map/join: a page's address was the SERVER
+        if last in rules:
+            return last
         close = difflib.get_close_matches(plain, rules, 1, 0.6)
         return close[0] if close else ''
 
@@ -4774,7 +4814,7 @@ def page_beside(name, **headers):
     """A page of the clients. What it loads lies beside it: /map/ is sent back to /map."""
     environ = bottle.request.environ
     if environ['asked.path'].endswith('/'):
-        query = environ.get('QUERY_STRING', '')
+        query = re.sub('[\0\r\n]', '', environ.get('QUERY_STRING', ''))   # no header has them
         there = '..' + environ['asked.path'].rstrip('/') + (query and f'?{query}')
         return answer('', status=308, Location=there)
     return answer(file_beside(name), HTML, **headers)
@@ -4848,7 +4888,9 @@ def shelf_of(shelf, name):
     """A file from a shelf, compressed where it lies there so and the browser takes it."""
     environ = bottle.request.environ
     homes = HERE, HERE / 'mocean'
-    folder = next((home / shelf for home in homes if (home / shelf).is_dir()), HERE)
+    folder = next((home / shelf for home in homes if (home / shelf).is_dir()), None)
+    if not folder:
+        raise bottle.HTTPError(UNKNOWN)
     kind = SUFFIXES.get(pathlib.PurePath(name).suffix, '')
     small = takes_gzip(environ) and (folder / f'{name}.gz').is_file()
     reply = bottle.static_file(f'{name}.gz' if small else name, folder, kind, charset=None)
@@ -4896,8 +4938,8 @@ RIDERS = ('steps', 'data', 'captain', 'my_routes')        # who may lie beside t
 
 class Rider:
     """What a file that rides along hands over. Its `ride(game, sea)` gets this module and the
-    running game, and returns one of these. (It never imports mocean: under uWSGI that would be a
-    second one.)
+    running game, and returns one of these. (There is no need to import mocean; who does all the
+    same gets this module, not a second game that wants the same ocean.)
 
     routes   Routes of the game, with rules of its own, or the routes of a Bottle app
     tend     called once a second, off the path of any request; what it raises is logged
@@ -4971,8 +5013,10 @@ def ride_along(app, name):
         return
     path = paths[0]
     app.sea.collects = app.sea.collects or name == 'data'
+    game = sys.modules[__name__]       # as __main__, and under uWSGI, it has another name
+    sys.modules.setdefault('mocean', game)
     try:
-        rider = module_at(path).ride(sys.modules[__name__], app.sea)
+        rider = module_at(path).ride(game, app.sea)
         for route in rider.routes:
             add_route(app, route, path.name)
         app.sea.riders.append(rider)

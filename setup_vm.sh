@@ -38,7 +38,8 @@ packages() {                            # installs those that are not there
         stop "The packages ${missing[*]} could not be installed: the lines above say why. Then run this again."
 }
 
-[ "$(id -u)" != 0 ] || stop "Run this as the VM's user (ubuntu), without sudo: it asks for sudo where it needs it."
+[ "$(id -u)" != 0 ] || stop "Run this as the VM's user (ubuntu), without sudo: it asks for sudo where it needs it.
+   Where there is no user but root: adduser ubuntu; adduser ubuntu sudo; su - ubuntu; and clone the project there."
 sudo -n true 2>/dev/null || sudo -v || stop "This user may not use sudo; the VM's first user may. (A Debian where nobody may:
    su -, then apt-get install sudo; adduser $(id -un) sudo; and log in anew.)"
 

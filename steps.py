@@ -108,7 +108,8 @@ def alike(one, other):
 
 def whole(message):
     """'32', ' 32.0 ' and '50 005 000' are whole numbers; 'many', '1.5' and 400 nines get a hint."""
-    text = re.sub(r'\s|(?<=\d),(?=\d{3}\b)', '', message)      # 50,005,000
+    text = re.sub(r'\s|(?<=\d),(?=\d{3}\b)', '', message).strip('\'"')       # 50,005,000
+    cold('{' in text, 'the braces came through: in Python, write an f before the quote.')
     cold(not re.fullmatch(r'[+-]?\d+(\.\d*)?', text, re.ASCII), 'I need a number, in digits.')
     digits, _, fraction = text.partition('.')
     cold(fraction.strip('0'), 'a whole number, please: nothing after the point.')
@@ -921,14 +922,17 @@ class Board:
 
     def forget(self, name, new=''):
         """A name is gone from the board, and from the file before the last change as well. With a
-        new name, what was solved is kept under that."""
+        new name, what was solved is kept under that, and what is there already stays."""
         with self.lock, disk('the name could not be taken off the class board'):
-            name, _ = self.steps(name)
-            solved = {new if other == name else other: steps
-                      for other, steps in self.content['solved'].items() if new or other != name}
-            if solved != self.content['solved']:
-                for _ in (self.path, self.spare):
-                    self.content = self.write({**self.content, 'solved': solved})
+            solved = dict(self.open()['solved'])
+            steps = solved.pop(self.steps(name)[0], [])
+            if not steps:
+                return
+            if new:
+                known = solved.pop(self.steps(new)[0], [])
+                solved[new] = list(dict.fromkeys(steps + known))
+            for _ in range(2):          # the second time for the file before the last change
+                self.content = self.write({**self.content, 'solved': solved})
 
     def write(self, content):
         """A whole new file beside the old one, safely on the disk, and only then in its place."""
@@ -1204,8 +1208,8 @@ def corrected(texts, takes):
     right = {}
     for key, text in texts.items():
         known = key if key in takes else meant(key, takes, texts)
-        if not text and known != key:
-            text = key[:40]                             # ?leaf is ?message=leaf
+        if not text and known != key:                   # ?leaf and ?message:leaf are ?message=leaf
+            text = re.sub(rf'{known}\W+', '', key[:40])
         if known and known not in right:
             right[known] = text
     if right.get('format', 'text').strip().casefold() != 'text':
@@ -1225,15 +1229,26 @@ def lost(app, error):
         method = bare(one_line(environ['REQUEST_METHOD']))
         words = f'{method} is not spoken here, only GET: requests.get(url, params={{...}})'
     else:
+        rule, texts, words = untangled(rule, texts)
         likely = difflib.get_close_matches(rule.lower(), routes, 1)
         advice = f'did you mean {likely[0]}?' if likely else 'begin at /steps'
-        words = f'there is no {bare(one_line(rule))} here; {advice}'
+        words = words or f'there is no {bare(one_line(rule))} here; {advice}'
         rule = likely[0] if likely else '/steps'
     better = url(rule.strip('/'), **corrected(texts, routes[rule]))
     reply = error_form(Refusal(words, error.status_code), better, wanted_form(environ, texts))
     if error.status_code == NOT_GET:
         reply.set_header('Allow', 'GET, HEAD')
     return reply
+
+
+def untangled(rule, texts):
+    """/steps&message=leaf has another sign for the ?: the route, the texts, and words for it."""
+    sentence = re.fullmatch(r'(/\w+)[^\w=]+(\w+=.*)', rule, re.DOTALL)
+    if not sentence:
+        return rule, texts, ''
+    rule, query = sentence.groups()
+    texts = {**read_query(urllib.parse.quote(query, safe='=&+')), **texts}
+    return rule, texts, f'the sign behind {bare(rule)} is ?; the & comes between parameters'
 
 
 def url(page, /, **texts):

@@ -19,6 +19,7 @@
 #     spot    the line of Python it points to  crash   a crash of uWSGI itself     port   somebody else has 8080
 #     cannot  what the game says it lacks      bug     a bug met by one request    dump   a list of threads follows
 #     rider   a file that cannot ride along    halted  when it was stopped: why, the next lines tell
+#     fell    it ended during a reload
 
 # --- what is told, at the end --------------------------------------------------------------------------------------
 
@@ -74,6 +75,7 @@ function worker() {
 }
 
 function ended() {
+    fell = 1
     if (/says success/) {
         halted = when; purpose = renewed ? upgrade : on_purpose
         return
@@ -85,8 +87,8 @@ function ended() {
         return tell("Out of memory: the kernel killed it, systemd started it again.",
                     "A route keeps too much, or MemoryMax in the unit is too small." last_calls())
     if (/says timeout/)
-        return tell("It did not start in time (an endless loop in " game ".py?).",
-                    "Mend it; the game then starts by itself.")
+        return tell("It did not start in time (an endless loop in " game ".py, or in a file that rides along?).",
+                    "mocean_doctor names the line. Mend it; the game then starts by itself.")
     if (port)
         return tell("Port 8080 was taken by another program.",
                     "sudo ss -ltnp sport = :8080 names it. End it; the game then starts by itself.")
@@ -226,6 +228,7 @@ line ~ /^[^ ]*(uwsgi|python[0-9.]*): .*option/ { clue = line; sub(/^[^:]*: /, ""
 
 line ~ /^([Mm]ocean|steps) cannot start: /     { cannot = line; sub(/^[^:]*: /, "", cannot) }
 line ~ /^unable to find "application" callable/ { clue = "there is no application in it"; spot = "" }
+line ~ /^KeyboardInterrupt$/                   { clue = "reading it did not end (an endless loop?)" }
 line ~ /^[A-Za-z_.]+(: |$)/ && line !~ /^(steps|data): / && \
         (bug || rider != "" || line ~ /^[A-Za-z_.]*(Error|Exception|Exit)/) {
     clue = line
@@ -235,9 +238,9 @@ line ~ /^[A-Za-z_.]+(: |$)/ && line !~ /^(steps|data): / && \
 
 # --- what systemd says ---------------------------------------------------------------------------------------------
 
-systemd && /[:\]] Reloading /           { clue = spot = dump = cannot = "" }
+systemd && /[:\]] Reloading /           { clue = spot = dump = cannot = fell = "" }
 systemd && /Reload operation timed out/ { clue = "reading it did not end (an endless loop?)" }
-systemd && /Reload failed/ {
+systemd && /Reload failed/ && !fell {          # else it was read, and ended then: that is told already
     tell("A reload was refused: " (clue == "" ? cannot : clue) in_brackets(spot) ". The old " game ".py plays on.",
          "Mend it, and then: " typed("reload"))
 }
@@ -258,12 +261,17 @@ line ~ /^[Rr]espawned uWSGI http/ {
     tell("The router, which talks to the browsers, was killed; a new one took over.", "Nothing is lost.")
 }
 line ~ /^[^ ]+ \/[^ ?:]+(\?.*)?: 503 the disk of the server is full.*; nothing has changed, tell your teacher$/ ||
-line ~ /^the disk refuses: |^no fresh state file could be written: |^data: cannot write |^steps: .* written down: / {
+line ~ /^the disk refuses: |^no fresh state file could be written: |^steps: .* written down: / {
     tell("The disk is full or broken: calls that change something were refused.",
          "Nothing is lost. mocean_doctor says how much is free, and what to do.")
 }
+line ~ /^data: cannot write / {
+    tell("What the players measure could not be written down. The game went on.",
+         "The latest of it waits in memory. mocean_doctor says how much is free, and what to do.")
+}
 line ~ /^(steps: )?[a-z.]+ cannot be read \(/ {
-    tell(line, "The last good copy was used; the broken file is kept.")
+    tell(line, line ~ /^season/ ? "The season begins anew; the broken file is kept." : \
+        "The last good copy was used; the broken file is kept.")
 }
 
 # --- what ended ----------------------------------------------------------------------------------------------------

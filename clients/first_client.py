@@ -11,8 +11,10 @@ ID = ''                  # after the first run: write your id here, to come back
 reply = requests.get(f'{SERVER}/join', params={'name': NAME, 'id': ID}, timeout=10)
 if reply.text.lstrip().startswith('<'):
     sys.exit('A web page came, not the game: does this network want a login?')
-print('joined:', reply.text)
 if reply.ok:
+    print('joined:', reply.text)
     my_id = reply.text.split(',')[0]
     reply = requests.get(f'{SERVER}/move', params={'id': my_id, 'heading': 'north'}, timeout=10)
     print('moved to:', reply.text)
+else:
+    print(reply.text)    # what was wrong, and what to try instead

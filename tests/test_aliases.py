@@ -58,6 +58,11 @@ def test_why_knows_the_line_that_systemd_writes_where_it_sees_the_kernel_kill():
 UP = 'Nov 25 01:00:00 club systemd[1]: Started mocean.service - Mocean, an ocean planet in the shape of a torus.\n'
 HALTED = 'Nov 25 01:02:03 club mocean[8]: mocean halted: systemd says success, uwsgi exited with 0\n'
 FULL = 'the disk of the server is full or broken (No space left on device); nothing has changed, tell your teacher'
+RELOAD = 'Nov 25 01:02:03 club systemd[1]: Reloading mocean.service - Mocean, an ocean planet...\n'
+FAILED = 'Nov 25 01:02:03 club systemd[1]: Reload failed for mocean.service - Mocean, an ocean planet.\n'
+ENDLESS = ''.join(f'Nov 25 01:02:03 club sh[9]: {line}\n' for line in (
+    'Traceback (most recent call last):', '  File "/home/ubuntu/my_routes.py", line 1, in <module>',
+    'KeyboardInterrupt'))
 BOOT = '-- Boot 0123456789abcdef0123456789abcdef --\n'
 
 
@@ -77,7 +82,19 @@ BOOT = '-- Boot 0123456789abcdef0123456789abcdef --\n'
     (UP + f'Nov 25 01:02:03 club mocean[7]: Ada /move?heading=north: 503 {FULL}\n',
      ['Nov 25 01:02:03  The disk is full or broken: calls that change something were refused.',
       '                 Nothing is lost. mocean_doctor says how much is free, and what to do.']),
-    (UP + f'Nov 25 01:02:03 club mocean[7]: Ada says to all: 503 {FULL}\n', ['nothing at all.'])])
+    (UP + f'Nov 25 01:02:03 club mocean[7]: Ada says to all: 503 {FULL}\n', ['nothing at all.']),
+    (UP + 'Nov 25 01:02:03 club mocean[7]: data: cannot write /var/lib/mocean/data.sqlite: disk I/O error. The\n',
+     ['Nov 25 01:02:03  What the players measure could not be written down. The game went on.',
+      '                 The latest of it waits in memory. mocean_doctor says how much is free, and what to do.']),
+    ('Nov 25 01:02:03 club mocean[7]: season.json cannot be read (no JSON): it is now called season.json-1\n',
+     ['Nov 25 01:02:03  season.json cannot be read (no JSON): it is now called season.json-1',
+      '                 The season begins anew; the broken file is kept.']),
+    (UP + RELOAD + ENDLESS + FAILED,
+     ['Nov 25 01:02:03  A reload was refused: reading it did not end (an endless loop?) (my_routes.py, line 1, in '
+      '<module>). The old mocean.py plays on.', '                 Mend it, and then: mocean_reload']),
+    (UP + RELOAD + HALTED.replace('success, uwsgi exited with 0', 'signal, uwsgi killed with KILL') + FAILED,
+     ['Nov 25 01:02:03  The master was killed (mocean_kill, kill -9, out of memory), and started again.',
+      '                 Nothing is lost.'])])
 def test_why_knows_what_a_lab_cannot_show_and_what_it_can(journal, said):
     assert why(journal).splitlines() == said
 

@@ -747,6 +747,8 @@ def test_saved_oceans_are_listed_with_what_is_in_them(lesson):
     rows = {row['name']: row for row in lesson.json('saved')['saved']}
     assert rows[names[1]]['boats'] == 2 and rows[names[1]]['points'] > 0
     assert rows[names[0]]['boats'] == 'unreadable'
+    (lesson.say.folder / 'saved-20260101-000000' / 'mocean.json').mkdir(parents=True)       # no file
+    assert 'saved-20260101-000000,unreadable' in lesson.order('saved')
     before = document(lesson.sea)
     assert lesson.order('restore', saved=names[0]).status == 409 and document(lesson.sea) == before
     for evil in ('../' + names[1], names[1] + '/', 'before-', '.', '', 'saved-2026/../../etc'):

@@ -53,6 +53,7 @@ def test_a_name_that_is_taken_is_told_in_the_words_of_the_server(name, sea):
     sea('/join?name=ada')
     said = run(client(name), sea.url)
     assert 'the name ada is taken' in said and 'nobody aboard' not in said
+    assert 'joined' not in said
 
 
 # --- the ladder ------------------------------------------------------------------------------------------------------

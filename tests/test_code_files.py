@@ -9,8 +9,10 @@ import threading
 import urllib.request
 
 import pytest
-from conftest import ROOT, free_port, poll
+from conftest import ROOT, free_port, poll, woken
 from desk import need_pyodide
+
+import mocean
 
 MANIFEST = json.loads((ROOT / 'clients' / 'code' / 'pyodide.json').read_text(encoding='utf-8'))
 VERSION = MANIFEST['version']
@@ -41,6 +43,16 @@ def test_the_parts_of_the_page_are_handed_out(say, path, kind):
 def test_nothing_else_is_handed_out(say, path):
     reply = say(path)
     assert reply.status == 404 and reply.lines[1].startswith('try: http')
+
+
+def test_nothing_of_the_game_is_handed_out_where_the_clients_are_missing(tmp_path, monkeypatch):
+    """The ocean lies beside a program that was copied alone, with everybody's id in it."""
+    monkeypatch.setattr(mocean, 'HERE', tmp_path)
+    (tmp_path / 'my_routes.py').write_text('')
+    with woken(tmp_path) as say:
+        assert say('/join?name=ada').status == 200
+        for path in ('/code/mocean.json', '/map/mocean.json', '/clients/my_routes.py', '/pyodide/./mocean.json'):
+            assert say(path).status == 404
 
 
 def test_the_room_is_told_that_it_is_a_sandbox(server):

@@ -124,6 +124,14 @@ def test_an_address_cut_short_leads_to_its_list(say):
         assert say('/erddap/' + whole).status == 200, whole
 
 
+def test_a_question_that_no_header_can_carry_is_led_on_encoded(server):
+    for place, sent, led in (('tracks', b'\x00', b'tracks.html?%00'), ('tracks', b'a\rb', b'tracks.html?a%0Db'),
+                             ('', b'\xc3\xa9=%41', b'index.html?%C3%A9=%41')):
+        reply = server.raw(b'GET /erddap/tabledap/%s?%s HTTP/1.0\r\n\r\n' % (place.encode(), sent))
+        assert reply.startswith(b'HTTP/1.0 302') or reply.startswith(b'HTTP/1.1 302'), reply
+        assert b'/erddap/tabledap/' + led + b'\r\n' in reply, reply
+
+
 HEADERS = [         # what is asked for, and its header to the byte: R's rerddap compares it
     ('tabledap/tracks.csv', 'text/csv;charset=UTF-8'),
     ('tabledap/tracks.csvp', 'text/csv;charset=UTF-8'),
@@ -508,6 +516,8 @@ REFUSED = [         # path after /erddap/, what the learner reads
     ('tabledap/Tracks.csv', error(404, 'Not Found: Currently unknown datasetID=Tracks')),
     ('tabledap/bathymetry.csv', error(404, 'Not Found: Currently unknown datasetID=bathymetry')),
     ('griddap/tracks.csv', error(404, 'Not Found: Currently unknown datasetID=tracks')),
+    ('info/nothing', error(404, 'Not Found: Currently unknown datasetID=nothing')),
+    ('info/a%0Ab', error(404, 'Not Found: Currently unknown datasetID=a\nb')),
     ('info/nothing/index.csv', error(404, 'Not Found: Currently unknown datasetID=nothing')),
     ('search/index.csv?page=1&searchFor=penguin', error(
         404, 'Resource not found: Your query produced no matching results. '
@@ -570,7 +580,7 @@ def test_other_methods_and_other_places_are_refused_in_the_same_form(say):
     for path in ('/erddap', '/erddap/', '/erddap/tabledap/tracks.csv'):
         reply = say(path, method='POST')
         assert reply == error(405, 'Method Not Allowed: Everything here is asked for with GET, not POST.')
-        assert reply.status == 405
+        assert reply.status == 405 and reply.headers['Allow'] == 'GET, HEAD, OPTIONS'
 
 
 def test_a_million_rows_is_the_most(say, rows, monkeypatch):

@@ -180,6 +180,27 @@ def test_a_broken_file_is_set_aside_with_a_date(tmp_path, damage, capsys):
     app.store.close()
 
 
+def test_a_reader_of_a_broken_file_does_not_blame_the_new_one(store, tmp_path):
+    store.keep([track(second) for second in range(5000)])
+    store.close()
+    damage_middle(tmp_path / 'data.sqlite')
+    with pytest.raises(data.Refusal, match='malformed'), data.reading(store) as it:
+        assert talk(data.make_app(store=store))('/erddap/tabledap/tracks.csv').status == 503
+        store.keep([track(9000)])                       # the broken file is set aside, a new one begun
+        it.db.execute('SELECT * FROM tracks ORDER BY time').fetchall()
+    store.keep([track(9001)])
+    assert [row[1] for row in rows(tmp_path)] == [9000, 9001]
+
+
+def test_no_file_that_was_set_aside_is_overwritten(store, tmp_path):
+    for second in (1, 2):                               # by this clock, both in one second
+        store.keep([track(second)])
+        store.close()
+        damage_all(tmp_path / 'data.sqlite')
+    store.keep([track(3)])
+    assert len(list(tmp_path.glob('data.sqlite.damaged-*'))) == 2
+
+
 def talk(app, raw=False):
     """say(path) for that app; raw: what comes is no text."""
     from conftest import Answer
@@ -268,16 +289,38 @@ def test_a_file_that_somebody_removed_is_begun_anew(store, tmp_path):
     assert [row[1] for row in rows(tmp_path)] == [2]
 
 
+def test_a_file_that_somebody_replaced_is_left_at_once(store, tmp_path):
+    """SQLite would write to the old one, and mix its -wal into the new one."""
+    say = talk(data.make_app(store=store))
+    store.keep([track(1)], [('ada', 1, 1.0, 2.0, 30.0)])
+    assert '30.0' in say('/erddap/griddap/bathymetry.csv')
+    (tmp_path / 'other').mkdir()
+    with contextlib.closing(data.Store(tmp_path / 'other', dawn)) as other:
+        other.keep([track(100)])
+    os.replace(tmp_path / 'other' / 'data.sqlite', tmp_path / 'data.sqlite')
+    store.keep([track(2)])
+    assert [row[1] for row in rows(tmp_path)] == [100, 2]
+    assert '30.0' not in say('/erddap/griddap/bathymetry.csv')
+
+
+def test_a_file_that_somebody_emptied_is_begun_anew(store, tmp_path):
+    store.keep([track(second) for second in range(5000)])
+    os.truncate(tmp_path / 'data.sqlite', 0)
+    assert store.keep([track(5000)])
+    assert talk(data.make_app(store=store))('/erddap/tabledap/tracks.csv0?&time>=5000').count('ada') == 1
+    store.close()
+    assert rows(tmp_path)[-1][1] == 5000
+
+
 def test_a_new_ocean_gets_a_new_file_and_the_old_one_stays(store, tmp_path):
-    store.begin_anew()                                  # nothing there yet: nothing to set aside
+    for aside in (tmp_path / 'first', tmp_path / 'second'):
+        aside.mkdir()
+    store.renew(tmp_path / 'first')                     # nothing there yet
     store.keep([track(1)])
-    store.begin_anew()
+    store.renew(tmp_path / 'second')
     store.keep([track(2)])
     assert [row[1] for row in rows(tmp_path)] == [2]
-    old = tmp_path / 'data.sqlite.old-ocean-19700101T000000Z'
-    db = sqlite3.connect(old)
-    assert db.execute('SELECT time FROM tracks').fetchall() == [(1,)]
-    db.close()
+    assert [row[1] for row in rows(tmp_path / 'second')] == [1]
 
 
 def test_rows_that_no_table_can_take_do_not_come_again(store, tmp_path):
@@ -364,6 +407,21 @@ def test_no_answer_is_spooled_to_a_disk_that_is_nearly_full(tmp_path, monkeypatc
         assert say('/erddap/tabledap/' + other).startswith('Error {\n    code=503;')
     assert say('/erddap/tabledap/tracks.csv?&time<100').status == 200
     assert {file.name for file in tmp_path.iterdir()} <= {'data.sqlite', 'data.sqlite-wal', 'data.sqlite-shm'}
+    app.store.close()
+
+
+def test_a_nc_lays_its_rows_beside_the_data_and_no_further(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, 'FREE_BYTES', 0)
+    app = data.make_app(store=data.Store(tmp_path, dawn))
+    say = talk(app, raw=True)
+    app.store.keep([track(second) for second in range(10_000)])
+    monkeypatch.setattr(data.tempfile, 'tempdir', str(tmp_path / 'nowhere'))
+    assert say('/erddap/tabledap/tracks.nc').status == 200
+
+    def full(*_):
+        raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(data.pickle, 'dump', full)
+    assert say('/erddap/tabledap/tracks.nc?&time>0').status == 503
     app.store.close()
 
 
@@ -795,7 +853,8 @@ def test_another_file_is_another_sea_floor(tmp_path):
         app.store.keep([], [('ada', 5, 5.0, 5.0, depth)])
         assert depth_at(app) == str(depth)
         if depth < 15:
-            app.store.begin_anew()
+            (tmp_path / 'aside').mkdir()
+            app.store.renew(tmp_path / 'aside')
         else:
             for file in tmp_path.glob('data.sqlite'):
                 file.unlink()

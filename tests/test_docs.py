@@ -102,6 +102,31 @@ def test_a_mistake_in_ones_own_routes_stops_nothing(ship, mistake, said):
     assert say(f'/move?id={join(say)}&heading=north').status == 200
 
 
+FORGOTTEN = [     # what a student leaves out, row by row of the page's table
+    ('return game.Rider', 'game.Rider'), ('[shout]', 'shout'), ('(game.ID, game.MESSAGE)', '(game.ID)'),
+    ('def rule_shout(turn, message)', 'def rule_shout(turn)')]
+
+
+def test_the_page_knows_what_the_log_says_of_what_was_forgotten(ship):
+    page = (ROOT / 'docs/routes.md').read_text(encoding='utf-8')
+    table = re.findall(r'^\| `(.+?)` \| .*`.*` ', page.split('the log says | what is missing')[1], re.M)
+    for name, said, (whole, without) in zip(('ada', 'bob', 'eve', 'zoe'), table, FORGOTTEN, strict=True):
+        program = blocks('docs/routes.md')[0].replace(whole, without)
+        (ship.folder / 'my_routes.py').write_text(program, encoding='utf-8')
+        say = ship()
+        say(f'/shout?id={join(say, name)}&message=hi')
+        assert said in say.log().replace('is not a container or iterable', 'is not iterable'), said
+        say.kill()
+
+
+def test_who_imports_mocean_gets_the_game_that_runs(ship):
+    """Not a second one, which would want the same ocean, and end the first."""
+    program = 'import mocean\n' + blocks('docs/routes.md')[0].replace('game.Route(', 'mocean.Route(')
+    (ship.folder / 'my_routes.py').write_text(program, encoding='utf-8')
+    say = ship()
+    assert say(f'/shout?id={join(say)}&message=hi') == 'hi' and 'cannot' not in say.log()
+
+
 def test_a_route_that_mocean_has_stays_as_it_is(ship):
     program = blocks('docs/routes.md')[0]
     (ship.folder / 'my_routes.py').write_text(program.replace("'shout', rule", "'move', rule"), encoding='utf-8')

@@ -340,6 +340,17 @@ def test_every_call_that_changes_something_costs_time(game, ada, bob):
             game.say(f'/join?name=ada&id={ada.id}')
 
 
+@pytest.mark.parametrize('call', ['/popchat?n=1', '/race?n=1', '/popchat?n=1&format=json'])
+def test_a_reply_that_is_kept_is_not_for_nothing(game, ada, call):
+    """Also where the same call without a name of its own is free: it is a line in the journal."""
+    x, y = mocean.course_of(game.ocean, 0).marks[0]
+    ada.put(x=x, y=y)
+    assert ada('/race').status == 200
+    ada.put(x=(x + 10) % 600)
+    game.wait(2)
+    assert ada(call).status == 200 and ada.boat.paid == pytest.approx(game.now - 0.9)
+
+
 # --- home waters, soundings, sonar -----------------------------------------------------------------------------------
 
 def test_home_waters_pay_every_boat_once(game, ada):
@@ -460,6 +471,17 @@ def test_in_a_crowd_who_only_joined_goes_ashore_after_ten_minutes_and_the_id_bri
     game.wait(86_400)
     mocean.tend(game.sea)                                    # who was sent away waits for longer than ten minutes
     assert game.say(f'/join?name=idle7&id={boats[7].id}').status == 200
+
+
+def test_of_who_is_gone_for_good_no_calls_are_left_for_the_next_of_that_name(game, monkeypatch):
+    monkeypatch.setattr(mocean, 'CROWD_BOATS', 0)
+    monkeypatch.setattr(mocean, 'ASHORE_KEPT', 0)
+    game.join('ada')('/look')
+    game.wait(601)
+    for _ in range(2):                                       # ashore, and away
+        mocean.tend(game.sea)
+    assert not game.sea.calls
+    assert game.join('ada')('/log') == ''
 
 
 def test_where_there_is_room_nobody_is_sent_away(game, ada):

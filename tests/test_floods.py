@@ -46,6 +46,7 @@ FLOODS = {        # the calls that are made in turn; {n} counts up, {dust} is wh
     'sendchat to one': ['/sendchat?id={id}&name=boat1&message=' + '🐳' * 200],
     'sendchat and popchat': ['/sendchat?id={id}&name=boat0&message=hi', '/popchat?id={id}'],
     'popchat': ['/popchat?id={id}'],
+    'popchat with n': ['/popchat?id={id}&n={n}'],
     'race': ['/race?id={id}'],
     'race anew': ['/race?id={id}&anew=yes'],
     'many mistakes': ['/mvoe?id={id}', '/move?id={id}&heading=' + 'x' * 500, '/look?id=zzz', '/{n}'],

@@ -740,7 +740,14 @@ def test_always_working_treasures_say_so(ada):
     ada.put(items=always)
     for treasure in always:
         does = mocean.TREASURES[treasure].does
-        assert ada(f'/use?item={treasure}') == f'the {treasure} works all the time: {does}'
+        assert ada(f'/use?item={treasure}') == f'nothing to do: with the {treasure} {does}'
+
+
+def test_one_word_of_a_treasure_is_enough_to_be_understood(ada):
+    for short, whole in {'net': 'fishing net', 'sonar': 'imaging sonar', 'dust': 'iron dust',
+                         'chrono-synclastic infundibulum': 'infundibulum'}.items():
+        reply = ada(f'/use?item={short}')
+        assert reply.lines[0] == f"item was '{short}'; did you mean {whole}?" and reply.status == 400
 
 
 # --- whales ----------------------------------------------------------------------------------------------------------

@@ -34,6 +34,14 @@ def test_there_are_twelve_and_each_names_a_call_that_begins_it():
         assert quest.task[0].islower() and len(quest.task) < 130
 
 
+def test_the_call_of_a_quest_goes_under_water_too(game, zoe):
+    for number in range(len(mocean.QUESTS)):
+        zoe.put(quest=number, z=10)
+        game.wait(2)
+        reply = game.say(zoe.json('/quest')['try'].partition(':80')[2])
+        assert reply.status in (200, 409) or mocean.QUESTS[number].name == 'Phoenix', reply
+
+
 def test_a_quest_that_is_met_pays_ten_points_is_news_and_is_told(game, zoe):
     reply = zoe.json('/move?heading=north')
     assert reply['quest'] == 'met: First stroke'
@@ -149,6 +157,16 @@ def test_reader_gets_what_look_had_shown(game, zoe):
     while zoe.boat.z < z - 5:
         zoe('/dive?direction=down')
     assert zoe('/get?item=treasure') == 'ROV,40'
+    assert 'Reader' in met(zoe)
+
+
+def test_a_treasure_that_was_seen_may_be_fetched_later(game, zoe):
+    x, y, z = game.hill('ROV')
+    zoe.put(x=x, y=y + 3)
+    zoe('/look')
+    zoe.put(x=(x + 50) % 600)
+    assert 'ROV' not in zoe('/look')
+    fetch(zoe, 'ROV')
     assert 'Reader' in met(zoe)
 
 

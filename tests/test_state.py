@@ -195,6 +195,34 @@ def test_a_state_file_is_on_the_disk_before_it_takes_its_name(by_clock):
         ['fsync', 'replace', 'replace', 'fsync']              # the last one is the folder's: the names
 
 
+@pytest.mark.parametrize('gone', ['mocean.journal', 'mocean.lock', ''])
+def test_what_is_taken_away_under_a_running_game_is_there_again(by_clock, tmp_path, gone):
+    """Somebody tidies up: one file, or the whole folder."""
+    id = join(by_clock)
+    if gone:
+        (by_clock.folder / gone).unlink()
+    else:
+        shutil.rmtree(by_clock.folder)
+    mocean.tend(by_clock.sea)
+    here = row(by_clock, id)
+    with pytest.raises(mocean.Refusal, match='another process'):
+        mocean.Journal(by_clock.folder)
+    with woken(as_killed(by_clock, tmp_path / 'copy')) as say:
+        assert say(f'/location?id={id}').startswith(here)
+
+
+def test_where_its_folder_cannot_be_had_again_nothing_changes(by_clock):
+    id = join(by_clock)
+    shutil.rmtree(by_clock.folder)
+    by_clock.folder.write_text('a file in its place')
+    mocean.tend(by_clock.sea)
+    reply = by_clock(f'/move?id={id}&heading=north')
+    assert (reply.status, by_clock('/who')) == (503, 'ada,1') and reply.startswith('the disk of the server is full or')
+    by_clock.folder.unlink()
+    mocean.tend(by_clock.sea)
+    assert by_clock(f'/move?id={id}&heading=north').status == 200
+
+
 # --- a restart -----------------------------------------------------------------------------------------------------
 
 def test_a_restart_changes_nothing(tmp_path):

@@ -173,17 +173,21 @@ def test_a_prefetch_changes_nothing(say):
 # ------------------------------------------------------------------------------ mistakes
 
 A_NAME = 'a name is 1 to 20 letters or digits of one script'
+THE_SIGN = 'the sign behind /puzzle is ?; the & comes between parameters'
 MISTAKES = [
     ('/steps?mesage=passport', 400, 'steps has no parameter mesage; did you mean message?',
      '/steps?message=passport'),
     ('/problem?number=7', 400, 'problem has no parameter number; did you mean message?', '/problem?message=7'),
     ('/puzzle?leaf', 400, 'puzzle has no parameter leaf; did you mean message?', '/puzzle?message=leaf'),
+    ('/steps?message:leaf', 400, 'steps has no parameter message:leaf; did you mean message?', '/steps?message=leaf'),
     ('/duck?message=0,0,180', 400, 'duck has no parameter message; did you mean location?', '/duck?location=0,0,180'),
     ('/puzzle?message=leaf&colour=blue', 400, 'puzzle has no parameter colour; it knows message, name, format',
      '/puzzle?message=leaf'),
     ('/progress?name=ada', 400, 'progress has no parameter name; it knows format', '/progress'),
     ('/?colour=blue', 400, 'the front page has no parameter colour; it knows format', '/'),
     ('/puzle?message=leaf', 404, 'there is no /puzle here; did you mean /puzzle?', '/puzzle?message=leaf'),
+    ('/puzzle&message=a leaf&name=ada', 404, THE_SIGN, '/puzzle?message=a%20leaf&name=ada'),
+    ('/puzle message=leaf', 404, THE_SIGN.replace('zz', 'z'), '/puzzle?message=leaf'),
     ('/zzz', 404, 'there is no /zzz here; begin at /steps', '/steps'),
     ('/steps/x', 404, 'there is no /steps/x here; did you mean /steps?', '/steps'),
     ('/a%0Ab<i>', 404, 'there is no /a b<i> here; begin at /steps', '/steps'),

@@ -34,6 +34,7 @@ HINTS = {
         ('inf', 'Cold: I need a number, in digits.'),
         ('nan', 'Cold: I need a number, in digits.'),
         ('1e3', 'Cold: I need a number, in digits.'),
+        ('{number}', 'Cold: the braces came through: in Python, write an f before the quote.'),
         ('31.5', 'Cold: a whole number, please: nothing after the point.'),
         ('9' * 400, 'Cold: a number of 400 digits is longer than my patience.'),
         ('-32', 'Cold: below zero? Count again.'),
@@ -93,7 +94,7 @@ HINTS = {
 KIND = {    # other ways to write a right answer
     'steps': [' Passport ', 'PASSPORT!', 'a passport', '"passport"'],
     'puzzle': ['a leaf', 'LEAF.', 'The leaf'],
-    'problem': ['32.0', '32.', ' 32 ', '3 2', '+32', '032'],
+    'problem': ['32.0', '32.', ' 32 ', '3 2', '+32', '032', "'32'"],
     'begin': ['103', '1009', '9999991'],
     'sirduke': ['Wigs', '"wigs"'],
     'euler': ['50,005,000', '50 005 000', '50005000.00'],

@@ -422,6 +422,17 @@ def test_a_name_is_forgotten_in_every_file(tmp_path):
     board.close()
 
 
+def test_a_new_name_that_is_on_the_board_already_keeps_what_both_have_solved(tmp_path):
+    board = steps.Board(tmp_path)
+    for name, step in (('ada', 'steps'), ('ada', 'puzzle'), ('Bob', 'problem'), ('eve', 'steps')):
+        board.solve(name, step)
+    board.forget('ada', 'bob')
+    assert board.open()['solved'] == {'eve': ['steps'], 'bob': ['steps', 'puzzle', 'problem']}
+    board.forget('eve', 'Eve')
+    assert board.open()['solved'] == {'bob': ['steps', 'puzzle', 'problem'], 'Eve': ['steps']}
+    board.close()
+
+
 def test_what_was_solved_on_a_ladder_with_other_steps_is_kept(tmp_path):
     (tmp_path / 'steps.json').write_text('{"key": "k", "solved": {"ada": ["steps", "week"]}}')
     board = steps.Board(tmp_path)

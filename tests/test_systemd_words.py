@@ -238,8 +238,11 @@ def test_a_reload_of_what_is_stopped_says_so(vm):
 
 def test_who_may_not_use_sudo_is_told_so(vm):
     vm.sh(f'cp -r {HOME}/mocean /srv/mocean; chmod -R a+rX /srv/mocean')
-    for word in 'mocean_start', 'mocean_reload', 'mocean_why', 'mocean_newgame <<< yes':
+    for word in ('mocean_start', 'mocean_reload', 'mocean_why', 'mocean_newgame <<< yes', 'mocean_backup',
+                 'mocean_undo', 'mocean_nightly', 'mocean_find ada', 'mocean_restore', 'steps_journal'):
         assert 'sudo refused: guest may not do that here' in as_guest(vm, word), word
+    assert 'log in as ubuntu' in as_guest(vm, 'mocean_captain')
+    assert as_guest(vm, 'mocean_nightly || echo failed').endswith('failed')
     ill = as_guest(vm, 'mocean_doctor')
     assert 'sudo refused' in ill and 'no ocean yet' not in ill and '0 MB' not in ill
     vm.sh('rm -r /srv/mocean')
@@ -259,6 +262,63 @@ def test_what_is_not_installed_is_said_and_how_it_comes(vm):
 
 
 # ---------------------------------------------------------------- small things
+
+
+@pytest.mark.parametrize('typed, told', [
+    ('mocean_journal 12abc', 'These are too many words for mocean_journal: 12abc'),
+    ('mocean_journal 3 4', 'These are too many words for mocean_journal: 3 4'),
+    ('mocean_stop Tuesday', 'There is no ocean Tuesday here.'),
+    ('mocean_new tuesday wednesday', 'These are too many words for mocean_new: tuesday wednesday'),
+    ('steps_start tuesday', 'These are too many words for steps_start: tuesday'),
+    ('mocean_nightly tuesday', 'There is no ocean tuesday here.'),
+    ('mocean_restore /nowhere', 'There is no /nowhere here.'),
+    ('MOCEAN_BACKUPS=/nowhere; MOCEAN_STATE=/nowhere; mocean_restore', 'There is no copy yet; mocean_backup makes'),
+    ('mocean_restore /etc/passwd', '/etc/passwd is no whole backup.\nNothing has changed.')])
+def test_what_cannot_be_meant_is_told(vm, typed, told):
+    assert vm.fails(typed).startswith(told)
+
+
+def test_where_the_project_went_away_the_words_say_so(vm):
+    vm.sh(f'mv {HOME}/mocean/why.awk {HOME}/why.aside')
+    try:
+        for word in 'mocean_why', 'mocean_doctor':
+            told = vm.user(word)
+            assert f'The project is no longer in {HOME}/mocean' in told
+            assert 'nothing at all' not in told and 'can be read, and what rides' not in told
+    finally:
+        vm.sh(f'mv {HOME}/why.aside {HOME}/mocean/why.awk')
+
+
+def test_a_key_too_short_for_a_deck_is_said(vm):
+    vm.sh(f'cd {HOME}; cp -p mocean.env aside.env; echo MOCEAN_CAPTAIN=short >> mocean.env')
+    try:
+        assert vm.fails('mocean_captain').startswith('There is no deck: the key in ~/mocean.env has less than 12')
+    finally:
+        vm.sh(f'cd {HOME}; mv aside.env mocean.env')
+
+
+def test_a_folder_where_a_file_should_be_is_found_by_the_doctor(vm):
+    vm.sh(f'systemctl stop mocean; cd {STATE}; mv mocean.json mocean.json-aside; mkdir mocean.json')
+    try:
+        assert "Is a directory: '/var/lib/mocean/mocean.json'" in vm.fails('mocean_start')
+        ill = vm.user('mocean_doctor')
+        assert f'!!  {STATE}/mocean.json is a folder, and a file should be there.' in ill and 'damaged' not in ill
+        assert vm.fails('mocean_find ada').startswith(f'There is no ocean in {STATE} yet.')
+    finally:
+        vm.sh(f'systemctl stop mocean; cd {STATE}; rm -r mocean.json; mv mocean.json-aside mocean.json; '
+              'systemctl start mocean')
+    assert vm.answers()
+
+
+def test_a_file_whose_reading_never_ends_is_named_with_its_line(vm):
+    vm.put(f'{HOME}/my_routes.py', 'while True:\n    pass\n')
+    try:
+        why = 'reading it did not end (an endless loop?) (my_routes.py, line '
+        assert f'A reload was refused: {why}' in vm.fails('mocean_reload')
+        assert f'mocean.py could not be loaded: {why}' in vm.user('mocean_doctor')
+    finally:
+        vm.sh(f'rm {HOME}/my_routes.py')
+    assert vm.answers()
 
 
 def test_the_doctor_sees_misspelt_settings_and_an_ocean_by_hand(vm):

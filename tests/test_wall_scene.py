@@ -231,6 +231,19 @@ def test_sizes_and_names_at_every_size_of_the_window(wall, boats):
         assert page.evaluate('letters(20)') >= 13
 
 
+@pytest.mark.parametrize('size', SIZES)
+def test_a_boat_at_the_seam_is_not_cut_and_no_name_covers_the_crown(wall, size):
+    page = wall(12, size=size)
+    edges = page.evaluate('''[[0, 0], [599.9, 399.9]].map(([x, y]) => chart.place(x, y)).map(({x, y}) =>
+        Math.min(x, y, screen_size.width - x, screen_size.height - y) - unit())''')
+    assert min(edges) > -1
+    page.evaluate('sides.set(`boat ${ranks()[0]}`, 2)')         # above the boat, where the crown is
+    frames(page)
+    plates, crown = page.evaluate('''[mocean.plates(), (({x, y}, size) =>
+        box_around(x, y - 1.4 * size, 1.4 * size, 0.8 * size))(places.get(ranks()[0]), unit())]''')
+    assert len(plates) > 5 and not any(overlap(plate, crown) for plate in plates)
+
+
 def test_in_a_crowd_who_just_moved_and_who_is_followed_are_named(wall, sea):
     page = wall(200, '#follow=boat150')
     until(page, "mocean.plates().some(plate => plate.text.startsWith('boat150'))")
@@ -249,13 +262,48 @@ def test_in_a_crowd_who_just_moved_and_who_is_followed_are_named(wall, sea):
 @pytest.mark.parametrize('boats', [200, 30, 12])
 def test_the_planet_says_who_is_behind_it(wall, boats):
     page = wall(boats, '#view=planet')
-    page.evaluate('new Promise(done => requestAnimationFrame(() => { tell_behind(); done(); }))')
+    page.evaluate('new Promise(done => requestAnimationFrame(() => { tell_behind(); note_covered(); done(); }))')
     words, seen = page.evaluate("[document.querySelector('#behind').textContent, mocean.places.size]")
     assert re.match(r'(\d+) boats? behind the planet: boat', words) and len(words) < 100
     assert int(words.split()[0]) + seen == boats
     frames(page)
-    plates, box = page.evaluate('[mocean.plates(), behind[0]]')
+    plates, box = page.evaluate('[mocean.plates(), covered[0]]')
     assert plates and box['width'] > 100 and not any(overlap(plate, box) for plate in plates)
+
+
+def test_a_round_leaves_room_for_all_buttons_and_no_name_stands_under_its_title(wall):
+    page = wall(30, again=False)
+    a_round = '''state => ocean.told.round = {name: 'Tuesday, the final', state, seconds: 1200, podium: [],
+                                              until: ocean.told.sea_time + 1200}'''
+    for size in SIZES:
+        page.set_viewport_size({'width': size[0], 'height': size[1]})
+        page.evaluate(a_round, 'running')
+        until(page, '!$("#countdown").hidden')
+        assert page.evaluate('''[...document.querySelectorAll('header *')].filter(one => one.clientWidth)
+            .every(one => one.getBoundingClientRect().right <= innerWidth)'''), size
+        page.evaluate(a_round, 'prepared')
+        until(page, '!$("#round").hidden && covered.length')
+        frames(page)
+        assert not page.evaluate('mocean.plates().filter(plate => covered.some(box => overlap(box, plate)))'), size
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_the_banner_lies_over_no_other_words(wall, size):
+    page = wall(30, '#view=planet', size=size)
+    page.evaluate('''queue_moment({text: 'boat0 went all the way round, north-south', seconds: 600});
+                     Promise.all($('#moment').getAnimations().map(one => one.finished)).then(() => true)''')
+    words = '''[...document.querySelectorAll('#moment, #caption, #behind')].filter(one => one.checkVisibility({
+        visibilityProperty: true})).map(one => [one.id, one.getBoundingClientRect().toJSON()])'''
+    try:
+        for wanted in 'behind', 'caption':
+            until(page, f'Boolean($("#{wanted}").textContent)')
+            boxes = dict(page.evaluate(words))
+            assert 'moment' in boxes
+            assert not any(overlap(*pair) for pair in itertools.combinations(boxes.values(), 2)), boxes
+            page.keyboard.press('d')                            # the director has a caption
+    finally:
+        page.evaluate('moment.until = 0')
+    until(page, '$("#moment").hidden')
 
 
 def test_who_is_outside_the_view_has_no_name_in_it(wall):
@@ -535,6 +583,27 @@ def test_a_hundred_minutes_of_thirty_boats_stay_in_bounds(wall):
         return [boat.past.length, asked.size];
     }''')
     assert past[0] <= 13 * 300 and past[1] <= 13
+
+
+def test_news_and_boats_that_have_quit_stay_in_bounds(wall):
+    """A chatty boat pushes its own news out, not those of others; whoever quit last is remembered for a replay."""
+    page = wall(12, again=False)
+    news, boats, lines = page.evaluate('''() => {
+        const nothing = {sectors: [], depths: [], whales: [], since: ocean.since, next: ocean.since};
+        const begin = Math.ceil(server_now());
+        unchart();
+        for (let number = 1; number <= 2200; number++) {
+            const now = begin + number, name = `guest${number}`, chatty = number % 2;
+            const boat = {name, x: 1, y: 1, z: 0, heading: 0, last: now, score: 1, pennant: 1};
+            const news = [[number, now, 'hello', '', chatty ? 'chatty' : name, 1, 1]];
+            remember({...nothing, boats: [boat], names: [name], news, now, sea_time: now});
+            tell_board();
+        }
+        return [[...ocean.news.keys()], [...ocean.boats.keys()], [...rows.keys()]];
+    }''')
+    chatty = [number for number in news if number % 2]
+    assert len(news) == 1000 and chatty == list(range(2101, 2200, 2)) and min(news) == 302
+    assert set(boats) == set(lines) == {f'guest{number}' for number in range(2100, 2201)}
 
 
 def test_the_wall_paints_in_small_pieces(wall):

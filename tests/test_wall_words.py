@@ -257,7 +257,8 @@ def test_a_round_has_a_countdown_and_ends_on_a_podium(sea, wall):
     for wide, high, _ in [*ON_A_WALL, *SCROLLED]:
         page.set_viewport_size({'width': wide, 'height': high})
         fits = '''() => [...document.querySelectorAll('#podium *, #places li')].every(one => {
-            const box = one.getBoundingClientRect(), sea = $('#round').getBoundingClientRect();
+            const box = one.getBoundingClientRect(), around = one.matches('small') ? one.parentElement : $('#round');
+            const sea = around.getBoundingClientRect();
             return box.left >= sea.left && box.right <= sea.right && box.top >= sea.top && box.bottom <= sea.bottom;
         })'''
         until(page, fits)

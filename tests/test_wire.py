@@ -63,8 +63,9 @@ KINDS = [
     }),
     Kind('/move?id={id}&heading=n', 'expect', taken={
         '57,105': (57, 105), ' ( 57 , 105 ) ': (57, 105), '-1,400': (599, 0), '+600,-400': (0, 0),
+        '57.0,105.': (57, 105),
     }, refused={
-        'it is where you will be, as x,y': ['', '57', '57,105,0', '5.5,1', 'x,y', '9' * 12 + ',1'],
+        'it is where you will be, as x,y: two whole numbers': ['', '57', '57,105,0', '5.5,1', 'x,y', '9' * 12 + ',1'],
     }),
     Kind('/move?heading=n', 'id', taken={
         'K7P2M3QX': 'k7p2m3qx', ' "k7p2m3qx"': 'k7p2m3qx', "'k7p2m3qx'\n": 'k7p2m3qx', 'k7p2m3qx,ada,1,2,0': 'k7p2m3qx',
@@ -216,6 +217,7 @@ def test_what_the_game_refuses_is_said_in_words_that_teach(say):
             ('/MOVE', 404, 'there is no /MOVE here; did you mean /move?'),
             ('/help', 404, 'there is no /help here; did you mean /mocean?'),
             ('/move/north', 404, 'there is no /move/north here; the usage page lists what there is'),
+            ('/mocean/who', 404, 'there is no /mocean/who here; did you mean /who?'),
             ('/favicon.ico', 404, 'there is no /favicon.ico here; the usage page lists what there is'),
             ('/%00', 404, 'there is no /\\x00 here; the usage page lists what there is'),
             ('/etc/passwd', 404, 'there is no /etc/passwd here; the usage page lists what there is')]:
@@ -305,6 +307,12 @@ def test_who_sends_too_much_is_told_so(server, name):
         assert b'\ntry: http://a/' in reply
     if 'where the query' in name:
         assert b'what comes in the body is not read: params= instead of data=' in reply
+
+
+def test_what_no_header_can_hold_is_left_out_of_the_way_to_go(server):
+    for path in ('/map/?follow=a', '/erddap/info?', '/erddap/info/%00%0D%0A', '/erddap/tabledap/tracks?'):
+        reply = server.raw(f'GET {path}\r HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'.encode())
+        assert reply.split()[1] in (b'302', b'308') and b'\r\nLocation: ' in reply, (path, reply)
 
 
 def test_what_is_longer_still_hurts_nobody_else(server):
@@ -476,6 +484,7 @@ MISTAKES = [
     ('/move?id={id},heading=n', '& is missing before heading', '/move?id={id}&heading=n'),
     ('/move?id={id}?heading=n', '& is missing before heading', '/move?id={id}&heading=n'),
     ('/move?id={id}&heading=northsteps=2', '& is missing before steps', '/move?id={id}&heading=north&steps=2'),
+    ('/move?id={id}' + ' ;,?' * 3000 + 'heading=n', '& is missing before heading', '/move?id={id}&heading=n'),
     ('/move?id={id};heading=n;steps=2', '& is missing before heading', '/move?id={id}&heading=n&steps=2'),
     # a `try:` line pasted behind the address
     ('/try:%20http://localhost:8080/move?id={id}&heading=n', 'only what comes behind try: is the address',

@@ -8,8 +8,8 @@ from blows import Disk, Script, document, in_place
 
 import mocean
 
-WRONG = ['x', -1, 1e300, None, [[1]], {'x': 7}]
-STEP = int(os.environ.get('MOCEAN_CASES', '4'))      # 1: all of them, by hand; there are six of a field
+WRONG = ['x', -1, 1e300, None, [[1]], {'x': 7}, '\ud800', 0, [99]]
+STEP = int(os.environ.get('MOCEAN_CASES', '4'))      # 1: all of them, by hand; there are nine of a field
 
 
 @pytest.fixture(scope='module')
@@ -65,7 +65,7 @@ def cases(state):
             parent[path[-1]] = value
             yield f'{" ".join(path)} = {str(value)[:20]!r}', wrong
     for name in ('number', 'last', 'now', 'soundings'):
-        yield from ((words, wrong) for words, wrong in with_wrong(name) if wrong[name] != -1)
+        yield from ((words, wrong) for words, wrong in with_wrong(name) if wrong[name] not in (-1, 0))
     for table, kinds in mocean.KINDS.items():
         key = next(iter(state[table]))
         yield from ((words, wrong) for words, wrong in with_wrong(table) if not isinstance(wrong[table], dict))
@@ -75,7 +75,7 @@ def cases(state):
             yield from ((words, wrong) for words, wrong in with_wrong(table, key, field)
                         if not fits(mocean.as_tuple(wrong[table][key][field])))
         wrong = copy.deepcopy(state)
-        wrong[table]['a wrong key'] = wrong[table][key]
+        wrong[table]['a wrong key'] = wrong[table]['half a letter \ud800'] = wrong[table][key]
         yield f'{table} a wrong key', wrong
 
 

@@ -8,10 +8,11 @@ const pen = $('#chart').getContext('2d');
 const chart = {
   x: 300, y: 200, zoom: 1,         // the middle of the view; 1 = the whole ocean
 
-  /* Pixels a cell. */
+  /* Pixels a cell. Around the whole ocean there is room for half a boat. */
   scale() {
-    const whole = Math.min(screen_size.width / ocean.width, screen_size.height / ocean.height);
-    return this.zoom * whole;
+    const room = pixels => Math.max(pixels - 2 * unit(), 1);
+    const {width, height} = screen_size;
+    return this.zoom * Math.min(room(width) / ocean.width, room(height) / ocean.height);
   },
 
   /* A cell of the ocean -> a pixel; everything appears exactly once. */

@@ -5,6 +5,9 @@
 
 const ocean = {};                  // filled by forget()
 const clock = {ahead: 0, set: false};    // the server's clock minus ours, in seconds
+const NEWS_KEPT = 1000;            // so many news are remembered, as in mocean.py,
+const NEWS_OF_ONE_KEPT = 50;       // so many of them of one boat,
+const GONE_KEPT = 100;             // and so many boats that have quit: a replay shows them
 
 function forget(width = 600, height = 400, sector = 10) {
   const columns = Math.round(width / sector), lines = Math.round(height / sector);
@@ -82,9 +85,15 @@ function remember_rows(chart) {
     ocean.resounded[at] = latest;
     soil(at);
   }
-  for (const [number, time, text, kind, name, x, y] of chart.news) {
-    ocean.news.set(number, {time, text, kind, name, x, y});
-  }
+  chart.news.forEach(remember_news);
+}
+
+/* The oldest make room: those of this boat, if it has many. */
+function remember_news([number, time, text, kind, name, x, y]) {
+  ocean.news.set(number, {time, text, kind, name, x, y});
+  const all = [...ocean.news.keys()], own = all.filter(one => ocean.news.get(one).name === name);
+  if (name && own.length > NEWS_OF_ONE_KEPT) ocean.news.delete(own[0]);
+  else if (all.length > NEWS_KEPT) ocean.news.delete(all[0]);
 }
 
 function remember_round(round, chart) {
@@ -101,6 +110,18 @@ function remember_boats(chart) {
     if (names) boat.here = names.has(boat.name);
     boat.idle_s = Math.max(chart.now - boat.last, 0);
     if (boat.here && !moved.has(boat.name)) fix_boat(boat, chart.now, boat.fixes.at(-1));
+  }
+  forget_gone();
+}
+
+/* Who was seen last is remembered longest. */
+function forget_gone() {
+  const seen = boat => (boat.fixes.at(-1) || boat.past.at(-1))?.time || 0;
+  const gone = [...ocean.boats.values()].filter(boat => !boat.here);
+  for (const {name} of gone.sort((a, b) => seen(b) - seen(a)).slice(GONE_KEPT)) {
+    ocean.boats.delete(name);
+    rows.delete(name);
+    sides.delete(`boat ${name}`);
   }
 }
 

@@ -170,8 +170,6 @@ const planet = {
   },
 };
 
-let behind = [];                   // the box of the words below: no name stands under it
-
 /* Who is on the far side is named, the best first, as many as there is room for; the others are
    counted. */
 function tell_behind() {
@@ -183,6 +181,4 @@ function tell_behind() {
   const count = names.length === 1 ? '1 boat' : `${names.length} boats`;
   const words = names.length ? `${count} behind the planet: ${some.join(', ')}` : '';
   if ($('#behind').textContent !== words) $('#behind').textContent = words;
-  const {offsetLeft: left, offsetTop: top, offsetWidth: width, offsetHeight: height} = $('#behind');
-  behind = words ? [{left, top, width, height}] : [];
 }

@@ -6,9 +6,11 @@ const EVERYBODY = 40;              // with more boats than this, only some carry
 const BEST = 10;                   // the best ones,
 const MOVERS = 15;                 // some of those who just moved, so long that one can read it,
 const READ_S = 6;                  // and the one that is followed
+const REACH = [1.9, 1.5, 1.5];     // how far the crown and the gold rings reach, in units
 const carriers = new Map();        // name of a mover -> until when it carries its name
 const sides = new Map();           // key of a name -> on which side of its thing it stood last
 let plates = [];                   // the names that found room, each with its box
+let covered = [];                  // the boxes of words over the sea: no name stands under them
 
 const letters = size => Math.max(on_wall(size), 13);    // their height on this screen, in pixels
 const font = size => `650 ${letters(size)}px system-ui, sans-serif`;
@@ -18,9 +20,10 @@ function boat_names(seen, at) {
   const carry = seen.length > EVERYBODY ? who_carries(seen, best, at) : null;
   const named = seen.filter(({boat}) => words(boat.name) && (!carry || carry.has(boat.name)));
   const first = name => name === followed ? -1 : best.includes(name) ? best.indexOf(name) : BEST;
+  const reach = name => REACH[best.indexOf(name)] || 1.1;
   return named.sort((a, b) => first(a.boat.name) - first(b.boat.name)).map(({boat, spot}) => ({
     key: `boat ${boat.name}`, text: boat_label(boat, spot), ...words(boat.name), size: 26,
-    reach: 1.1, alpha: boat.idle_s > IDLE_S && time.live ? 0.7 : 1, boat,
+    reach: reach(boat.name), alpha: boat.idle_s > IDLE_S && time.live ? 0.7 : 1, boat,
     must: boat.name === followed,
   }));
 }
@@ -49,7 +52,7 @@ function boat_label(boat, spot) {
    others, then treasures and whales. In a crowd the name of a boat moves out and a line leads to
    it; what finds no room, or lies outside the view, goes without. */
 function draw_names(names, boxes) {
-  const own = ({x, y, reach}) => box_around(x, y, unit() * reach * 2, unit() * reach * 1.6);
+  const own = ({x, y, reach}) => box_around(x, y, unit() * reach * 2, unit() * reach * 2);
   const taken = [...boxes, ...names.map(own)];
   plates = [];
   for (const name of names.filter(name => name.must || in_view(name))) {
@@ -89,6 +92,14 @@ function* spots(last, rings) {
     if (last >= start && last < start + AROUND.length) yield last;
     for (let side = 0; side < AROUND.length; side++) yield start + side;
   }
+}
+
+function note_covered() {
+  const sea = $('#sea').getBoundingClientRect(), words = [$('#behind'), $('#round')];
+  covered = words.filter(one => one.clientWidth).map(one => {
+    const {left, top, width, height} = one.getBoundingClientRect();
+    return {left: left - sea.left, top: top - sea.top, width, height};
+  });
 }
 
 function plate_box(text, x, y, size) {

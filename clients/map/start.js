@@ -38,6 +38,7 @@ function tell_often() {
   if (!ocean.loaded) return;
   if (!time.live) tell();
   tell_behind();
+  note_covered();
   tell_card();
   tell_marks();
   tell_film();

@@ -26,7 +26,7 @@ function draw(at) {
   draw_boats(seen, at);
   draw_pulses();
   const things = [...treasures, ...whales].filter(thing => thing);
-  draw_names([...boat_names(seen, at), ...things], [...marks, ...behind]);
+  draw_names([...boat_names(seen, at), ...things], [...marks, ...covered]);
 }
 
 /* The boats of a moment, each with its spot. */
