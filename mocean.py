@@ -179,7 +179,7 @@ def kind(fits: Callable) -> Callable:
 
 
 @kind
-def Text(value):
+def Text(value: object) -> bool:
     """Without half a letter in it (JSON can have one: "\\ud800"), which no file could hold."""
     return isinstance(value, str) and not re.search('[\ud800-\udfff]', value)
 
@@ -2494,8 +2494,8 @@ QUESTS = (
           ('move', {'heading': 'east', 'expect': '0,0'})),
     Quest('Racer', 'sail a course of the regatta: row to mark 0, call race, and pass all the marks',
           ('course', {})),
-    Quest('Champion', 'sail the same course once more, a fifth faster than before (or any one nearly '
-          'as well as it can be done)', ('race', {})),
+    Quest('Champion', 'sail the same course once more, a fifth faster than before (or any one '
+          'nearly as well as it can be done)', ('race', {})),
     Quest('Magellan', 'go all the way round the planet, east-west and north-south',
           ('move', {'heading': 'north', 'steps': '5'})))
 QUEST_NAMES = tuple(quest.name for quest in QUESTS)
@@ -3357,21 +3357,26 @@ def decide(turn, call):
         raise TypeError(f'{route.rule.__name__} returned {facts!r}; a rule returns the facts to '
                         'tell, as a dict or a list of dicts')
     if route.mine and turn.row('boats', turn.key):
-        if (route.costs or call.n) and not turn.has_paid:
-            charge_cell(turn)
-        if route.changes and not turn.boat.acted:
-            turn.steer(acted=True)
-        meet_quests(turn, call, facts)
-        award(turn)
+        depart(turn, call, facts)
     if call.n and turn.key:
         keep_reply(turn, call, facts)
     return facts
 
 
+def depart(turn, call, facts):
+    """After any rule, if the boat is still there: the price of the call, and quests."""
+    if (call.route.costs or call.n) and not turn.has_paid:
+        charge_cell(turn)
+    if call.route.changes and not turn.boat.acted:
+        turn.steer(acted=True)
+    meet_quests(turn, call, facts)
+    award(turn)
+
+
 def commit(sea, call, turn):
     """Write the change into the journal, then let it happen. Where the disk refuses, who only looks
     is answered all the same; what would have come with it waits for the next call."""
-    if not turn.change or not call.route.changes and is_small_way(turn):
+    if not turn.change or (not call.route.changes and is_small_way(turn)):
         return
     name = turn.boat.name if turn.boat else 'somebody'
     try:

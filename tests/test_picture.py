@@ -106,7 +106,7 @@ def test_every_setting_that_has_a_unit_names_it():
     names = [name for names in numbers for name in names.split(', ')]
     units = ('_CELLS', '_S', '_M', '_POINTS', '_RADIANS', 'PER_S', 'PER_MINUTE', '_PRICE',
              '_KEPT', '_LINES', '_LENGTH', '_BOATS', 'MOST_SEEN', '_SECTORS', 'AT_ONCE')
-    counts = ('COLUMNS', 'ROWS', 'HOMES', 'MARKS')           # how many of what the name says
+    counts = ('COLUMNS', 'ROWS', 'SEAMOUNTS', 'HOMES', 'MARKS')           # how many of what the name says
     without = [name for name in names if not re.search(f'({"|".join(units)})$', name) and name not in counts]
     assert len(names) > 70 and without == []
 
