@@ -4639,8 +4639,7 @@ class Wire:
         name = name or 'mocean'
         refusal = Refusal(words, error.status_code)
         if name in self.sea.routes and name != 'mocean':
-            query = environ.get('QUERY_STRING', '')
-            note_call(self.sea, self.sea.routes[name], pairs, query, error.status_code, words)
+            self.note(self.sea.routes[name], pairs, error.status_code, words)
         texts = self.taken(name, dict(pairs))
         works = call_of(base_of(environ), *self.corrected(refusal, name, texts))
         reply = error_form(refusal, works, form_of_reply(environ, pairs))
