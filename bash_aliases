@@ -105,6 +105,14 @@ _game_there() {                         # is the game installed, and may this us
     _may_sudo
 }
 
+_game_mine() {                          # does it run as this user? The captain's key is in that user's home
+    local user; user=$(systemctl show --value --property User "$unit")
+    [ "${user:-$(id -un)}" = "$(id -un)" ] || {
+        echo "The game runs as $user, and you are $(id -un). The captain's key is in the home of $user:" \
+            "log in as $user."
+        return 1; }
+}
+
 _may_sudo() {
     sudo -n true 2>/dev/null || sudo -v || {
         echo "sudo refused: $(id -un) may not do that here. Log in as the VM's first user."; return 1; }
@@ -243,7 +251,7 @@ _game_new() {                           # twice is harmless: what is there alrea
     ocean=${ocean:-${1:-}}
     _ocean_may_be "$ocean" || return
     _game_names
-    _game_there || return
+    _game_there && _game_mine || return
     grep -qs '^MOCEAN_CAPTAIN=' ~/"$label.env" || (umask 077; _new_key >> ~/"$label.env")
     if sudo systemctl enable --quiet --now "$unit" && _game_answers; then
         echo "$ocean is up, and starts with the VM$(_game_address)."
@@ -426,6 +434,7 @@ _game_kept() {
 }
 
 _game_unpack() {                        # beside the ocean of now: so there is room for it, before anything moves
+    if [ -f "$1" ] && [ ! -r "$1" ]; then echo "$(id -un) may not read $1."; return 1; fi
     if [ -f "$1" ] && ! tar -tzf "$1" >/dev/null 2>&1; then echo "$1 is no whole backup."; return 1; fi
     if [ -f "$1" ] && ! tar -tzf "$1" | grep -qx '\(\./\)\?mocean\.json'; then
         echo "$1 is no backup of an ocean: there is no mocean.json in it."; return 1
@@ -533,11 +542,10 @@ sys.exit(not found)' "$state" "$1"
 }
 
 _game_captain() {                       # the file is for this user only; the key is typed, never part of an address
-    local key club user address; key=$(sed -n 's/^MOCEAN_CAPTAIN=//p' ~/"$label.env" 2>/dev/null | tail -n 1)
-    user=$(systemctl show --value --property User "$unit")
-    if [ -z "$key" ] && [ "${user:-$(id -un)}" != "$(id -un)" ]; then
-        echo "The key is in the home of $user, as whom the game runs: log in as $user."; return 1
-    elif [ -z "$key" ] && [ -n "$ocean" ]; then
+    local key club address
+    _game_mine || return
+    key=$(sed -n 's/^MOCEAN_CAPTAIN=//p' ~/"$label.env" 2>/dev/null | tail -n 1)
+    if [ -z "$key" ] && [ -n "$ocean" ]; then
         echo "There is no key yet. Remedy: mocean_new $ocean; mocean_restart $ocean"; return 1
     elif [ -z "$key" ]; then
         echo "There is no key yet. Remedy: bash $MOCEAN_HOME/setup_vm.sh"; return 1
@@ -656,7 +664,8 @@ _doctor_programs() {                    # read once more, as a start or a reload
     if said=$(_project_gone); then _bad "$said"; return; fi
     empty=$(mktemp -d)
     for game in mocean steps; do
-        said=$(cd ~ && env PATH="$(_doctor_path)" STATE_DIRECTORY="$empty" timeout -s INT -k 5 20 python -B -c \
+        said=$(cd "$(systemctl show --value --property WorkingDirectory "$game")" && \
+            env PATH="$(_doctor_path)" STATE_DIRECTORY="$empty" timeout -s INT -k 5 20 python -B -c \
             "import $game; print('whole' if $game.application else '')" 2>&1)
         case $said in *whole) ;; *) said="$said
 $game halted: systemd says exit-code, uwsgi exited with 22";; esac          # as a start would; why.awk puts it in words

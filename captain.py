@@ -134,7 +134,7 @@ class Captain:
         if self.has_cookie():
             return self.exchange(texts) if key is not None else self.obey_page(texts, form)
         if key is None or not self.knows_key(key):
-            return self.ask_for_key(form)
+            return self.ask_for_key(form, wrong=key is not None)
         if form != 'html':
             return self.obey_program(texts, form)
         try:
@@ -159,13 +159,14 @@ class Captain:
         where = self.game.call_of(self.game.base_of(bottle.request.environ), 'captain', texts)
         return self.game.answer('', status=303, Location=where, **headers)
 
-    def ask_for_key(self, form):
+    def ask_for_key(self, form, wrong):
         if form == 'html':
-            return page('The captain\'s deck', f'<form action="{here(self.game)}"><p><label>The '
-                        'deck opens with the key: <input type="password" name="key" autofocus '
+            no = '<p>That was not the key. Mind each letter.</p>' if wrong else ''
+            return page('The captain\'s deck', f'{no}<form action="{here(self.game)}"><p><label>'
+                        'The deck opens with the key: <input type="password" name="key" autofocus '
                         'autocomplete="off"></label> <button>open</button></p></form>', status=403)
-        raise self.game.Refusal('the captain\'s deck opens with the key: add key= and the key', 403,
-                                'health')
+        said = 'that was not the key' if wrong else 'add key= and the key'
+        raise self.game.Refusal(f'the captain\'s deck opens with the key: {said}', 403, 'health')
 
     # --- an order, read and given ----------------------------------------------------------------
 
@@ -467,8 +468,7 @@ def finish(captain):
         if not round or round.state != 'running':
             raise captain.game.Refusal('no round is running', captain.game.CONFLICT)
         podium = captain.game.tell_podium(sea.ocean)
-        said = f'{round.name} is over' + (f': {podium[0]["name"]} wins with {podium[0]["score"]} '
-                                          'points' if podium else '')
+        said = f'{round.name} is over' + (f': {winners(podium)}' if podium else '')
 
         def write(turn):
             turn.put('rounds', 'now', state='ending', until=turn.now)
@@ -478,6 +478,17 @@ def finish(captain):
         sea.set_clock(sea.ocean.now)
         count(captain)
     return said
+
+
+def winners(podium):
+    """'ada wins with 12 points'. Who shares the first place is named, too, up to three."""
+    first = [row['name'] for row in podium if row['rank'] == 1]
+    points = f'with {podium[0]["score"]} points'
+    if len(first) == 1:
+        return f'{first[0]} wins {points}'
+    if len(first) > 3:
+        return f'{len(first)} players share the first place {points}'
+    return f'{", ".join(first[:-1])} and {first[-1]} win {points}'
 
 
 def count(captain):

@@ -324,6 +324,7 @@ class Store:
         self.days = None                    # how long its rows are kept, and how many bytes of them
         self.most_bytes = None
         self.broken = False                 # a reader found the file damaged
+        self.must_wipe = False              # a name is forgotten, and may still be in the -wal
         self.failing = False                # the last write failed
         self.troubles = set()               # what the log has said since all was well
         self.notes = set()                  # what the log has said, and need never say again
@@ -406,6 +407,8 @@ class Store:
                 db.execute('INSERT OR REPLACE INTO handed VALUES (?, ?)', self.handed)
             self.prune(db)
         self.forget()
+        if self.must_wipe:
+            self.wipe(db)
 
     def forget(self):
         for queue in self.unwritten.values():
@@ -519,8 +522,15 @@ class Store:
                         if is_meant(player):
                             rename_rows(db, id, player, new)
                 next_version(db)
-            db.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+            self.wipe(db)
             self.turns.forget()
+
+    def wipe(self, db):
+        """Empty the -wal. Where somebody still reads what was there before, the next write does."""
+        self.must_wipe = True
+        with contextlib.suppress(sqlite3.OperationalError):
+            is_busy, *_ = db.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchone()
+            self.must_wipe = bool(is_busy)
 
     def save(self, folder):
         """A copy of the file, in another folder."""

@@ -1005,11 +1005,21 @@ def choose(text, words, works):
     by_plain = {word.casefold(): word for word in words}
     if plain in by_plain:
         return by_plain[plain]
-    close = difflib.get_close_matches(plain, by_plain, 1, 0.6) or [
-        word for word in by_plain if set(word.split()) & set(plain.split())]      # net, sonar
+    close = closest(plain, by_plain)
     if close:
-        raise Fault(f'did you mean {by_plain[close[0]]}?', by_plain[close[0]])
+        raise Fault(f'did you mean {by_plain[close]}?', by_plain[close])
     raise Fault(works)
+
+
+def closest(plain, words):
+    """The word that a misspelt one means, or None. 'est' begins as east does, and not as west; of
+    'fishing net', 'net' is enough."""
+    near = difflib.get_close_matches(plain, words, 3, 0.6)
+    near = near or [word for word in words if set(word.split()) & set(plain.split())]
+
+    def likeness(word):
+        return difflib.SequenceMatcher(None, word, plain).ratio(), word[0] == plain[0]
+    return max(near, key=likeness, default=None)
 
 
 def read_heading(text):
@@ -1218,6 +1228,9 @@ def correct_unknown(route, texts, faults, fix):
             continue
         free = [other for other in route.known if other not in texts and other not in fix]
         meant = meant_parameter(name, text, free)
+        if not meant:
+            text = text or name                        # ?south is ?heading=south
+            meant = only_one(route, text, free)
         said = f'did you mean {meant}?' if meant else f'it knows {", ".join(route.known) or "none"}'
         faults.append(f'{route.name} has no parameter {bare(name)}; {said}')
         fix[name] = None
@@ -1235,6 +1248,14 @@ def meant_parameter(name, text, free):
         return 'id'
     close = close or difflib.get_close_matches(plain, free[:20], 1, 0.6)
     return close[0] if close else None
+
+
+def only_one(route, text, free):
+    """The one parameter that must come and is missing, if the text can be its value; or None."""
+    absent = [route.known[name] for name in free if route.known[name].required and name != 'id']
+    if len(absent) == 1 and not cannot_be(absent[0], text):
+        return absent[0].name
+    return None
 
 
 def correct_unreadable(parameter, text, faults, fix):
@@ -1854,8 +1875,9 @@ def rule_move(turn, heading, steps, expect):
     cell_s = math.hypot(dx, dy) / limit                # a diagonal cell costs its length, 1.41
     most = int(SAVED_S / cell_s)
     if steps > most:
+        when = 'under water' if turn.boat.z else 'now'
         raise Refusal(f'steps was {steps}; your boat goes at most {most} cells {heading} in one '
-                      'call now', fix={'steps': str(most)})
+                      f'call {when}', fix={'steps': str(most)})
     patience_s = cell_s + take_sails_down(turn, limit)
     began = max(turn.boat.paid, turn.now - SAVED_S)
     price = steps * cell_s

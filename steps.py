@@ -22,6 +22,7 @@ the ladder, its docstring is the question, and what it returns is the prize:
         near(whole(message), 7)
         return 'Seven, and each as long as the others.'
 """
+import builtins
 import contextlib
 import datetime
 import difflib
@@ -170,12 +171,17 @@ LADDER = {}     # 'puzzle': the function puzzle, in the order in which they are 
 def step(example):
     """Put a puzzle on the ladder; the example is a call that works, though it may not solve."""
     def put(puzzle):
-        wants = inspect.getfullargspec(puzzle)
+        name, wants = puzzle.__name__, inspect.getfullargspec(puzzle)
+        if name in globals() or hasattr(builtins, name):
+            raise NameError(f'{name} means something else in Python or in this file: a puzzle '
+                            'needs a name of its own')
+        optional = len(wants.defaults or ())
         puzzle.takes = wants.args               # what the learner sends
+        puzzle.needs = wants.args[:len(wants.args) - optional]      # and cannot leave out
         puzzle.handed = wants.kwonlyargs        # what the server hands in
         puzzle.question = inspect.getdoc(puzzle)
-        puzzle.example = dict(pair.split('=') for pair in example.split('&'))
-        LADDER[puzzle.__name__] = puzzle
+        puzzle.example = dict(pair.split('=', 1) for pair in example.split('&'))
+        LADDER[name] = puzzle
         return puzzle
     return put
 
@@ -1049,12 +1055,14 @@ def on_step(board, puzzle, name='', looks=False, **sent):
     """One message to one puzzle: its question, a hint, or its prize and the way to the next. Who
     only looks changes nothing."""
     this = puzzle.__name__
-    if not sent.get(puzzle.takes[0], '').strip():
+    if not all(sent.get(key, '').strip() for key in puzzle.needs):
         return tell_question(board, puzzle, name)
     try:
         prize = puzzle(**sent, **handed_to(puzzle, board, name))
     except Hint as hint:
         return str(hint), {'step': this, 'solved': False, 'reply': str(hint), **hint.facts}
+    if prize is None:
+        raise TypeError(f'{this} returned nothing; a puzzle returns its prize')
     if name and not looks:
         board.solve(name, this)
     return tell_prize(this, prize, name)

@@ -19,7 +19,7 @@ def ask(route, **parameters):
     return reply.text
 
 
-print('Your next quest:', TASK)
+print('Your quest when you got this program:', TASK)
 
 for number in range(1, 11):
     print(number, end=' ')

@@ -35,7 +35,7 @@ def decide(here, things):
     return 'east'
 
 
-print('Your next quest:', TASK)
+print('Your quest when you got this program:', TASK)
 for number in range(ROUNDS):
     here = ask('location')
     if 'error' in here:

@@ -128,6 +128,12 @@ def test_wrong_keys_are_logged_and_rationed_and_never_delay_who_has_the_cookie(l
     assert 'wrong key' in said and 'wrong-1' not in said and KEY not in said
 
 
+def test_a_wrong_key_is_told_to_be_wrong(lesson):
+    assert 'not the key' in lesson.say('/captain?key=wrong') and 'not the key' not in lesson.say('/captain')
+    assert 'That was not the key.' in lesson.open_deck('/captain?key=wrong')
+    assert 'not the key' not in lesson.open_deck('/captain')
+
+
 def test_keys_are_compared_in_constant_time(lesson, monkeypatch):
     """Every comparison goes through hmac.compare_digest, and of seals, which are all of one length."""
     import captain
@@ -437,6 +443,15 @@ def in_a_round(lesson, scores, enlisted=()):
         boat = lesson.sea.ocean.boats[name]
         mocean.merge(lesson.sea.ocean, {'boats': {name: boat.but(score=score)}})
     lesson.wait(61)
+
+
+@pytest.mark.parametrize('first, said', [
+    (['ada'], 'ada wins with 9 points'), (['ada', 'bob'], 'ada and bob win with 9 points'),
+    (['ada', 'bob', 'cyd'], 'ada, bob and cyd win with 9 points'),
+    (['ada', 'bob', 'cyd', 'dee'], '4 players share the first place with 9 points')])
+def test_who_shares_the_first_place_wins_too(lesson, first, said):
+    in_a_round(lesson, dict.fromkeys(first, 9) | {'eve': 8})
+    assert f'Round 1 is over: {said}' in lesson.say('/news').lines[-1]
 
 
 def season(lesson):

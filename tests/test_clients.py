@@ -239,8 +239,8 @@ def handed_out(sea, folder, id, level):
 def test_a_starter_of_level_1_moves_the_boat(sea, tmp_path):
     id, name, x, y, z = sea('/join?name=ada').split(',')
     said = run(handed_out(sea, tmp_path, id, 1))
-    assert said == f'Your next quest: {mocean.QUESTS[0].task}\n{x},{(int(y) + 1) % 400},0\n'
-    assert f'Your next quest: {mocean.QUESTS[1].task}' in run(handed_out(sea, tmp_path, id, 1))
+    assert said == f'Your quest when you got this program: {mocean.QUESTS[0].task}\n{x},{(int(y) + 1) % 400},0\n'
+    assert f'Your quest when you got this program: {mocean.QUESTS[1].task}' in run(handed_out(sea, tmp_path, id, 1))
 
 
 def test_a_starter_of_level_2_has_a_loop(sea, tmp_path):

@@ -310,7 +310,7 @@ def climb(harbour):
 
 CLIENTS = {
     'look_and_move': ((), r'look  -> treasure,.*move .*get  -> [a-zA-Z -]+,\d+\n$'),
-    'level_1': ((), r'Your next quest: .*\n\d+,\d+,\d+\n$'),
+    'level_1': ((), r'Your quest when you got this program: .*\n\d+,\d+,\d+\n$'),
     'level_2': ((), r'10 move -> \d+,\d+,0\nlook -> .*ping -> '),
     'first_client': ((), r'joined: \w{8},firstclienter,.*\nmoved to: \d+,\d+,0\n$'),
     'keyboard': (('e', 'nroth', 'p', 'q'),

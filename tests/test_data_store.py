@@ -831,6 +831,18 @@ def test_who_is_forgotten_is_in_no_sum_and_in_no_kept_answer(tmp_path, every_ans
     app.store.close()
 
 
+def test_who_is_forgotten_is_in_no_file_even_where_somebody_was_reading(store, tmp_path):
+    store.keep([track(1, 'Ermintrude'), track(1, 'bob')], [('Ermintrude', 1, 5.0, 5.0, 10.0)])
+    reader = store.connect()
+    cursor = reader.execute('SELECT * FROM tracks')
+    cursor.fetchone()                                   # a question in the middle of its answer
+    store.rename(lambda player: player == 'Ermintrude')
+    cursor.close()
+    reader.close()
+    store.keep([track(2, 'bob')])
+    assert b'Ermintrude' not in b''.join(file.read_bytes() for file in tmp_path.iterdir())
+
+
 def test_an_ocean_that_came_back_has_its_own_sea_floor(tmp_path):
     """A copy of the same file, with as many rows: only the store knows that it is another one."""
     old, aside = tmp_path / 'old', tmp_path / 'aside'

@@ -89,7 +89,7 @@ def test_speed_limits(ada, fields, cells, diagonally):
         refused = ada(f'/move?heading={heading}&steps={most + 1}')
         assert refused.status == 400 and f'steps={most}' in refused.lines[1]
         assert refused.lines[0] == (f'steps was {most + 1}; your boat goes at most {most} cells {heading} '
-                                    'in one call now')
+                                    f'in one call {"under water" if "z" in fields else "now"}')
     assert ada(f'/move?heading=east&steps={cells}').status == 200
     assert ada('/move?heading=east&steps=5').status == 429
 

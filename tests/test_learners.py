@@ -248,7 +248,7 @@ CELLS = {      # what is changed in it, what is typed, what stands below it
     'survey_robot': ({'NAME': 'ida', 'MEASURES': 2}, [], 'The shallowest place was at'),
     'chat': ({'NAME': 'joe'}, ['ahoy', 'q'], 'sent to '),
     'fleet': ({'MEASURES': 2}, [], '4 soundings together'),
-    'starter_1': ({}, [], 'Your next quest'),
+    'starter_1': ({}, [], 'Your quest when you got this program'),
     'starter_2': ({}, [], '10 move -> '),
     'starter_3': ({'ROUNDS': 2}, [], '2: at '),
     'steps_1': ({}, [], 'hello wurlde'),
@@ -427,11 +427,13 @@ PROGRAMS = {   # what a student runs that gets this row; {server} is a game, {la
     "ModuleNotFoundError: No module named 'requests'":
         "import sys\nsys.path[:] = [path for path in sys.path if 'packages' not in path]\nimport requests",
     'SyntaxError: invalid syntax': 'pip install requests',
+    "SyntaxError: invalid character '“'": 'print(“ahoy”)',
     'Connection refused': ASK.format('http://127.0.0.1:{empty}/join', 5, ''),
     'Failed to resolve': ASK.format('http://nobody.invalid:8080/join', 5, ''),
     'requests.exceptions.ConnectTimeout:': ASK.format('http://127.0.0.1:{full}/join', 1, ''),
     'requests.exceptions.ReadTimeout:': ASK.format('http://127.0.0.1:{silent}/join', 0.5, ''),
     'requests.exceptions.SSLError:': ASK.format('https://127.0.0.1:{laptop}/join', 5, ''),
+    "requests.exceptions.MissingSchema: Invalid URL '{SERVER}": ASK.format('{SERVER}/join', 5, ''),
     'requests.exceptions.MissingSchema: Invalid URL': ASK.format('127.0.0.1/join', 5, ''),
     "requests.exceptions.InvalidSchema: No connection adapters were found for 'localhost:8080":
         ASK.format('localhost:8080/join', 5, ''),

@@ -3,6 +3,7 @@ import ast
 import concurrent.futures
 import contextlib
 import http.client
+import importlib.util
 import itertools
 import json
 import os
@@ -593,6 +594,46 @@ def test_the_step_in_the_docs_can_be_added(start, tmp_path):
     assert server('/week?message=7').lines == ['Seven, and each as long as the others.',
                                                f'next: {server.url}/meruprastarah']
     assert server('/steps?name=ada').lines[-2] == 'ada has solved 0 of 11: none yet'
+
+
+@pytest.fixture
+def with_week(tmp_path):
+    """with_week(old, new): steps.py with the puzzle of its title page in it, changed."""
+    apps = []
+
+    def load(old, new):
+        puzzle = re.sub(r'^    ', '', steps.__doc__[steps.__doc__.index('    @step'):], flags=re.MULTILINE)
+        text = (ROOT / 'steps.py').read_text('utf-8')
+        before = "@step('message=1,4,6,4,1')\n"
+        (tmp_path / 'week.py').write_text(text.replace(before, puzzle.replace(old, new) + before), 'utf-8')
+        spec = importlib.util.spec_from_file_location('week', tmp_path / 'week.py')
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        apps.append(module.make_app(tmp_path))
+        return webtest.TestApp(module.wsgi(apps[-1]))
+    yield load
+    for app in apps:
+        app.board.close()
+
+
+@pytest.mark.parametrize('name', ['word', 'sum', 'time', 'euler'])
+def test_a_step_cannot_take_a_name_from_the_others(with_week, name):
+    with pytest.raises(NameError, match=f'{name} means something else in Python or in this file'):
+        with_week('def week', f'def {name}')
+
+
+def test_a_step_may_need_two_answers(with_week):
+    app = with_week('week(message)', 'week(message, months)')
+    for call in ('/week', '/week?message=7', '/week?months=12'):
+        assert app.get(call).text.startswith('How many days has a week?'), call
+    assert app.get('/week?message=7&months=12').text.startswith('Seven')
+
+
+def test_a_step_that_forgets_its_prize_is_not_solved_for_everybody(with_week, capfd):
+    app = with_week('return', 'pass;')
+    assert app.get('/week?message=7&name=ada', expect_errors=True).status_int == 500
+    assert 'week returned nothing; a puzzle returns its prize' in capfd.readouterr().err
+    assert app.get('/progress').text == ''
 
 
 def test_the_step_in_the_file_is_the_step_in_the_docs():

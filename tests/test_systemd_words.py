@@ -97,11 +97,12 @@ def test_where_a_copy_has_no_room_nothing_changes(vm):
 
 def test_what_is_no_ocean_is_not_restored(vm):
     id = join(vm, 'Photos')
+    poll(lambda: 'data.sqlite' in files(vm))                    # written a second after the first boat
     before = files(vm)
     vm.user('tar -C /etc -czf photos.tar.gz hostname; mkdir -p empty; echo {} > empty/mocean.json; '
             'tar -C empty -czf empty.tar.gz .')
     for file, why in ('photos.tar.gz', 'there is no mocean.json in it'), ('empty.tar.gz', 'cannot be read'), \
-            ('empty', 'cannot be read'), (f'{STATE}/nothing', 'Which copy?'):
+            ('empty', 'cannot be read'), (f'{STATE}/nothing', 'There is no '):
         said = vm.fails(f'mocean_restore {file}')
         assert why in said, said
     assert files(vm) == before and place(vm, id)
@@ -242,6 +243,9 @@ def test_who_may_not_use_sudo_is_told_so(vm):
                  'mocean_undo', 'mocean_nightly', 'mocean_find ada', 'mocean_restore', 'steps_journal'):
         assert 'sudo refused: guest may not do that here' in as_guest(vm, word), word
     assert 'log in as ubuntu' in as_guest(vm, 'mocean_captain')
+    as_root = vm.sh('. /srv/mocean/bash_aliases; mocean_new monday; mocean_captain; mocean_doctor', check=False)
+    assert as_root.count('The game runs as ubuntu, and you are root.') == 2
+    assert ' ok  mocean.py can be read, and what rides along with it.' in as_root
     assert as_guest(vm, 'mocean_nightly || echo failed').endswith('failed')
     ill = as_guest(vm, 'mocean_doctor')
     assert 'sudo refused' in ill and 'no ocean yet' not in ill and '0 MB' not in ill
@@ -273,6 +277,7 @@ def test_what_is_not_installed_is_said_and_how_it_comes(vm):
     ('mocean_nightly tuesday', 'There is no ocean tuesday here.'),
     ('mocean_restore /nowhere', 'There is no /nowhere here.'),
     ('MOCEAN_BACKUPS=/nowhere; MOCEAN_STATE=/nowhere; mocean_restore', 'There is no copy yet; mocean_backup makes'),
+    ('mocean_restore /etc/shadow', 'ubuntu may not read /etc/shadow.\nNothing has changed.'),
     ('mocean_restore /etc/passwd', '/etc/passwd is no whole backup.\nNothing has changed.')])
 def test_what_cannot_be_meant_is_told(vm, typed, told):
     assert vm.fails(typed).startswith(told)

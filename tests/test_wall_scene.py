@@ -361,6 +361,13 @@ def test_finds_stand_on_the_time_bar_and_lead_there(wall):
     assert at[0] is False and at[1] == pytest.approx(1800, abs=5)
 
 
+def test_what_is_dated_later_than_now_stands_not_beyond_the_bar(wall):
+    """The computer's clock was put back."""
+    page = wall(12, again=False)
+    page.evaluate('remember_news([9, server_now() + 3600, "ada found a thing", "find", "ada", 1, 1]); tell_marks()')
+    assert page.evaluate('$("#marks").children.length') == 5
+
+
 def test_the_film_of_a_session_takes_a_minute(wall):
     page = wall(12)
     page.get_by_role('button', name='Film').click()
@@ -496,6 +503,17 @@ def test_a_click_on_a_boat_opens_its_card(wall):
     assert page.evaluate('followed') == ''
     page.keyboard.press('Escape')
     card.wait_for(state='hidden')
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_a_card_shows_each_fact_in_a_line_and_both_buttons_side_by_side(wall, size):
+    page = wall(30, size=size)
+    page.evaluate("open_card('boat3'); follow('boat3')")
+    lines, whole, tops = page.evaluate('''[[...document.querySelectorAll('#card dd')].map(one => one.clientHeight),
+        $('#card').scrollHeight <= $('#card').clientHeight,
+        [...document.querySelectorAll('#card button')].map(one => one.getBoundingClientRect().top)]''')
+    assert len(set(lines)) == 1 and whole and len(set(tops)) == 1
+    page.evaluate("close_card(); follow('boat3')")
 
 
 class Hand:

@@ -267,6 +267,19 @@ def test_a_round_has_a_countdown_and_ends_on_a_podium(sea, wall):
     assert steps.count() == 0
 
 
+def test_an_open_wall_forgets_a_name_that_the_captain_has_changed_or_forgotten(sea, wall):
+    """Else a rude name would be back in the film at the end of the lesson."""
+    server = sea(12, 'renamed')
+    order, page = order_of(server, KEY), wall(server)
+    assert page.evaluate('["boat0", "boat1"].every(name => ocean.boats.has(name))')
+    order('rename', name='boat0', new='Bob')
+    order('forget', name='boat1')
+    until(page, 'ocean.boats.get("Bob")?.here && !["boat0", "boat1"].some(name => ocean.boats.has(name))')
+    page.evaluate('go_to(newest(), false)')
+    assert 'boat0' not in page.locator('body').inner_text()
+    faultless(page)
+
+
 # --- HOW TO JOIN
 
 def test_the_way_in_is_large_while_nobody_is_there_and_a_strip_for_a_class(sea, wall):

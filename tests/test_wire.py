@@ -48,6 +48,7 @@ KINDS = [
     }, refused={
         'did you mean north?': ['nroth'],
         'did you mean west?': ['Westt'],
+        'did you mean east?': ['est', 'eats'],              # 'est' is as near to west, and begins as east does
         BRACES: ['{heading}', ' {way[0]} '],
         A_HEADING: ['', 'x', '90', 'норд', '\0', '<b>', "it's", '\u202e', '?' * 50],
     }),
@@ -310,7 +311,7 @@ def test_who_sends_too_much_is_told_so(server, name):
 
 
 def test_what_no_header_can_hold_is_left_out_of_the_way_to_go(server):
-    for path in ('/map/?follow=a', '/erddap/info?', '/erddap/info/%00%0D%0A', '/erddap/tabledap/tracks?'):
+    for path in ('/map/?follow=a', '/erddap/info?', '/erddap/info/tracks?', '/erddap/tabledap/tracks?'):
         reply = server.raw(f'GET {path}\r HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'.encode())
         assert reply.split()[1] in (b'302', b'308') and b'\r\nLocation: ' in reply, (path, reply)
 
@@ -497,6 +498,11 @@ MISTAKES = [
     ('/http://localhost:8080/look?id={id}', 'the address stands there twice; once is enough', '/look?id={id}'),
     # words that are nearly right
     ('/get?id={id}&item=treasures', "item was 'treasures'; did you mean treasure?", '/get?id={id}&item=treasure'),
+    ('/move?id={id}&direction=south', 'move has no parameter direction; did you mean heading?',
+     '/move?id={id}&heading=south'),
+    ('/move?id={id}&south', 'move has no parameter south; did you mean heading?', '/move?id={id}&heading=south'),
+    ('/sendchat?id={id}&to=ada&message=hi', 'sendchat has no parameter to; did you mean name?',
+     '/sendchat?id={id}&message=hi&name=ada'),
     ('/join?nmae=samantha', 'join has no parameter nmae; did you mean name?', '/join?name=samantha'),
 ]
 

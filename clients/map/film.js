@@ -30,8 +30,9 @@ const film_caption = () => `The film of this session · ${hours(time.at).slice(0
 /* MARKS: finds and rounds, on the time bar, to click on */
 
 function tell_marks() {
-  const length = on_bar(server_now()) || 1;
-  const items = [...ocean.news].filter(([, item]) => BAR_KINDS.includes(item.kind));
+  const now = server_now(), length = on_bar(now) || 1;  // what is later: a clock was put back
+  const marked = ([, item]) => BAR_KINDS.includes(item.kind) && item.time <= now;
+  const items = [...ocean.news].filter(marked);
   const marks = items.sort((a, b) => b[1].time - a[1].time).slice(0, MOST_MARKS);
   const bar = $('#marks'), wanted = marks.map(([number, item]) => {
     const id = `mark-${number}`, mark = document.getElementById(id) || new_mark(id, item);

@@ -22,10 +22,10 @@ function forget(width = 600, height = 400, sector = 10) {
     told: {},                                           // the parts as they were told last
   });
   unchart();
-  for (const kept of [rows, sides, asked]) kept.clear();
+  for (const kept of [rows, sides]) kept.clear();
 }
 
-/* Nothing is charted, nothing sounded, and there are no news. */
+/* Nothing is charted, nothing sounded; there are no news and no tracks. */
 function unchart() {
   const cells = ocean.columns * ocean.rows, never = () => new Float64Array(cells).fill(Infinity);
   Object.assign(ocean, {
@@ -35,6 +35,8 @@ function unchart() {
     depth: new Float32Array(cells),                     // the depth, metres
     news: new Map(),                                    // number -> time, text, kind, name, x, y
   });
+  asked.clear();
+  for (const boat of ocean.boats.values()) boat.past = [];
 }
 
 function meet(name) {
@@ -111,14 +113,14 @@ function remember_boats(chart) {
     boat.idle_s = Math.max(chart.now - boat.last, 0);
     if (boat.here && !moved.has(boat.name)) fix_boat(boat, chart.now, boat.fixes.at(-1));
   }
-  forget_gone();
+  forget_gone(chart.since === 0 ? 0 : GONE_KEPT);       // all is told anew: a name may be forgotten
 }
 
-/* Who was seen last is remembered longest. */
-function forget_gone() {
+/* Of those who have quit, so many are remembered: those who were seen last. */
+function forget_gone(kept) {
   const seen = boat => (boat.fixes.at(-1) || boat.past.at(-1))?.time || 0;
   const gone = [...ocean.boats.values()].filter(boat => !boat.here);
-  for (const {name} of gone.sort((a, b) => seen(b) - seen(a)).slice(GONE_KEPT)) {
+  for (const {name} of gone.sort((a, b) => seen(b) - seen(a)).slice(kept)) {
     ocean.boats.delete(name);
     rows.delete(name);
     sides.delete(`boat ${name}`);
