@@ -1503,7 +1503,8 @@ def chart_boats(turn, since):
 def chart_boat(turn, boat, traffic):
     now = turn.now
     x, y = place(boat, now)
-    last = traffic.at if traffic else turn.true_time - max(now - max(boat.at, boat.paid), 0)
+    idle_s = max(now - max(boat.at, boat.paid), 0)        # where its calls are forgotten
+    last = traffic.at if traffic else turn.true_time - idle_s
     return {'name': boat.name, 'x': tenths(x, WIDTH_CELLS), 'y': tenths(y, HEIGHT_CELLS),
             'z': tenths(boat.z), 'heading': round(radians_of(boat), 2), 'score': boat.score,
             'quests': boat.quest, 'riding': boat.riding if now < boat.ride_until else '',
@@ -2351,7 +2352,8 @@ def rule_race(turn, anew):
     x, y = course_of(turn.ocean, number).marks[0]
     race = running_race(turn)
     at_start = distance(boat.x, boat.y, x, y) <= MARK_CELLS
-    if race and not (at_start and (anew or len(race.left) == MARKS - 1)):
+    none_passed = race and len(race.left) == MARKS - 1       # all but mark 0 are left
+    if race and not (at_start and (anew or none_passed)):
         return tell_race(turn, race)         # also where the way of a race passes mark 0
     if not at_start:
         raise way_to_start(turn, number, x, y)
@@ -2720,7 +2722,7 @@ def patch_of(ocean: Ocean, change: dict) -> dict:
     patch = {}
     for table, records in change.items():
         rows = getattr(ocean, table)
-        patch[table] = {key: new and fields_of(table, key, rows.get(key), new)
+        patch[table] = {key: fields_of(table, key, rows.get(key), new) if new else None
                         for key, new in records.items()}
     return patch
 
@@ -3399,7 +3401,7 @@ def decide(turn, call):
 
 
 def settle(turn, call, facts):
-    """What the call costs, where its rule charged nothing; and the quests that it meets."""
+    """After any rule, if the boat is still there: the price of the call, and quests."""
     route = call.route
     if (route.costs or call.n) and not turn.has_paid:
         charge_cell(turn)
@@ -3413,7 +3415,7 @@ def settle(turn, call, facts):
 def commit(sea, call, turn):
     """Write the change into the journal, then let it happen. Where the disk refuses, who only looks
     is answered all the same; what would have come with it waits for the next call."""
-    if not turn.change or not call.route.changes and is_small_way(turn):
+    if not turn.change or (not call.route.changes and is_small_way(turn)):
         return
     name = turn.boat.name if turn.boat else 'somebody'
     try:
@@ -4645,7 +4647,7 @@ class Wire:
     def corrected(self, refusal, name, texts):
         """A call that works: corrected, and asked whether it would. What that refuses is corrected
         in its turn, but where a rule has a reason of its own: that comes when the call is sent."""
-        for _ in range(6):
+        for _ in range(6):                # one mistake at a time, but not without end
             if refusal.route:
                 name, texts = refusal.route, {'id': texts.get('id')}
             texts = {**texts, **refusal.fix}
@@ -4692,8 +4694,7 @@ class Wire:
         name = name or 'mocean'
         refusal = Refusal(words, error.status_code)
         if name in self.sea.routes and name != 'mocean':
-            query = environ.get('QUERY_STRING', '')
-            note_call(self.sea, self.sea.routes[name], pairs, query, error.status_code, words)
+            self.note(self.sea.routes[name], pairs, error.status_code, words)
         texts = self.taken(name, dict(pairs))
         works = call_of(base_of(environ), *self.corrected(refusal, name, texts))
         reply = error_form(refusal, works, form_of_reply(environ, pairs))

@@ -370,6 +370,9 @@ def test_head_has_the_headers_of_get_and_changes_nothing(tmp_path):
             if route.name not in ('join', 'quit'):
                 assert (head.status, head.headers) == (get.status, get.headers), call
             assert say('/who').startswith('ada,') and len(say('/who').lines) == 1
+        log = say(f'/log?id={id}').lines
+        assert say(f'/mvoe?id={id}&heading=n', method='HEAD').status == 404
+        assert say(f'/log?id={id}').lines[:-1] == log[-19:]
         assert say(f'/quit?id={id}&sure=yes', method='HEAD').status == 200
         assert say('/nowhere', method='HEAD').headers == say('/nowhere').headers
 
