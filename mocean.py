@@ -4187,6 +4187,10 @@ class Route:
 
     def __post_init__(self):
         self.mine = ID in self.parameters    # the call is about the caller's own boat
+        if not re.fullmatch('[a-z][a-z0-9_.]*', self.name):
+            raise ValueError(f'{self.name!r}: a route is called by small letters, without a /')
+        if {'n', 'format'} & {parameter.name for parameter in self.parameters}:
+            raise ValueError(f'/{self.name} gets its n and its format by itself')
         if self.changes and self.mine:
             self.parameters += (N,)
         if self.rule or self.json:           # every route of the game also speaks JSON

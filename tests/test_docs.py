@@ -94,7 +94,9 @@ def test_routes_of_ones_own_are_looked_for_where_one_works_first(ship, tmp_path)
     ('import nowhere', "No module named 'nowhere'"),
     ('raise SystemExit', 'SystemExit'),
     ('x = 1', "has no attribute 'ride'"),
-    ('def ride(game, sea):\n    return None', "'NoneType' object has no attribute 'routes'")])
+    ('def ride(game, sea):\n    return None', "'NoneType' object has no attribute 'routes'"),
+    ('def ride(game, sea):\n    game.Route("/aa", None, "", "")', "'/aa': a route is called by small letters"),
+    ('def ride(game, sea):\n    game.Route("aa", None, "", "", (game.FORMAT,))', 'gets its n and its format')])
 def test_a_mistake_in_ones_own_routes_stops_nothing(ship, mistake, said):
     (ship.folder / 'my_routes.py').write_text(mistake, encoding='utf-8')
     say = ship()
