@@ -4976,6 +4976,8 @@ def typed_of(boxes):
     name, line = texts.get('box', ''), texts.get('put', '')
     if not BOX.fullmatch(name) or len(line) > BOX_LETTERS:
         raise bottle.HTTPError(UNKNOWN)
+    if bottle.request.method == 'HEAD':
+        return answer('')
     if line:
         boxes.setdefault(name, collections.deque(maxlen=BOX_LINES)).append(line)
         if len(boxes) > BOXES:

@@ -68,6 +68,7 @@ def test_a_typed_line_waits_in_its_box_until_it_is_taken(say):
     for line in ('"first"', '"zweite Zeile: ü&?"'):
         assert say(f'/code/typed?box={box}-line&put={line.replace("&", "%26")}') == ''
     assert say(f'/code/typed?box={box}-event') == ''
+    assert say(f'/code/typed?box={box}-line', method='HEAD').status == 200                   # takes nothing out
     assert [say(f'/code/typed?box={box}-line') for _ in range(3)] == ['"first"', '"zweite Zeile: ü&?"', '']
 
 
