@@ -3576,7 +3576,7 @@ def tend(sea):
                 task()
             except OSError as error:
                 log(f'the disk refuses: {error}; the game goes on, and this is tried again')
-            except Exception:     # the sea must be tended as long as the game runs
+            except (Exception, SystemExit):    # the sea must be tended as long as the game runs
                 log('tending the sea failed:\n' + traceback.format_exc())
         sea.diary.next_second()
     finally:

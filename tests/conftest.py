@@ -27,6 +27,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:       # started behind `&` in a script: so would our servers be
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # A busy machine is no fault. CI tries the same examples each time; who tests by hand tries others.
 hypothesis.settings.register_profile('mocean', deadline=None, derandomize='CI' in os.environ)
 hypothesis.settings.load_profile('mocean')

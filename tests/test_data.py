@@ -78,6 +78,11 @@ def test_json_has_names_types_units_and_rows(say):
         'columnUnits': [None, 'UTC', 'km'], 'rows': [['Zoë', '2026-01-01T12:00:01Z', 599.0]]}}
 
 
+def test_a_browser_that_guesses_ahead_gets_no_data(say):
+    reply = say('/erddap/tabledap/tracks.csv', headers={'Sec-Purpose': 'prefetch'})
+    assert reply.status == 503 and 'guessing ahead' in reply and 'code=503' in reply
+
+
 def test_html_escapes_what_somebody_wrote(say, rows):
     rows.keep([('<b>&"', NOON, 1.0, 1.0, 0.0)])
     for kind in ('html', 'htmlTable'):

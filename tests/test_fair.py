@@ -684,3 +684,14 @@ def test_news_and_the_chart_tell_true_time_and_the_game_goes_by_its_own(game, ad
     ada.put(items=['iron dust'])
     ada('/use?item=iron dust')
     assert game.say('/news').lines[-1].split(',')[1] == mocean.tell_time(NOON + 86_400 + game.seconds)
+
+
+def test_the_log_says_how_many_lines_it_left_out(capfd):
+    seconds = [1]
+    diary = mocean.Diary(lambda: seconds[0])
+    for _ in range(mocean.LOG_LINES_OF_ONE_PER_S + 3):
+        diary.say('ada did it again', 'ada')
+    seconds[0] += 1
+    diary.next_second()
+    assert capfd.readouterr().err.splitlines() == ['ada did it again'] * mocean.LOG_LINES_OF_ONE_PER_S + [
+        '(3 lines are left out here: too many for one second)']

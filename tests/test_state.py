@@ -952,16 +952,17 @@ def test_a_sync_that_failed_is_tried_again_and_a_fresh_state_file_is_written(stu
     assert stubborn.sea.journal.synced and not stubborn.sea.journal.doubtful
 
 
-def test_a_rider_that_raises_keeps_nothing_from_being_written(by_clock, capsys):
+@pytest.mark.parametrize('kind', [ValueError, SystemExit])
+def test_a_rider_that_raises_keeps_nothing_from_being_written(by_clock, capsys, kind):
     tended = []
 
     def fails():
-        raise ValueError('a bug of mine')
+        raise kind('a bug of mine')
     by_clock.sea.riders[:0] = [mocean.Rider(tend=fails), mocean.Rider(tend=lambda: tended.append(1))]
     join(by_clock)
     by_clock.clock.now += 60
     assert written(by_clock) and tended == [1]
-    assert 'ValueError: a bug of mine' in capsys.readouterr().err
+    assert f'{kind.__name__}: a bug of mine' in capsys.readouterr().err
 
 
 def test_a_riders_route_that_changes_something_is_refused_by_a_full_disk(by_clock):
