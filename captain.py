@@ -686,7 +686,7 @@ def ask_riders(captain, what, *values):
     for rider in captain.sea.riders:
         try:
             getattr(rider, what)(*values)
-        except (Exception, SystemExit):                 # whatever it is: a file of its own, a student's mistake
+        except (Exception, SystemExit):    # whatever it is: a file of its own, a student's mistake
             failed = True
             captain.game.log(f'a rider could not {what}:\n{captain.game.traceback.format_exc()}')
     if failed:
