@@ -112,7 +112,7 @@ def test_who_comes_by_the_qr_code_types_a_name(phone, sea):
     assert 'the name yuki is taken' in phone.locator('main').inner_text()
 
 
-@pytest.mark.parametrize('path', ['/look?id={id}', '/move?id={id}&heading=nroth', '/lok?id={id}', '/steps?message=no'])
+@pytest.mark.parametrize('path', ['/course', '/move?id={id}&heading=nroth', '/lok?id={id}', '/steps?message=no'])
 def test_a_browser_shows_the_very_words_of_a_program_in_large_type(phone, sea, path):
     path = path.format(id=sea.id)
     phone.goto(sea.url + path)
