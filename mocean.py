@@ -317,11 +317,15 @@ class Bloom(Record):
 class News(Record):
     at: Date
     text: Text
-    key: Text = ''            # of the boat that it is about: a boat's news push out its own
+    key: Text = ''            # of the boat that it is about
     kind: Text = ''           # in a word: find, ride, voyage, ...; '' is anything
     name: Text = ''           # of the boat, and where it was then
     x: East = 0
     y: North = 0
+
+    def share(self) -> str:
+        """Who has too many news pushes out its own: a boat; or, together, all who join."""
+        return 'all who join' if self.kind == 'join' else self.key
 
 
 @dataclass(frozen=True)
@@ -413,7 +417,7 @@ class Ocean:
         self.ridden = set()       # names of the whales that somebody rides
         self.boats_near = Near(10)      # many, and looked for within REACH_CELLS with each location
         self.things_near = Near(50)     # few, and looked for as far as binoculars go
-        self.news_of = collections.Counter()            # key of a boat -> how many news of it
+        self.news_shares = collections.Counter()        # see News.share -> how many news
         self.swept = self.whales_swept = -math.inf      # when what moves was last put into squares
         self.floor = None         # the sea floor, as soon as there is a planet
         self.home = {}            # key of a sector of the home waters -> its bit
@@ -496,16 +500,16 @@ class Turn:
             self.drop(table, key)
 
     def news(self, text: str, kind: str = '') -> None:
-        """Shall be known to all. The oldest news make room: those of this boat, if it has many."""
+        """Shall be known to all. The oldest news make room: those of this share, if it has many."""
         rows, boat, where = self.ocean.news, self.boat, {}
         if boat:
             where = {'name': boat.name, 'x': int(boat.x), 'y': int(boat.y)}
-        self.put('news', str(self.next_number('news')), at=self.true_time, text=text, key=self.key,
-                 kind=kind, **where)
+        share = self.put('news', str(self.next_number('news')), at=self.true_time, text=text,
+                         key=self.key, kind=kind, **where).share()
         new = self.added('news')
-        own = self.ocean.news_of[self.key] + sum(row.key == self.key for row in new)
-        if self.key and own > NEWS_OF_ONE_KEPT:
-            numbers = (number for number, row in rows.items() if row.key == self.key)
+        own = self.ocean.news_shares[share] + sum(row.share() == share for row in new)
+        if share and own > NEWS_OF_ONE_KEPT:
+            numbers = (number for number, row in rows.items() if row.share() == share)
             self.drop_first('news', numbers, own - NEWS_OF_ONE_KEPT)
         else:
             self.drop_first('news', rows, len(rows) + len(new) - NEWS_KEPT)
@@ -2688,13 +2692,13 @@ def index_planet(ocean, key, old, new):
 
 
 def index_news(ocean, number, old, new):
-    """Count the news of each boat."""
+    """Count the news of each share."""
     if new:
-        ocean.news_of[new.key] += 1
+        ocean.news_shares[new.share()] += 1
     if old:
-        ocean.news_of[old.key] -= 1
-        if not ocean.news_of[old.key]:
-            del ocean.news_of[old.key]
+        ocean.news_shares[old.share()] -= 1
+        if not ocean.news_shares[old.share()]:
+            del ocean.news_shares[old.share()]
 
 
 INDEX = {'boats': index_boat, 'ashore': index_id, 'whales': index_whale, 'planet': index_planet,

@@ -522,11 +522,22 @@ def test_the_news_of_one_boat_push_out_only_its_own(game, ada, bob, monkeypatch)
     for _ in range(20):
         ada.put(items=['iron dust'])
         ada('/use?item=iron dust')
-    assert game.news() == ['bob joined', 'bob made the plankton bloom'] + ['ada made the plankton bloom'] * 5
+    assert game.news() == ['ada joined', 'bob joined', 'bob made the plankton bloom'] + [
+        'ada made the plankton bloom'] * 5
     numbers = [int(line.split(',')[0]) for line in game.say('/news').lines]
     assert numbers == sorted(numbers)
     game.crash()
-    assert len(game.news()) == 7
+    assert len(game.news()) == 8
+
+
+def test_who_joins_many_times_pushes_out_only_who_joined(game, ada, bob, monkeypatch):
+    monkeypatch.setattr(mocean, 'NEWS_OF_ONE_KEPT', 5)
+    monkeypatch.setattr(mocean, 'NEWS_KEPT', 12)
+    bob.put(items=['iron dust'])
+    bob('/use?item=iron dust')
+    for number in range(20):
+        join(game.say, f'new{number}')
+    assert game.news() == ['bob made the plankton bloom'] + [f'new{number} joined' for number in range(15, 20)]
 
 
 def test_a_treasure_is_never_pushed_out_of_look_by_boats(game, ada):

@@ -309,7 +309,7 @@ class Players(RuleBasedStateMachine):
                 assert (column, row) == (int(boat.x) // ocean.boats_near.cells, int(boat.y) // ocean.boats_near.cells)
                 assert ocean.boats_near.squares[column, row][key] == (boat.x, boat.y)
         assert sum(map(len, ocean.boats_near.squares.values())) == len(ocean.boats)
-        assert ocean.news_of == collections.Counter(news.key for news in ocean.news.values())
+        assert ocean.news_shares == collections.Counter(news.share() for news in ocean.news.values())
 
     @invariant()
     def nobody_loses_points_or_is_faster_than_the_hull(self):
