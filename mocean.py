@@ -1346,7 +1346,7 @@ def near_boats(turn, cells):
     ocean, me, x, y = turn.ocean, turn.key, turn.boat.x, turn.boat.y
     slack = HULL_CELLS_PER_S * SWEEP_S if ocean.sailing else 0
     for found, sure in ocean.boats_near.rings(x, y, cells, slack):
-        if ocean.sailing:                  # they are not where they were put
+        if ocean.sailing:                  # some are not where they were put
             places = {key: place(ocean.boats[key], turn.now) for _, key, *_ in found}
             found = [(distance(x, y, *there) ** 2, key, *there) for key, there in places.items()]
         yield [boat for boat in found if boat[0] <= cells * cells and boat[1] != me], sure
@@ -2882,10 +2882,10 @@ class Journal:
                          'first, and start uWSGI with --processes 1')
 
     def hold_on(self):
-        """Somebody tidied up while the game runs: the journal, the lock, or the folder is gone. All
-        that is known goes to the disk again; until it can, no call changes anything."""
+        """Somebody tidied up while the game runs: the journal, the lock, or the folder is gone. A
+        new journal begins, and a fresh state file with all that is known is due at once."""
         if self.file is not None and not self.path.exists():
-            log(f'{self.path} was taken away while the game runs: all of the ocean is written anew')
+            log(f'{self.path} was taken away while the game runs: the ocean is to be written anew')
             os.close(self.file)
             self.file, self.doubtful = None, True        # the next write opens it
         self.folder.mkdir(parents=True, exist_ok=True)

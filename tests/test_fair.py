@@ -514,11 +514,16 @@ def test_where_there_is_room_nobody_is_sent_away(game, ada):
 
 # --- others cannot spoil it ------------------------------------------------------------------------------------------
 
-def test_the_news_of_one_boat_push_out_only_its_own(game, ada, bob, monkeypatch):
+@pytest.fixture
+def few_news(bob, monkeypatch):
+    """Room for twelve, and of one boat for five; Bob has made one."""
     monkeypatch.setattr(mocean, 'NEWS_OF_ONE_KEPT', 5)
     monkeypatch.setattr(mocean, 'NEWS_KEPT', 12)
     bob.put(items=['iron dust'])
     bob('/use?item=iron dust')
+
+
+def test_the_news_of_one_boat_push_out_only_its_own(game, ada, few_news):
     for _ in range(20):
         ada.put(items=['iron dust'])
         ada('/use?item=iron dust')
@@ -530,11 +535,7 @@ def test_the_news_of_one_boat_push_out_only_its_own(game, ada, bob, monkeypatch)
     assert len(game.news()) == 8
 
 
-def test_who_joins_many_times_pushes_out_only_who_joined(game, ada, bob, monkeypatch):
-    monkeypatch.setattr(mocean, 'NEWS_OF_ONE_KEPT', 5)
-    monkeypatch.setattr(mocean, 'NEWS_KEPT', 12)
-    bob.put(items=['iron dust'])
-    bob('/use?item=iron dust')
+def test_who_joins_many_times_pushes_out_only_who_joined(game, few_news):
     for number in range(20):
         join(game.say, f'new{number}')
     assert game.news() == ['bob made the plankton bloom'] + [f'new{number} joined' for number in range(15, 20)]
