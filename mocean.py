@@ -585,21 +585,18 @@ def tidy(number: float, size: float = math.inf) -> float:
 
 class Near:
     """What lies near a place. Everything is kept in the square where it was last put; what moves is
-    put anew now and then, so whoever looks also looks some cells (`slack`) further.
+    put anew now and then, so whoever looks for it also looks some cells further.
 
     >>> near = Near(10)
     >>> near.put('ada', 598, 3)
-    >>> [found for found, sure in near.rings(1, 3, 5, slack=0)]
-    [[], [(9, 'ada', 598, 3)]]
+    >>> near.within(5, 1, 3)
+    [(3.0, 'ada', (598, 3))]
     """
 
     def __init__(self, cells):
         self.cells = cells        # a square is so many cells wide: a divisor of both sizes
-        self.across, self.up = WIDTH_CELLS // cells, HEIGHT_CELLS // cells
         self.squares = {}         # (column, row) -> {key: (x, y)} of what is in that square
         self.square_of = {}       # key -> (column, row): the same, the other way round
-        rings = min(self.across, self.up) // 2     # a wider one would meet itself round the planet
-        self.ring_squares = [ring_of(number) for number in range(rings)]
 
     def put(self, key: object, x: float, y: float) -> None:
         """The thing with this key is at x, y now."""
@@ -617,41 +614,34 @@ class Near:
             if not self.squares[there]:
                 del self.squares[there]
 
-    def rings(self, x: float, y: float, cells: float, slack: float) -> Iterable:
-        """Ring by ring of squares, outward: what is there, as (distance squared, key, x, y), and
-        within how many cells of x, y nothing has been missed by then."""
-        column, row = int(x) // self.cells, int(y) // self.cells
-        edge = min(x % self.cells, -x % self.cells, y % self.cells, -y % self.cells)
-        rings = math.ceil((cells + slack - edge) / self.cells) + 1
-        if rings > len(self.ring_squares):
-            yield self.everything(x, y), math.inf
+    def within(self, cells: float, x: float, y: float) -> Iterable:
+        """What is within so many cells of x, y: (cells away, key, (its x, its y)), ..."""
+        if 2 * cells + self.cells > HEIGHT_CELLS:      # all round the planet: see it only once
+            yield from self.everything(cells, x, y)
             return
-        for number in range(rings):
-            found = []
-            for across, up in self.ring_squares[number]:
-                over_x, square_x = divmod(column + across, self.across)
-                over_y, square_y = divmod(row + up, self.up)
-                square = self.squares.get((square_x, square_y))
-                if square:             # beyond a seam, x and y are counted from there
-                    found += ways_from(x - over_x * WIDTH_CELLS, y - over_y * HEIGHT_CELLS, square)
-            yield found, number * self.cells + edge - slack
+        rows = self.lines(y - cells, y + cells, HEIGHT_CELLS)
+        for column, round_x in self.lines(x - cells, x + cells, WIDTH_CELLS):
+            for row, round_y in rows:
+                here = x - round_x, y - round_y
+                for key, there in self.squares.get((column, row), {}).items():
+                    away = math.dist(here, there)
+                    if away <= cells:
+                        yield away, key, there
 
-    def everything(self, x: float, y: float) -> list:
-        """All that there is, as (distance squared, key, x, y): for whoever looks so far."""
-        return [(distance(x, y, *there) ** 2, key, *there)
-                for square in self.squares.values() for key, there in square.items()]
+    def lines(self, start: float, end: float, size: int) -> list:
+        """The columns, or the rows, from one x or y to another, of a ring of this size: their
+        numbers, and what x or y has gained there by going round: 0, or beyond a seam the size."""
+        count = size // self.cells
+        numbers = range(int(start // self.cells), int(end // self.cells) + 1)
+        return [(number % count, number // count * size) for number in numbers]
 
-
-def ways_from(x: float, y: float, square: dict) -> list:
-    """What is in a square, as (distance squared from x, y; key, x, y)."""
-    return [((there_x - x) ** 2 + (there_y - y) ** 2, key, there_x, there_y)
-            for key, (there_x, there_y) in square.items()]
-
-
-def ring_of(number: int) -> list:
-    """The squares of a ring round (0, 0): one, eight, sixteen, ..."""
-    ring = range(-number, number + 1)
-    return [(across, up) for across in ring for up in ring if max(abs(across), abs(up)) == number]
+    def everything(self, cells: float, x: float, y: float) -> Iterable:
+        """The same as `within`, for whoever looks so far that it is quicker to measure all."""
+        for square in self.squares.values():
+            for key, there in square.items():
+                away = distance(x, y, *there)
+                if away <= cells:
+                    yield away, key, there
 
 
 # --- THINGS --------------------------------------------------------------------------------------
@@ -1029,10 +1019,10 @@ def closest(plain, words):
 
 def read_heading(text):
     """Reads one of the eight headings, long or short."""
+    if text in HEADINGS:                                   # nearly every call
+        return text
     plain = re.sub(r'[\s_-]+', '', text).casefold()
     heading = SHORT.get(plain, plain)
-    if heading in HEADINGS:
-        return heading
     return choose(heading, HEADINGS, f'headings are {", ".join(HEADINGS)} (or e, ne, n, ...)')
 
 
@@ -1341,40 +1331,37 @@ class Seen(NamedTuple):
 
 
 def near_boats(turn, cells):
-    """Ring by ring, outward: the other boats within so many cells, as (distance squared, key, x,
-    y), and within how many cells none has been missed by then."""
-    ocean, me, x, y = turn.ocean, turn.key, turn.boat.x, turn.boat.y
-    slack = HULL_CELLS_PER_S * SWEEP_S if ocean.sailing else 0
-    for found, sure in ocean.boats_near.rings(x, y, cells, slack):
-        if ocean.sailing:                  # some are not where they were put
-            places = {key: place(ocean.boats[key], turn.now) for _, key, *_ in found}
-            found = [(distance(x, y, *there) ** 2, key, *there) for key, there in places.items()]
-        yield [boat for boat in found if boat[0] <= cells * cells and boat[1] != me], sure
+    """The other boats within so many cells: (cells away, key, (x, y)), ..."""
+    ocean, x, y = turn.ocean, turn.boat.x, turn.boat.y
+    sailed = HULL_CELLS_PER_S * SWEEP_S if ocean.sailing else 0
+    for away, key, there in ocean.boats_near.within(cells + sailed, x, y):
+        if ocean.sailing:                  # it may not be where it was put
+            there = place(ocean.boats[key], turn.now)
+            away = distance(x, y, *there)
+        if away <= cells and key != turn.key:
+            yield away, key, there
 
 
 def nearest_boats(turn, cells):
     """The nearest other boats within so many cells, at most MOST_SEEN: [Seen, ...]"""
-    near = []
-    for found, sure in near_boats(turn, cells):
-        near = sorted(near + found)[:MOST_SEEN]
-        if len(near) == MOST_SEEN and sure > 0 and near[-1][0] < sure * sure:
-            break
+    near = list(near_boats(turn, min(cells, REACH_CELLS)))      # in a crowd these are enough
+    if len(near) < MOST_SEEN:
+        near = near_boats(turn, cells)
     boats = turn.ocean.boats
-    return [Seen(math.sqrt(away), 'player', boats[key].name, x, y, boats[key].z)
-            for away, key, x, y in near]
+    return [Seen(away, 'player', boats[key].name, *there, boats[key].z)
+            for away, key, there in sorted(near)[:MOST_SEEN]]
 
 
 def near_things(turn, cells):
     """The treasures and whales within so many cells: [Seen, ...]"""
     ocean, now, x, y = turn.ocean, turn.now, turn.boat.x, turn.boat.y
     whales, seen = list(ocean.ridden), []  # a whale that is ridden goes with the boat
-    slack = WHALE_SWEEP_S * MOST_SWIM_CELLS_PER_S
-    for found, _ in ocean.things_near.rings(x, y, cells, slack):
-        for away, thing, *_ in found:
-            if not isinstance(thing, Lying):
-                whales.append(thing)
-            elif is_left(ocean, thing.name):
-                seen.append(Seen(math.sqrt(away), 'treasure', *thing))
+    swum = WHALE_SWEEP_S * MOST_SWIM_CELLS_PER_S
+    for away, thing, _ in ocean.things_near.within(cells + swum, x, y):
+        if not isinstance(thing, Lying):
+            whales.append(thing)
+        elif is_left(ocean, thing.name):
+            seen.append(Seen(away, 'treasure', *thing))
     for name in whales:
         there = whale_place(ocean, ocean.whales[name], now)
         seen.append(Seen(distance(x, y, *there), 'whale', name, *there, 0))
@@ -1391,7 +1378,7 @@ def anything_near(turn, cells):
     """True if another boat, a whale, or a treasure that one does not have is so near."""
     if any(thing.name not in turn.boat.items for thing in near_things(turn, cells)):
         return True
-    return any(found for found, _ in near_boats(turn, cells))
+    return any(near_boats(turn, cells))
 
 
 def tell_laps(ocean, number):
@@ -2593,10 +2580,11 @@ def meet_quests(turn, call, facts):
     route, traffic = call.route.name, turn.traffic
     traffic.calm += 1
     if route == 'move':
-        traffic.moves.append(turn.boat.paid)
         turn.meets('First stroke')
-        if len(traffic.moves) == traffic.moves.maxlen and evenly(traffic.moves):
-            turn.meets('Looper')
+        if 'Looper' not in turn.boat.badges:
+            traffic.moves.append(turn.boat.paid)
+            if evenly(traffic.moves):
+                turn.meets('Looper')
         if len(traffic.foreseen) == traffic.foreseen.maxlen and sum(traffic.foreseen) >= 3:
             turn.meets('Navigator')
     if traffic.failed == route:
@@ -2610,7 +2598,10 @@ def meet_quests(turn, call, facts):
 
 
 def evenly(times):
-    """Times whose gaps differ by less than a third from their mean, or by the time of a breath."""
+    """As many as are kept, and their gaps differ by less than a third from their mean, or by the
+    time of a breath."""
+    if len(times) < times.maxlen:
+        return False
     mean = (times[-1] - times[0]) / (len(times) - 1)
     pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
     return mean > 0 and all(abs(pause - mean) < mean / 3 + GRACE_S for pause in pauses)
@@ -3202,6 +3193,10 @@ class Clock:
         self.base, self.start = now, self.ticks()
         self.frozen, self.until = frozen, until
 
+    def stands_at(self, now):
+        """Does it stand still at this moment?"""
+        return self.frozen or now >= self.until
+
     def __call__(self):
         if self.frozen:
             return self.base
@@ -3308,7 +3303,7 @@ class Sea:
 
     def is_frozen(self) -> bool:
         """True while no boat may act."""
-        return self.clock.frozen or self.clock() >= self.clock.until
+        return self.clock.stands_at(self.clock())
 
     def say(self, text: str, who: str = '') -> None:
         """A line for the log; ids, and the captain's key, are masked wherever they came in."""
@@ -3381,7 +3376,7 @@ def begin_turn(sea, call):
     now = sea.clock()
     key = aboard(sea.ocean, call, now) if call.route.mine else ''
     turn = Turn(sea.ocean, now, round(sea.calendar(), 3), sea.dice, key, sea.calls, sea.feed)
-    turn.frozen = sea.is_frozen()
+    turn.frozen = sea.clock.stands_at(now)
     return turn
 
 
@@ -3422,17 +3417,18 @@ def commit(sea, call, turn):
     if not turn.change or (not call.route.changes and is_small_way(turn)):
         return
     name = turn.boat.name if turn.boat else 'somebody'
+    soundings = tell_soundings(turn)
     try:
         sea.journal.write(sea.ocean, patch_of(sea.ocean, turn.change),
-                          f'{name} called {call.route.name}', turn.now, tell_soundings(turn))
+                          f'{name} called {call.route.name}', turn.now, soundings)
     except Refusal:
         if call.route.changes:
             raise
         return
     merge(sea.ocean, turn.change)
     sea.moved.update(turn.change.get('boats', ()))
-    if sea.collects:
-        take_soundings(sea.ocean, [[sea.ocean.number, *row] for row in tell_soundings(turn)])
+    if sea.collects and soundings:
+        take_soundings(sea.ocean, [[sea.ocean.number, *row] for row in soundings])
     if turn.key not in sea.ocean.boats:
         sea.calls.pop(turn.key, None)      # who comes next under this name starts anew
 
@@ -3693,8 +3689,8 @@ def measured(sea: Sea) -> tuple:
         keys, sea.moved = sea.moved | sea.ocean.sailing, set()
         boats = [sea.ocean.boats[key] for key in keys if key in sea.ocean.boats]
         soundings = [row[1:] for row in sea.ocean.soundings]
-        now, number = sea.clock(), sea.ocean.number
-    tracks = [[boat.name, int(sea.calendar()), *place(boat, now), boat.z] for boat in boats
+        now, true_time, number = sea.clock(), int(sea.calendar()), sea.ocean.number
+    tracks = [[boat.name, true_time, *place(boat, now), boat.z] for boat in boats
               if not boat.speed or now - boat.at <= SAIL_S]
     return tracks, soundings, number
 
@@ -4568,7 +4564,7 @@ class Wire:
 
     def apply(self, callback, bottle_route):
         route = bottle_route.config['declared']
-        return lambda: self.serve(route, callback)
+        return functools.partial(self.serve, route, callback)
 
     def serve(self, route, callback):
         """One request. What a client can get wrong becomes a Refusal; anything else is a bug, and

@@ -146,7 +146,7 @@ def serve(folder, oceans, stack):
 
     with contextlib.redirect_stderr(io.StringIO()):              # the log
         (folder / 'first').mkdir()
-        (folder / 'ids').write_text('\n'.join(crowd(folder / 'first', BOATS, scattered=True)))
+        (folder / 'ids').write_text('\n'.join(crowd(folder / 'first', BOATS, over=(600, 400))))
     crews = {}
     for way, kind in ('unit', lambda place: Server('mocean', place)), ('template', Ocean), (
             'nginx', lambda place: Ocean(place, folder / f'{place.name}.sock')):

@@ -6,7 +6,8 @@ Bursts of wrk alternate between the servers, so that a noisy moment hits all of 
 rounds: requests a second, the ratio to the hello of the same round, and the processor time of the worker for one
 request, which is less noisy than a rate. Each burst asks for the boats in turn: they are so many, prepared in a state
 folder, that nobody is ever too early, and none has to wait for its hull. They have met all quests: what happens once
-in the life of a boat is not measured.
+in the life of a boat is not measured. Ten boats all over the ocean see nobody; ten in one place lie as close to each
+other as ten thousand all over it, and are told as much.
 """
 import argparse
 import contextlib
@@ -38,18 +39,20 @@ request = function()
     return wrk.format("GET", "%s?id=" .. ids[at] .. (%s and "&heading=" .. headings[at %% #headings + 1] or ""))
 end
 '''
-CASES = [('hello', '/hello', 0), ('move', '/move', 5000), ('look', '/look', 1000), ('location', '/location', 1000),
-         ('look, 10 players', '/look', 10), ('look, 10,000 players', '/look', 10_000),
-         ('location, 10 players', '/location', 10), ('location, 10,000 players', '/location', 10_000)]
+OCEAN, PLACE = (600, 400), (15, 16)         # cells, over which the boats are scattered
+CASES = [('hello', '/hello', 0, None), ('move', '/move', 5000, OCEAN),
+         ('look', '/look', 1000, OCEAN), ('location', '/location', 1000, OCEAN),
+         *((f'{route}, {players:,} players{where}', f'/{route}', players, over) for route in ('look', 'location')
+           for players, where, over in ((10, '', OCEAN), (10, ' in one place', PLACE), (10_000, '', OCEAN)))]
 TICK = os.sysconf('SC_CLK_TCK')
 
 
-def serve(folder, players):
-    """A server under the unit's options: Mocean with so many players, or the hello."""
+def serve(folder, players, over=OCEAN):
+    """A server under the unit's options: Mocean with so many players, scattered over so many cells; or the hello."""
     folder.mkdir()
     if players:
         with contextlib.redirect_stderr(io.StringIO()):          # the log
-            ids = crowd(folder, players, scattered=True, badges=mocean.QUEST_NAMES, quest=len(mocean.QUESTS))
+            ids = crowd(folder, players, over, badges=mocean.QUEST_NAMES, quest=len(mocean.QUESTS))
         (folder / 'ids').write_text('\n'.join(ids))
         return Server('mocean', folder).start()
     (folder / 'hello.py').write_text(HELLO)
@@ -92,16 +95,16 @@ def burst(server, path, seconds):
 
 def measure(rounds, seconds):
     """Per case: a list of (requests a second, microseconds)."""
-    measured = {name: [] for name, _, _ in CASES}
+    measured = {name: [] for name, *_ in CASES}
     with tempfile.TemporaryDirectory() as folder:
         servers = {}
         try:
-            for _, _, players in CASES:
-                if players not in servers:
-                    servers[players] = serve(pathlib.Path(folder, str(players)), players)
+            for _, _, *crew in CASES:
+                if str(crew) not in servers:
+                    servers[str(crew)] = serve(pathlib.Path(folder, str(len(servers))), *crew)
             for number in range(rounds + 1):
-                for name, path, players in CASES:
-                    result = burst(servers[players], path, seconds if number else 1)
+                for name, path, *crew in CASES:
+                    result = burst(servers[str(crew)], path, seconds if number else 1)
                     if number:                                   # the first round warms up
                         measured[name].append(result)
         finally:
@@ -121,14 +124,15 @@ def main():
     parser.add_argument('--seconds', type=int, default=2)
     arguments = parser.parse_args()
     measured = measure(arguments.rounds, arguments.seconds)
-    print(f'{"":26}  requests/s  of hello   CPU us/request  of hello')
+    print(f'{"":32}  requests/s  of hello   CPU us/request  of hello')
     for name, results in measured.items():
         rate, cpu = (statistics.median(column) for column in zip(*results, strict=True))
         by_rate, by_cpu = (ratio(results, measured['hello'], at) for at in (0, 1))
-        print(f'{name:26}  {rate:10.0f}  {by_rate:8.2f}   {cpu:14.0f}  {by_cpu:8.2f}')
+        print(f'{name:32}  {rate:10.0f}  {by_rate:8.2f}   {cpu:14.0f}  {by_cpu:8.2f}')
     for route in ('look', 'location'):
-        many, few = measured[f'{route}, 10,000 players'], measured[f'{route}, 10 players']
-        print(f'{route} with 10,000 players costs {ratio(many, few, 1):.2f} times what it costs with 10 (CPU)')
+        for few in ('10 players', '10 players in one place'):
+            times = ratio(measured[f'{route}, 10,000 players'], measured[f'{route}, {few}'], 1)
+            print(f'{route} with 10,000 players costs {times:.2f} times what it costs with {few} (CPU)')
 
 
 if __name__ == '__main__':

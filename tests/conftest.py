@@ -243,8 +243,9 @@ def woken(folder, program='mocean', **options):
         say.close()
 
 
-def crowd(folder, players, scattered=False, **changes):
-    """A state folder with so many boats, where they would have joined, or all over the ocean: their ids, in order."""
+def crowd(folder, players, over=None, **changes):
+    """A state folder with so many boats, where they would have joined, or scattered over so many cells, east and north:
+    their ids, in order."""
     import mocean
     with woken(folder) as say:
         sea = say.app.sea
@@ -253,8 +254,8 @@ def crowd(folder, players, scattered=False, **changes):
         for number in range(players):
             id = 'crew' + ''.join(letters[number // len(letters) ** power % len(letters)] for power in range(4))
             x, y = mocean.berth(sea.ocean.floor, number)
-            if scattered:
-                x, y = dice.randrange(mocean.WIDTH_CELLS), dice.randrange(mocean.HEIGHT_CELLS)
+            if over:
+                x, y = map(dice.randrange, over)
             boat = {'x': x, 'y': y, 'from_x': x, 'from_y': y, 'talk': -60, **changes}
             mocean.merge(sea.ocean, {'boats': {f'boat{number}': mocean.Boat(name=f'boat{number}', id=id, **boat)}})
             ids.append(id)
