@@ -81,6 +81,7 @@ def screens(server, count):
 def burst(server, seconds, watching):
     """Calls a second, microseconds of the worker for one, milliseconds until 99 of 100 were answered, and
     the bytes of a chart."""
+    wire.wait_for_room()
     calls = wire.script(server, '/location')
     with screens(server, watching) as sizes:
         before = wire.worker_s(server)

@@ -28,7 +28,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
-from conftest import UWSGI, Server, crowd, free_port, poll, unit_options  # noqa: E402
+from conftest import UWSGI, Server, crowd, free_port, poll, unit_options, wait_for_room  # noqa: E402
 
 NGINX = shutil.which('nginx', path='/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin')
 BOATS = 2000
@@ -119,6 +119,7 @@ def memory_mb(pid):
 
 def burst(folder, addresses, case, seconds):
     """All addresses asked at once: calls a second, and the longest wait in ms."""
+    wait_for_room()
     each = max(1, CONNECTIONS // len(addresses))
     asking = []
     for number, address in enumerate(addresses):

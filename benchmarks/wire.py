@@ -22,7 +22,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
-from conftest import Server, crowd, poll  # noqa: E402
+from conftest import Server, crowd, poll, wait_for_room  # noqa: E402
 
 import mocean  # noqa: E402
 
@@ -85,6 +85,7 @@ def worker_s(server):
 
 def burst(server, path, seconds):
     """Requests a second, and microseconds of the worker's processor time for one."""
+    wait_for_room()
     before = worker_s(server)
     told = subprocess.run(['wrk', '-t1', '-c16', f'-d{seconds}s', *script(server, path), server.url + path],
                           capture_output=True, text=True, check=True).stdout

@@ -92,6 +92,18 @@ def poll(question, seconds=10, pause=0.02):
     return answer
 
 
+def wait_for_room():
+    """Wait until Linux has forgotten enough of the connections that are closed. Where a firewall runs, it remembers
+    each for two minutes, and drops new ones as long as its table is full: that is no fault of a server's."""
+    table = pathlib.Path('/proc/sys/net/netfilter')
+
+    def has_room():
+        count, most = (int((table / f'nf_conntrack_{what}').read_text()) for what in ('count', 'max'))
+        return count < 0.6 * most
+    if (table / 'nf_conntrack_count').exists():
+        poll(has_room, 300, pause=0.5)
+
+
 class Server:
     """One program under a real uWSGI, in a folder of its own, on a free port."""
 
@@ -103,6 +115,7 @@ class Server:
         self.process = None
 
     def start(self, wait=True):
+        wait_for_room()
         command = [UWSGI, '--http', f'127.0.0.1:{self.port}', '--wsgi-file', str(ROOT / f'{self.program}.py'),
                    '--chdir', str(ROOT), '--home', sys.prefix, *self.options]
         with open(self.log_file, 'ab') as log:
