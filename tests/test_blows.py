@@ -114,6 +114,24 @@ def test_what_the_disk_refuses_at_any_point_is_said_and_the_game_goes_on(game, t
         assert document(started(disk.folder)) == disk.answered, game.points[at]
 
 
+@pytest.mark.parametrize('fault', ['EIO', 'ENOSPC'])
+def test_a_refused_save_then_a_crash_and_then_a_damaged_state_file_lose_nothing(game, tmp_path, fault):
+    """All three in one game: one thing that a save asks of the disk is refused, and the crash comes at any point after
+    that, up to the next saves."""
+    first = game.points.index('write mocean.journal')            # the very first start is another test's
+    for at, point in enumerate(game.points):
+        if at < first or point in ('write mocean.journal', 'fdatasync mocean.journal'):
+            continue
+        disk = Disk(tmp_path / f'{at}', fault, at)
+        disk.folder.mkdir()
+        disk.moments = []
+        script = Script(disk)
+        with in_place(disk):
+            script.play()
+        after = [moment for moment in disk.moments if int(moment.name.split()[1]) >= at][:40]
+        assert not lost(after, tmp_path / f'{at} crashed', mocean_json=zeroed), point
+
+
 def test_a_new_ocean_takes_the_place_of_the_old_one_whole_or_not_at_all(tmp_path):
     for at in range(100):
         disk = Disk(tmp_path / f'{at}', 'EIO')
