@@ -540,7 +540,7 @@ def tidy_names(game, text):
     names = {}
     for part in re.split(r'[,;\n]+', text):
         name = game.tidy_name(part)
-        if not name or game.key_of(name) == 'all':
+        if not name:
             continue
         number, other = 1, name
         while game.key_of(other) in names:
@@ -584,8 +584,8 @@ def rename(captain, name, new):
     key, boat = captain.find(name)
     tidy = game.tidy_name(new)
     new_key = game.key_of(tidy)
-    if not tidy or new_key == 'all':
-        raise game.Refusal('a name is 1 to 20 letters or digits of one script')
+    if not tidy:
+        raise game.Refusal(f'a name is {game.NAME_RULE}')
     if new_key != key and (new_key in ocean.boats or new_key in ocean.ashore):
         raise game.Refusal(f'the name {tidy} is taken; {game.free_name(ocean, tidy)} is free',
                            game.CONFLICT)

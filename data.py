@@ -2417,6 +2417,7 @@ def sent_by_nobody(environ):
     return ''
 
 
+NAME_RULE = '1 to 20 letters or digits of one script, and not "all"'
 NAME_KINDS = ('Lu', 'Ll', 'Lt', 'Lm', 'Lo', 'Nd', 'Mn', 'Mc', 'Me')      # letters, digits, marks
 CJK = ('CJK', 'IDEOGRAPHIC', 'HIRAGANA', 'KATAKANA', 'HANGUL', 'BOPOMOFO')
 INVISIBLE = re.compile('[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0'
@@ -2426,13 +2427,14 @@ LOOK_ALIKES = str.maketrans('аеорсухіјѕһкмтвнԁοανρτικυ�
 
 def tidy_name(text):
     """The name that a text can be: 1 to 20 letters or digits of one script; '' if it can be none.
-    A letter may have marks, three at the most; none may be invisible."""
+    A letter may have marks, three at the most; none may be invisible. "all" means everybody."""
     text = INVISIBLE.sub('', unicodedata.normalize('NFKC', text[:200].strip()))
     kept = [letter for letter in text if unicodedata.category(letter) in NAME_KINDS]
     first = next(filter(None, map(script_of, kept)), '')
     name = ''.join(letter for letter in kept if script_of(letter) in ('', first))
     name = unicodedata.normalize('NFKC', name)             # a mark may now join another letter
-    return re.sub(r'^\W+|(?<=\W\W\W)\W+', '', name)[:20]    # of what is kept, only marks are \W
+    name = re.sub(r'^\W+|(?<=\W\W\W)\W+', '', name)[:20]    # of what is kept, only marks are \W
+    return '' if key_of(name) == 'all' else name
 
 
 def script_of(letter):

@@ -1090,9 +1090,8 @@ def read_name(text):
     """Reads the name of a boat, 1 to 20 letters or digits of any script, but not a mix."""
     name = unicodedata.normalize('NFKC', text.strip())
     kept = tidy_name(text)
-    if name != kept or not name or key_of(name) == 'all':
-        meant = kept if kept and key_of(kept) != 'all' else None
-        raise Fault('a name is 1 to 20 letters or digits of one script, and not "all"', meant)
+    if name != kept or not name:
+        raise Fault(f'a name is {NAME_RULE}', kept or None)
     return name
 
 
@@ -3918,6 +3917,7 @@ def sent_by_nobody(environ):
     return ''
 
 
+NAME_RULE = '1 to 20 letters or digits of one script, and not "all"'
 NAME_KINDS = ('Lu', 'Ll', 'Lt', 'Lm', 'Lo', 'Nd', 'Mn', 'Mc', 'Me')      # letters, digits, marks
 CJK = ('CJK', 'IDEOGRAPHIC', 'HIRAGANA', 'KATAKANA', 'HANGUL', 'BOPOMOFO')
 INVISIBLE = re.compile('[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0'
@@ -3927,13 +3927,14 @@ LOOK_ALIKES = str.maketrans('аеорсухіјѕһкмтвнԁοανρτικυ�
 
 def tidy_name(text):
     """The name that a text can be: 1 to 20 letters or digits of one script; '' if it can be none.
-    A letter may have marks, three at the most; none may be invisible."""
+    A letter may have marks, three at the most; none may be invisible. "all" means everybody."""
     text = INVISIBLE.sub('', unicodedata.normalize('NFKC', text[:200].strip()))
     kept = [letter for letter in text if unicodedata.category(letter) in NAME_KINDS]
     first = next(filter(None, map(script_of, kept)), '')
     name = ''.join(letter for letter in kept if script_of(letter) in ('', first))
     name = unicodedata.normalize('NFKC', name)             # a mark may now join another letter
-    return re.sub(r'^\W+|(?<=\W\W\W)\W+', '', name)[:20]    # of what is kept, only marks are \W
+    name = re.sub(r'^\W+|(?<=\W\W\W)\W+', '', name)[:20]    # of what is kept, only marks are \W
+    return '' if key_of(name) == 'all' else name
 
 
 def script_of(letter):
@@ -5073,7 +5074,7 @@ def add_route(app, route, whose='mocean.py'):
 def ride_along(app, name):
     """Serve the routes of a file, too, that lies in the working folder or beside this one."""
     folders = dict.fromkeys([pathlib.Path.cwd(), HERE] if name == 'my_routes' else [HERE])
-    paths = [folder / f'{name}.py' for folder in folders if (folder / f'{name}.py').is_file()]
+    paths = [folder / f'{name}.py' for folder in folders if (folder / f'{name}.py').exists()]
     if not paths:
         return
     path = paths[0]

@@ -93,12 +93,17 @@ def test_routes_of_ones_own_are_looked_for_where_one_works_first(ship, tmp_path)
     ('def ride(', 'SyntaxError'),
     ('import nowhere', "No module named 'nowhere'"),
     ('raise SystemExit', 'SystemExit'),
+    ('', 'Is a directory'),
     ('x = 1', "has no attribute 'ride'"),
     ('def ride(game, sea):\n    return None', "'NoneType' object has no attribute 'routes'"),
     ('def ride(game, sea):\n    game.Route("/aa", None, "", "")', "'/aa': a route is called by small letters"),
     ('def ride(game, sea):\n    game.Route("aa", None, "", "", (game.FORMAT,))', 'gets its n and its format')])
 def test_a_mistake_in_ones_own_routes_stops_nothing(ship, mistake, said):
-    (ship.folder / 'my_routes.py').write_text(mistake, encoding='utf-8')
+    file = ship.folder / 'my_routes.py'
+    if mistake:
+        file.write_text(mistake, encoding='utf-8')
+    else:
+        file.mkdir()                      # a folder of that name
     say = ship()
     assert 'my_routes.py cannot ride along' in say.log() and said in say.log()
     assert say(f'/move?id={join(say)}&heading=north').status == 200

@@ -172,7 +172,7 @@ def test_a_prefetch_changes_nothing(say):
 
 # ------------------------------------------------------------------------------ mistakes
 
-A_NAME = 'a name is 1 to 20 letters or digits of one script'
+A_NAME = 'a name is 1 to 20 letters or digits of one script, and not "all"'
 THE_SIGN = 'the sign behind /puzzle is ?; the & comes between parameters'
 MISTAKES = [
     ('/steps?mesage=passport', 400, 'steps has no parameter mesage; did you mean message?',
@@ -196,6 +196,7 @@ MISTAKES = [
     ('/steps?name=<b>', 400, f"name was '<b>'; {A_NAME}", '/steps?name=b'),
     ('/steps?name=Аda', 400, f"name was 'Аda'; {A_NAME}", '/steps?name=%D0%90'),      # a Cyrillic A
     ('/steps?name=!', 400, f"name was '!'; {A_NAME}", '/steps?name=ada'),
+    ('/steps?name=All', 400, f"name was 'All'; {A_NAME}", '/steps?name=ada'),
 ]
 
 
