@@ -2723,15 +2723,15 @@ def patch_of(ocean: Ocean, change: dict) -> dict:
 
 def fields_of(table, key, old, new):
     """The fields of a record that its old one does not have, looked at."""
-    before = vars(old) if old else {}
-    changed = {name: value for name, value in vars(new).items()
-               if name not in before or value is not before[name]}
-    for name, value in changed.items():
-        fits = KINDS[table].get(name)
-        if not fits or not fits(value):
-            which = f'is no {NAMES_OF_KINDS[fits]}' if fits else 'has no such field'
-            raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which {which}; '
-                            'nothing has changed')
+    before, changed = vars(old) if old else {}, {}
+    for name, value in vars(new).items():
+        if name not in before or value is not before[name]:
+            fits = KINDS[table].get(name)
+            if not fits or not fits(value):
+                which = f'is no {NAMES_OF_KINDS[fits]}' if fits else 'has no such field'
+                raise TypeError(f'a rule wrote {name} = {value!r} into {table} {key}, which '
+                                f'{which}; nothing has changed')
+            changed[name] = value
     return changed
 
 
