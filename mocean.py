@@ -125,7 +125,7 @@ LEAP_S, CRYSTAL_S = 60, 10              # until the infundibulum, or the crystal
 FISHED_S = 600                          # so long a sector is fished out, for everybody
 
 SECTOR_POINTS, SOUNDING_POINTS, NET_POINTS, MOST_NET_POINTS = 1, 1, 2, 40
-TREASURE_POINTS, WHALE_POINTS, ROUND_POINTS, QUEST_POINTS = 40, 10, 50, 10
+TREASURE_POINTS, WHALE_POINTS, VOYAGE_POINTS, QUEST_POINTS = 40, 10, 50, 10
 HOMES, HOME_SECTORS = 3, 2              # home waters: so many sectors round so many seamounts
 
 COURSE_S, FINISH_S = 600, 600           # a course is the newest so long; a race may take so long
@@ -150,7 +150,7 @@ ENDLESS_S = 30                          # so is a request that takes longer, wit
 LOG_LINES_PER_S, LOG_LINES_OF_ONE_PER_S = 100, 20   # journald drops what comes too fast
 
 HERE = pathlib.Path(__file__).resolve().parent
-LOG_MOVES = os.environ.get('MOCEAN_LOG') == 'debug'
+LOG_ALL = os.environ.get('MOCEAN_LOG') == 'debug'
 
 
 # --- TYPES ---------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ class Boat(Record):
     home: Bits = ''           # home sectors entered, a bit for each, as hexadecimal digits
     home_pings: Bits = ''     # home sectors sounded, likewise
     items: Words = ()         # names of the treasures on board
-    finds: Words = ()         # names of the treasures, rides and rounds that have been paid for
+    finds: Words = ()         # names of the treasures, rides and voyages that have been paid for
     badges: Words = ()        # names of the quests met (badges, before there were quests)
     quest: Count = 0          # how many quests, in their order, have been paid for
     riding: Text = ''         # the whale under the boat
@@ -423,7 +423,7 @@ class Ocean:
         self.home = {}            # key of a sector of the home waters -> its bit
         self.courses = {}         # number -> Course, those asked for lately
         self.faults = []          # what its state file held, and no field can hold
-        self.season = {}          # id -> {name, points, rounds}: what outlives every ocean
+        self.season = {}          # id -> {name, points, rounds, last}: it outlives every ocean
 
 
 class Turn:
@@ -440,10 +440,10 @@ class Turn:
         self.traffic = calls[key] if key else None
         self.change = {}          # table -> {key: the new record, or None for gone}
         self.kept = {}            # the same, as far as it will happen in any case
-        self.frozen = False       # nothing is earned: the sea is frozen, or its round is over
+        self.frozen = False       # nobody may act, nothing is earned: a frozen sea, a round's end
         self.wait_s = 0           # how long the answer takes
         self.has_paid = False     # the call's price in time
-        self.besides = {}         # facts that JSON tells besides: expected, race, quest
+        self.besides = {}         # facts that JSON tells besides: expected, race, quest, patch
         self.story = ''           # for the log: what the boat did
         self.soundings = []       # [x, y, depth] measured, for the data service
 
@@ -589,7 +589,7 @@ class Near:
 
     >>> near = Near(10)
     >>> near.put('ada', 598, 3)
-    >>> near.within(5, 1, 3)
+    >>> list(near.within(1, 3, cells=5))
     [(3.0, 'ada', (598, 3))]
     """
 
@@ -607,36 +607,37 @@ class Near:
         self.squares.setdefault(here, {})[key] = x, y
 
     def drop(self, key: object) -> None:
-        """The thing is gone."""
+        """The thing with this key is in no square any more."""
         there = self.square_of.pop(key, None)
         if there:
             del self.squares[there][key]
             if not self.squares[there]:
                 del self.squares[there]
 
-    def within(self, cells: float, x: float, y: float) -> Iterable:
+    def within(self, x: float, y: float, cells: float) -> Iterable:
         """What is within so many cells of x, y: (cells away, key, (its x, its y)), ..."""
-        if 2 * cells + self.cells > HEIGHT_CELLS:      # all round the planet: see it only once
-            yield from self.everything(cells, x, y)
+        if 2 * cells + self.cells > min(WIDTH_CELLS, HEIGHT_CELLS):
+            yield from self.all_round(x, y, cells)
             return
-        rows = self.lines(y - cells, y + cells, HEIGHT_CELLS)
-        for column, round_x in self.lines(x - cells, x + cells, WIDTH_CELLS):
-            for row, round_y in rows:
-                here = x - round_x, y - round_y
+        rows = self.strips(y - cells, y + cells, HEIGHT_CELLS)
+        for column, over_x in self.strips(x - cells, x + cells, WIDTH_CELLS):
+            for row, over_y in rows:
+                here = x - over_x, y - over_y
                 for key, there in self.squares.get((column, row), {}).items():
                     away = math.dist(here, there)
                     if away <= cells:
                         yield away, key, there
 
-    def lines(self, start: float, end: float, size: int) -> list:
-        """The columns, or the rows, from one x or y to another, of a ring of this size: their
-        numbers, and what x or y has gained there by going round: 0, or beyond a seam the size."""
+    def strips(self, start: float, end: float, size: int) -> list:
+        """The columns (or rows) from one x (or y) to another, as (number, cells): beyond a seam x
+        is counted from so many cells on: the size, or less than nothing; elsewhere from 0."""
         count = size // self.cells
         numbers = range(int(start // self.cells), int(end // self.cells) + 1)
         return [(number % count, number // count * size) for number in numbers]
 
-    def everything(self, cells: float, x: float, y: float) -> Iterable:
-        """The same as `within`, for whoever looks so far that it is quicker to measure all."""
+    def all_round(self, x: float, y: float, cells: float) -> Iterable:
+        """The same, for whoever looks so far that one square would lie on both sides. (Nobody does,
+        as SETTINGS are.)"""
         for square in self.squares.values():
             for key, there in square.items():
                 away = distance(x, y, *there)
@@ -654,6 +655,13 @@ WHALE_NAMES = ('Ambrose', 'Bubbles', 'Clementine', 'Dumpling', 'Esmeralda', 'Fit
                'Odysseus', 'Pudding', 'Quincy')
 
 
+class Rest(NamedTuple):
+    """After its use a treasure does not work for a while."""
+    seconds: float
+    since: str                    # the field of a boat that says when it was used last
+    why: str
+
+
 class Treasure(NamedTuple):
     """What a treasure is. To add one: a line in TREASURES (in RULES, where `use` is), and a
     seamount for it to lie on."""
@@ -661,6 +669,7 @@ class Treasure(NamedTuple):
     does: str                     # for its owner, in words
     use: object = None            # the rule of `use`; None: it works all the time
     evergreen: bool = False       # stays available; every other one has one owner
+    rest: Rest = None             # None: it can be used again at once
 
 
 def new_planet(seed: int, true_time: float) -> dict:
@@ -805,6 +814,7 @@ class Seafloor:
 
 DIAGONAL = math.sqrt(2)                  # a diagonal cell costs its length, 1.41
 THROWN_TOURS = 50                        # beside those that go on to the nearest mark
+NEAR_BEST, A_FIFTH_FASTER = 0.85, 0.8    # of the server's own speed; of one's own time
 TOO_LONG = f'its {FINISH_S} seconds were over'      # why a race ended
 
 
@@ -927,8 +937,8 @@ def passes_at(x0: float, y0: float, x1: float, y1: float,
 
     Seen from the mark, the boat goes from p to p + d; after a part t of the leg it is at p + t * d.
     It comes within reach where (p + t * d)**2 = MARK_CELLS**2: an equation for t, with d**2, -p * d
-    and p**2 - MARK_CELLS**2 in it, of which the smaller solution is the answer. (Of a leg longer
-    than 190 cells nobody could say which way round it went.)
+    and p**2 - MARK_CELLS**2 in it, of which the smaller solution is the answer. (A leg is a cell or
+    so: of one halfway round the planet nobody could say which way it went.)
     """
     px, py = gap(mark_x, x0, WIDTH_CELLS), gap(mark_y, y0, HEIGHT_CELLS)
     dx, dy = gap(x0, x1, WIDTH_CELLS), gap(y0, y1, HEIGHT_CELLS)
@@ -1087,7 +1097,7 @@ read_cell.schema = {'type': 'string', 'pattern': '^[+-]?[0-9]{1,6},[+-]?[0-9]{1,
 
 
 def read_name(text):
-    """Reads the name of a boat, 1 to 20 letters or digits of any script, but not a mix."""
+    """Reads the name of a boat: see NAME_RULE."""
     name = unicodedata.normalize('NFKC', text.strip())
     kept = tidy_name(text)
     if name != kept or not name:
@@ -1333,7 +1343,7 @@ def near_boats(turn, cells):
     """The other boats within so many cells: (cells away, key, (x, y)), ..."""
     ocean, x, y = turn.ocean, turn.boat.x, turn.boat.y
     sailed = HULL_CELLS_PER_S * SWEEP_S if ocean.sailing else 0
-    for away, key, there in ocean.boats_near.within(cells + sailed, x, y):
+    for away, key, there in ocean.boats_near.within(x, y, cells + sailed):
         if ocean.sailing:                  # it may not be where it was put
             there = place(ocean.boats[key], turn.now)
             away = distance(x, y, *there)
@@ -1354,9 +1364,10 @@ def nearest_boats(turn, cells):
 def near_things(turn, cells):
     """The treasures and whales within so many cells: [Seen, ...]"""
     ocean, now, x, y = turn.ocean, turn.now, turn.boat.x, turn.boat.y
-    whales, seen = list(ocean.ridden), []  # a whale that is ridden goes with the boat
+    seen = []
+    whales = list(ocean.ridden)            # these are in no square: see index_whale
     swum = WHALE_SWEEP_S * MOST_SWIM_CELLS_PER_S
-    for away, thing, _ in ocean.things_near.within(cells + swum, x, y):
+    for away, thing, _ in ocean.things_near.within(x, y, cells + swum):
         if not isinstance(thing, Lying):
             whales.append(thing)
         elif is_left(ocean, thing.name):
@@ -1374,8 +1385,10 @@ def tell_near(seen):
 
 
 def anything_near(turn, cells):
-    """True if another boat, a whale, or a treasure that one does not have is so near."""
-    if any(thing.name not in turn.boat.items for thing in near_things(turn, cells)):
+    """True if there is, within so many cells, another boat, a treasure that one does not have, or a
+    whale that one does not ride."""
+    own = *turn.boat.items, turn.boat.riding
+    if any(thing.name not in own for thing in near_things(turn, cells)):
         return True
     return any(near_boats(turn, cells))
 
@@ -1398,7 +1411,7 @@ class Told(NamedTuple):
 class Feed:
     """What the charts have told, and since when it is so: each tells only what is new to whoever
     asks, and nothing is kept of any screen. Its clock begins with the true time, never runs
-    backward, and no two charts have the same `now`."""
+    backward, and no two charts have the same `next`."""
 
     def __init__(self, true_time, ticks):
         self.ticks = ticks        # seconds that pass, counted from anywhere
@@ -1592,7 +1605,8 @@ def arrive(turn: Turn) -> None:
                at=turn.now, paid=max(boat.paid, until), speed=speed)
     if turn.boat.riding and turn.now >= turn.boat.ride_until:
         dismount(turn)
-    turn.keep()
+    if turn.change:
+        turn.keep()
 
 
 def travel(turn, dx, dy, legs, began, ended, **changes):
@@ -1623,9 +1637,9 @@ def go_round(turn):
     boat = turn.boat
     east = boat.seams_x * WIDTH_CELLS + boat.x - boat.from_x       # since the voyage began
     north = boat.seams_y * HEIGHT_CELLS + boat.y - boat.from_y
-    if boat.seams_x and abs(east) >= WIDTH_CELLS and reward(turn, 'east-west', ROUND_POINTS):
+    if boat.seams_x and abs(east) >= WIDTH_CELLS and reward(turn, 'east-west', VOYAGE_POINTS):
         turn.news(f'{boat.name} went all the way round, east-west', 'voyage')
-    if boat.seams_y and abs(north) >= HEIGHT_CELLS and reward(turn, 'north-south', ROUND_POINTS):
+    if boat.seams_y and abs(north) >= HEIGHT_CELLS and reward(turn, 'north-south', VOYAGE_POINTS):
         turn.news(f'{boat.name} went all the way round, north-south', 'voyage')
 
 
@@ -1891,7 +1905,7 @@ def rule_move(turn, heading, steps, expect):
     if expect:
         turn.besides['expected'] = expect == end
         turn.traffic.foresee(expect == end, (turn.boat.seams_x, turn.boat.seams_y) != seams)
-    if LOG_MOVES:
+    if LOG_ALL:
         turn.story = f'{turn.boat.name} moved {heading} to {turn.boat.x},{turn.boat.y}'
     return tell_boat(turn.boat)
 
@@ -1963,7 +1977,8 @@ def rule_dive(turn, ctrl, direction):
         z = max(boat.z - DIVE_M, 0)
     turn.steer(z=z)
     charge_cell(turn)                    # as fast as it is at the new depth
-    end_race(turn, 'it dived')
+    if z != boat.z:
+        end_race(turn, 'it dived')
     if boat.riding and z:
         dismount(turn)
     turn.steer(speed=min(boat.speed, hull_speed(turn.boat)))
@@ -2112,18 +2127,22 @@ def rule_inventory(turn):
 
 
 def rule_use(turn, item):
-    must_have(turn, item)
-    treasure = TREASURES[item]
+    treasure = ready(turn, item)
     if treasure.use:
         return treasure.use(turn)
     return {'used': f'nothing to do: with the {item} {treasure.does}'}
 
 
-def must_have(turn, item):
-    """Refuse whoever does not have this treasure."""
+def ready(turn, item):
+    """The Treasure of this name. Who does not have it, or has just used it, is refused."""
     if item not in turn.boat.items:
         raise Refusal(f'you do not have the {item}; your inventory tells what you have', CONFLICT,
                       'inventory')
+    treasure = TREASURES[item]
+    if treasure.rest:
+        seconds, since, why = treasure.rest
+        rested(turn, getattr(turn.boat, since), seconds, why)
+    return treasure
 
 
 def use_crystal(turn):
@@ -2133,7 +2152,9 @@ def use_crystal(turn):
 
 def use_net(turn):
     boat = turn.boat
-    rested(turn, boat.net_at, NET_S, 'the fish come back once a minute')
+    if boat.net_points >= MOST_NET_POINTS:
+        raise Refusal(f'the net has earned all that it can, {MOST_NET_POINTS} points; explore',
+                      CONFLICT, 'look')
     key = sector_key(boat.x, boat.y)
     sector = turn.row('sectors', key)
     if sector:
@@ -2181,7 +2202,6 @@ def use_dust(turn):
 
 
 def use_infundibulum(turn):
-    rested(turn, turn.boat.leap_at, LEAP_S, 'the infundibulum opens once a minute')
     return leap(turn, turn.dice.randrange(WIDTH_CELLS), turn.dice.randrange(HEIGHT_CELLS))
 
 
@@ -2205,20 +2225,21 @@ TREASURES = {treasure.name: treasure for treasure in (
     Treasure('iron dust', 'makes the plankton bloom, once: only there whales let themselves be '
              'ridden', use_dust, True),
     Treasure('fishing net', f'a catch once a minute, {NET_POINTS} points, each time in other '
-             'waters', use_net),
+             'waters', use_net, rest=Rest(NET_S, 'net_at', 'the fish come back once a minute')),
     Treasure('ROV', f'looks for treasures up to {ROV_CELLS} cells away', use_rov),
     Treasure('submarine', 'you are as fast under water as above, and can enter the trench'),
     Treasure('imaging sonar', 'a ping also shows the sea floor round you (format=json)'),
-    Treasure('teleport crystal', 'teleport takes you to any place', use_crystal),
-    Treasure('infundibulum', 'takes you to a random place, once a minute', use_infundibulum),
+    Treasure('teleport crystal', 'teleport takes you to any place', use_crystal,
+             rest=Rest(CRYSTAL_S, 'leap_at', 'the crystal has to cool down')),
+    Treasure('infundibulum', 'takes you to a random place, once a minute', use_infundibulum,
+             rest=Rest(LEAP_S, 'leap_at', 'the infundibulum opens once a minute')),
     Treasure('binoculars', f'you see {BINOCULARS_CELLS} cells far at the surface'),
     Treasure('sandwich', 'double speed for a minute, then it is eaten', use_sandwich),
     Treasure('boat hook', f'you reach {HOOK_CELLS} cells far'))}
 
 
 def rule_teleport(turn, x, y):
-    must_have(turn, 'teleport crystal')
-    rested(turn, turn.boat.leap_at, CRYSTAL_S, 'the crystal has to cool down')
+    ready(turn, 'teleport crystal')
     return leap(turn, x % WIDTH_CELLS, y % HEIGHT_CELLS)
 
 
@@ -2429,8 +2450,8 @@ def finish(turn, race):
     key = f'{race.course} {turn.key}'
     old = turn.row('laps', key)
     turn.meets('Racer')
-    is_near_best = course.seconds >= 0.85 * race.seconds
-    is_a_fifth_faster = old and race.seconds <= 0.8 * old.seconds
+    is_near_best = course.seconds >= NEAR_BEST * race.seconds
+    is_a_fifth_faster = old and race.seconds <= A_FIFTH_FASTER * old.seconds
     if is_near_best or is_a_fifth_faster:
         turn.meets('Champion')
     if not old or race.seconds < old.seconds:
@@ -2491,7 +2512,8 @@ def rule_health(turn):
 
 # --- QUESTS --------------------------------------------------------------------------------------
 # A chain of things that a program can newly do, one at a time. To add one: a line in QUESTS, and
-# `turn.meets(name)` where it can be seen: in a rule, or in `meet_quests`, which sees every call.
+# `turn.meets(name)` where it can be seen: in a rule, or in `meet_quests`, which sees each call of a
+# boat that was not refused.
 
 class Quest(NamedTuple):
     name: str
@@ -2531,7 +2553,8 @@ class Traffic:
 
     def __init__(self):
         self.lines = collections.deque(maxlen=LOG_KEPT)    # 'second status route query answer'
-        self.moves = collections.deque(maxlen=10)          # until when the last ten moves took
+        self.moves = collections.deque(maxlen=10)          # until when the last ten moves took,
+                                                           # as long as Looper is not met
         self.pings = collections.deque(maxlen=20)          # (x, y) of the last soundings
         self.foreseen = collections.deque(maxlen=20)       # the last right `expect`s: over a seam?
         self.last = 0.0           # sea time of the latest call,
@@ -2575,7 +2598,7 @@ class Traffic:
 
 
 def meet_quests(turn, call, facts):
-    """The quests that a call may meet, whatever its rule is."""
+    """The quests that can be seen from outside the rules: a call about a boat was not refused."""
     route, traffic = call.route.name, turn.traffic
     traffic.calm += 1
     if route == 'move':
@@ -2597,8 +2620,8 @@ def meet_quests(turn, call, facts):
 
 
 def evenly(times):
-    """As many as are kept, and their gaps differ by less than a third from their mean, or by the
-    time of a breath."""
+    """True for as many times as are kept, if each pause between two of them differs from the mean
+    by less than a third of it and GRACE_S together."""
     if len(times) < times.maxlen:
         return False
     mean = (times[-1] - times[0]) / (len(times) - 1)
@@ -2722,7 +2745,7 @@ def patch_of(ocean: Ocean, change: dict) -> dict:
 
 
 def fields_of(table, key, old, new):
-    """The fields of a record that its old one does not have, looked at."""
+    """The fields in which a record is not its old one, and what is in them: looked at."""
     before, changed = vars(old) if old else {}, {}
     for name, value in vars(new).items():
         if name not in before or value is not before[name]:
@@ -3237,21 +3260,20 @@ class Sea:
     def __init__(self, folder, clock=None, dice=None, calendar=time.time, sleep=None):
         self.folder = pathlib.Path(folder)
         self.clock = Clock(clock or time.monotonic)         # sea time
-        self.calendar = calendar                            # true time,
-        self.offset = calendar() - self.clock.ticks()       # and less the seconds that pass
+        self.calendar = calendar                            # true time
+        self.offset = calendar() - self.clock.ticks()       # true time less ticks: see check_clock
         self.sleep = sleep        # how an answer waits for its time; None: as time.sleep does
         self.dice = dice or random.SystemRandom()
         self.lock, self.tending = threading.RLock(), threading.Lock()
         self.process = None       # the process in which the sea is open
         self.closing = threading.Event()
-        self.watched = False      # an endless loop ends the process, and somebody starts a new one
-        self.began = {}           # thread -> when the request began that it is at (time.monotonic)
+        self.watch = None         # called as soon as the sea is open: see keep_watch
         self.ocean = self.journal = None
         self.diary = Diary(clock or time.monotonic)
         self.calls = collections.defaultdict(Traffic)    # key -> what is remembered of its calls
         self.feed = None          # what is remembered of the charts that were told
         self.called = False       # somebody has called since sea time was last written down
-        self.moved = set()        # keys of the boats that have moved since then
+        self.moved = set()        # keys of the boats that have changed since data.py last asked
         self.routes = dict(BY_NAME)                      # name -> Route, those of riders too
         self.riders = []          # who rides along: see Rider
         self.captain_key = ''     # the teacher's secret; '' where there is no captain
@@ -3277,8 +3299,8 @@ class Sea:
             self.process = os.getpid()
             atexit.register(self.close)
             threading.Thread(target=keep_tending, args=(self,), daemon=True).start()
-            if self.watched:
-                keep_watch(self)
+            if self.watch:
+                self.watch()
 
     def close(self) -> None:
         """An orderly end: a bonus, never relied upon."""
@@ -3290,7 +3312,10 @@ class Sea:
                 end_run(self)
                 self.journal.close()
                 for rider in self.riders:
-                    rider.end()
+                    try:
+                        rider.end()
+                    except (Exception, SystemExit):    # the others must end, too
+                        log('a rider could not end in good order:\n' + traceback.format_exc())
 
     def set_clock(self, now: float) -> None:
         """Sea time goes on from this moment: not while the sea is frozen, and not beyond the end of
@@ -3325,11 +3350,11 @@ def play(sea: Sea, call: Call) -> dict:
     facts to tell."""
     with sea.lock:
         turn = begin_turn(sea, call)
-        facts = stored_reply(turn, call)
+        facts = stored_reply(turn, call) if call.n else None
         if facts is not None:
             return facts
         facts = take_turn(sea, call, turn)
-    if turn.story and (LOG_MOVES or call.route.loud):
+    if turn.story and (LOG_ALL or call.route.loud):
         sea.say(turn.story, turn.key)
     if turn.now - sea.tended > 5:      # no thread tends the sea: an old uWSGI
         tend(sea)
@@ -3345,8 +3370,6 @@ def with_besides(turn, call, facts):
 
 def take_turn(sea, call, turn):
     """The rule decides, and what it has written happens; of a refused call what it has kept."""
-    if call.route.mine and call.route.changes and turn.frozen:
-        raise Refusal('the sea is frozen, eyes on the teacher', AWAY, wait_s=2)
     try:
         facts = decide(turn, call)
     except Refusal:
@@ -3382,20 +3405,38 @@ def begin_turn(sea, call):
 def decide(turn, call):
     """The rule writes its sheet and tells the facts, or refuses."""
     route = call.route
+    if route.mine and route.changes and turn.frozen:
+        raise Refusal('the sea is frozen, eyes on the teacher', AWAY, wait_s=2)
     sweep(turn.ocean, turn.now)
     if route.mine:
         arrive(turn)
-    facts = route.rule(turn, **call.values)
-    if isinstance(facts, list):
-        facts = {route.many: facts}
-    if not isinstance(facts, dict):
-        raise TypeError(f'{route.rule.__name__} returned {facts!r}; a rule returns the facts to '
-                        'tell, as a dict or a list of dicts')
+    facts = follow(route, turn, call.values)
     if route.mine and turn.row('boats', turn.key):
         settle(turn, call, facts)
     if call.n and turn.key:
         keep_reply(turn, call, facts)
     return facts
+
+
+def follow(route, turn, values):
+    """Let the rule of a route decide: the facts, as a dict, or a Refusal."""
+    try:
+        facts = route.rule(turn, **values)
+    except Exception as error:
+        if isinstance(error, Refusal) or not looks_like_refusal(error):
+            raise
+        raise Refusal(error.words, error.status, error.route, error.fix, **error.numbers) from error
+    if isinstance(facts, list):
+        facts = {route.many: facts}
+    if not isinstance(facts, dict):
+        raise TypeError(f'{route.rule.__name__} returned {facts!r}; a rule returns the facts to '
+                        'tell, as a dict or a list of dicts')
+    return facts
+
+
+def looks_like_refusal(error):
+    """A rider's Refusal is not ours: it is known by what it has."""
+    return all(hasattr(error, name) for name in ('words', 'status', 'route', 'fix', 'numbers'))
 
 
 def settle(turn, call, facts):
@@ -3416,7 +3457,7 @@ def commit(sea, call, turn):
     if not turn.change or (not call.route.changes and is_small_way(turn)):
         return
     name = turn.boat.name if turn.boat else 'somebody'
-    soundings = tell_soundings(turn)
+    soundings = tell_soundings(turn) if turn.soundings else []
     try:
         sea.journal.write(sea.ocean, patch_of(sea.ocean, turn.change),
                           f'{name} called {call.route.name}', turn.now, soundings)
@@ -3425,8 +3466,8 @@ def commit(sea, call, turn):
             raise
         return
     merge(sea.ocean, turn.change)
-    sea.moved.update(turn.change.get('boats', ()))
-    if sea.collects and soundings:
+    if sea.collects:
+        sea.moved.update(turn.change.get('boats', ()))
         take_soundings(sea.ocean, [[sea.ocean.number, *row] for row in soundings])
     if turn.key not in sea.ocean.boats:
         sea.calls.pop(turn.key, None)      # who comes next under this name starts anew
@@ -4209,7 +4250,7 @@ N = Parameter('n', 'your own name for this call, such as 1: the same n again wit
               'answered again, and not done twice', read_text(40), '1', required=False)
 FORMAT = Parameter('format', 'text (the default) or json', read_word('text', 'json'), 'json',
                    required=False)
-NAME = Parameter('name', 'the name of your boat: 1 to 20 letters or digits', read_name, 'ada')
+NAME = Parameter('name', f'the name of your boat: {NAME_RULE}', read_name, 'ada')
 OLD_ID = Parameter('id', 'your id, to come back to your own boat', read_id, '', required=False)
 MY_ID = Parameter('id', 'your id: it is filled in for you', read_any_id, '', required=False,
                   default='')
@@ -4332,7 +4373,7 @@ You row at most {HULL_CELLS_PER_S} cells a second, {SUBMERGED_CELLS_PER_S} under
 GOAL = f"""Explore it! {SECTOR_POINTS} point for each square of {SECTOR_CELLS} by {SECTOR_CELLS} \
 cells that nobody has entered before (round the home seamounts: that you have not),
 {SOUNDING_POINTS} for being the first to sound its depth, {TREASURE_POINTS} for a treasure, \
-{WHALE_POINTS} for a ride on a whale, {ROUND_POINTS} for going all the way round the planet,
+{WHALE_POINTS} for a ride on a whale, {VOYAGE_POINTS} for going all the way round the planet,
 {QUEST_POINTS} for each quest, and up to {MOST_COURSE_POINTS} for a course of the regatta: \
 a new one every {COURSE_S // 60} minutes."""
 START = 'It answers with your secret id. Every call about your boat needs it:'
@@ -4494,11 +4535,6 @@ def ask(sea, call):
     return rehearse(sea, call) if bottle.request.method == 'HEAD' else play(sea, call)
 
 
-def looks_like_refusal(error):
-    """A rider's Refusal is not ours: it is known by what it has."""
-    return all(hasattr(error, name) for name in ('words', 'status', 'route', 'fix', 'numbers'))
-
-
 def as_text(route, facts):
     """Values separated by commas, one record a line: those that the route names in its `reply`."""
     if 'repeated' in facts:
@@ -4556,6 +4592,12 @@ def form_of_reply(environ, pairs):
     return 'text' if form == 'html' and not is_browser else form
 
 
+def has_last_word(refusal, route):
+    """True if a rule has a reason of its own, which comes when the call is sent."""
+    own_way = refusal.status == CONFLICT and refusal.route
+    return own_way or refusal.status in (EARLY, AWAY) or route.once
+
+
 class Wire:
     """The Bottle plugin through which every request comes in and every answer goes out."""
     name, api = 'wire', 2
@@ -4591,10 +4633,8 @@ class Wire:
             if isinstance(facts, bottle.HTTPResponse):
                 return facts
             body = as_json(facts) if form == 'json' else as_text(route, facts)
-        except Exception as refusal:
-            if looks_like_refusal(refusal):
-                return self.refuse(route, pairs, refusal, form)
-            raise
+        except Refusal as refusal:
+            return self.refuse(route, pairs, refusal, form)
         self.note(route, pairs, 200, 'answered again: ' + body if 'repeated' in facts else body)
         if form == 'html':
             is_join = route.name == 'join'
@@ -4666,11 +4706,11 @@ class Wire:
                     rehearse(self.sea, call)
                 break
             except Refusal as another:
-                if another.status in (EARLY, AWAY) or route.once:
-                    break
-                if another.status == CONFLICT and another.route:
+                if has_last_word(another, route):
                     break
                 refusal = another
+            except Exception:             # a bug: it is told, and logged, when the call is sent
+                break
         return name, texts
 
     def lost(self, error):
@@ -4841,7 +4881,7 @@ if (id && again && !asked.has('id')) location.replace(`?${asked}&id=${id}`);
 def not_joined_html(base, refusal, works, texts):
     """What a browser is shown that could not join: the one form of every error, and a place for a
     name. Who comes from the QR code on the wall has sent none yet, and is invited."""
-    text = 'Choose one of 1 to 20 letters or digits: others see it on the map.'
+    text = f'Choose one of {NAME_RULE}: others see it on the map.'
     if texts:
         text = html.escape(f'{refusal.words}\ntry: {works}').replace('\n', '</p><p>')
     meant = html.escape(refusal.fix.get('name') or '')
@@ -5072,7 +5112,8 @@ def add_route(app, route, whose='mocean.py'):
 
 
 def ride_along(app, name):
-    """Serve the routes of a file, too, that lies in the working folder or beside this one."""
+    """Serve the routes of a file beside this one, too. my_routes.py may also lie in the working
+    folder, and is looked for there first."""
     folders = dict.fromkeys([pathlib.Path.cwd(), HERE] if name == 'my_routes' else [HERE])
     paths = [folder / f'{name}.py' for folder in folders if (folder / f'{name}.py').exists()]
     if not paths:
@@ -5106,17 +5147,17 @@ def module_at(path):
 
 # --- SERVERS -------------------------------------------------------------------------------------
 
-def watched(sea, inner):
-    """The WSGI application, which notes when each thread began its request: see keep_watch."""
+def watched(inner, begun):
+    """The WSGI application, which notes when each thread has begun its request: see keep_watch."""
     def application(environ, start_response):
         thread = threading.get_ident()
-        if thread not in sea.began:
+        if thread not in begun:
             hear_crashes()
-        sea.began[thread] = time.monotonic()
+        begun[thread] = time.monotonic()
         try:
             return inner(environ, start_response)
         finally:
-            sea.began[thread] = math.inf
+            begun[thread] = math.inf
     return application
 
 
@@ -5127,7 +5168,7 @@ def hear_crashes():
                                                     signal.SIGABRT})
 
 
-def keep_watch(sea):
+def keep_watch(sea, begun):
     """An alarm that goes off unless it is wound up again and again: it shows in the log where every
     thread is, and ends the worker. It is wound up unless somebody holds the ocean for STUCK_S, or a
     request runs for ENDLESS_S. (It has a copy of the log's file: a rule may close the log.)"""
@@ -5138,7 +5179,7 @@ def keep_watch(sea):
         while not sea.closing.wait(SYNC_S):
             with sea.lock:
                 pass
-            left = min([*sea.began.values()], default=math.inf) + ENDLESS_S - time.monotonic()
+            left = min([*begun.values()], default=math.inf) + ENDLESS_S - time.monotonic()
             if left > 0:
                 faulthandler.dump_traceback_later(min(left, STUCK_S), exit=True, file=log_file)
     threading.Thread(target=wind_up, daemon=True).start()
@@ -5157,7 +5198,7 @@ def give_up(why):
     sys.exit(22)                  # so uWSGI's master knows that it is no use to try again
 
 
-def under_uwsgi(sea):
+def under_uwsgi(sea, begun):
     """One process, and the ocean open as soon as a worker has loaded this file."""
     try:
         import uwsgi
@@ -5166,14 +5207,15 @@ def under_uwsgi(sea):
     if uwsgi.numproc > 1:
         give_up(f'uWSGI has {uwsgi.numproc} processes, and one ocean lives in one: --processes 1')
     faulthandler.enable()
-    sea.watched = True
+    sea.watch = functools.partial(keep_watch, sea, begun)
     if uwsgi.worker_id():
         open_now(sea)
 
 
 app = make_app()
-application = watched(app.sea, wsgi(app))
-under_uwsgi(app.sea)
+begun = {}                        # thread -> when it has begun its request: see keep_watch
+application = watched(wsgi(app), begun)
+under_uwsgi(app.sea, begun)
 
 if __name__ == '__main__':
     if (HERE / 'captain.py').is_file() and os.environ.get('MOCEAN_CAPTAIN'):

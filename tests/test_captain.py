@@ -331,6 +331,7 @@ def test_a_frozen_sea_refuses_every_action_and_goes_on_being_read(lesson):
                  'race?', 'stop?', 'quit?sure=yes&', 'dive?ctrl=f&'):
         reply = lesson.say(f'/{call}id={id}')
         assert reply.status == 503 and reply.lines[0] == FROZEN and int(reply.headers['Retry-After']) > 0
+        assert lesson.say(f'/{call}id={id}', method='HEAD').status == 503
     for route in ('look', 'location', 'inventory', 'quest', 'log', 'velocity'):
         assert lesson.say(f'/{route}?id={id}').status == 200
     assert lesson.say('/chart').json()['frozen'] is True

@@ -183,6 +183,28 @@ def test_a_refusal_of_a_rider_is_known_by_what_it_has(ship):
         'nobody hears you under water; come up first', f'try: {say.url}/dive?id={id}&direction=up']
 
 
+def test_also_one_that_names_no_better_call(ship):
+    program = blocks('docs/routes.md')[0].replace('game.Refusal', 'Sorry') + SORRY.replace(
+        'self.route, self.fix = what', 'self.route, self.fix = what[0], what[1], "", {}')
+    (ship.folder / 'my_routes.py').write_text(program, encoding='utf-8')
+    say = ship()
+    id = join(say)
+    say(f'/dive?id={id}&direction=down')
+    assert say(f'/shout?id={id}&message=hi').lines == [
+        'nobody hears you under water; come up first', f'try: {say.url}/shout?id={id}&message=hi']
+
+
+def test_a_bug_in_a_rule_does_not_hide_what_a_call_got_wrong(ship):
+    program = blocks('docs/routes.md')[0].replace('(turn, message):\n', '(turn, message):\n        1 / 0\n')
+    (ship.folder / 'my_routes.py').write_text(program, encoding='utf-8')
+    say = ship()
+    id = join(say)
+    forgot = say(f'/shout?id={id}')
+    assert (forgot.status, forgot.lines[1]) == (400, f'try: {say.url}/shout?id={id}&message=ahoy')
+    assert 'ZeroDivisionError' not in say.log()
+    assert say(f'/shout?id={id}&message=ahoy').status == 500 and 'ZeroDivisionError' in say.log()
+
+
 def test_the_treasure_that_the_page_adds_can_be_found_and_used(tmp_path, monkeypatch):
     source = (ROOT / 'mocean.py').read_text(encoding='utf-8')
     program = tmp_path / 'mocean_with_lantern.py'

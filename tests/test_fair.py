@@ -305,7 +305,10 @@ def test_the_net_pays_a_boat_at_most_forty(game, ada):
     for number in range(30):
         game.wait(60)
         row(ada, 'east', 10)
-        assert ada('/use?item=fishing net') == f'a good catch: {2 if number < 20 else 0} points'
+        cast = ada('/use?item=fishing net')
+        assert cast == 'a good catch: 2 points' if number < 20 else cast.status == 409
+        here = game.ocean.sectors[mocean.sector_key(ada.boat.x, ada.boat.y)]
+        assert (here.fished == game.now) == (number < 20)                # what brings nothing is left to others
     assert ada.score() == 40
 
 

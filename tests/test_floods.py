@@ -1,11 +1,12 @@
 """One boat does a thing over and over, as fast as it can: files, log, news, map, memory and the next start stay small.
 
-Through a real uWSGI, in an ocean of 2,000 boats. CI floods for 1.5 s a route; by hand: MOCEAN_FLOOD_S=15 pytest ...
+Through a real uWSGI, in an ocean of 2,000 boats. CI floods for 3 s a route; by hand: MOCEAN_FLOOD_S=15 pytest ...
 """
 import contextlib
 import itertools
 import json
 import os
+import re
 import select
 import socket
 import threading
@@ -17,7 +18,7 @@ from conftest import Server, crowd
 
 import mocean
 
-FLOOD_S = float(os.environ.get('MOCEAN_FLOOD_S', 1.5))
+FLOOD_S = float(os.environ.get('MOCEAN_FLOOD_S', 3))
 PLAYERS, HANDS = 2000, 8                         # boats; connections of the one who floods
 OTHERS_NEWS = 900
 # What one boat may cause, however fast it calls, for each second of the flood (and a second before and after):
@@ -49,7 +50,7 @@ FLOODS = {        # the calls that are made in turn; {n} counts up, {dust} is wh
     'popchat with n': ['/popchat?id={id}&n={n}'],
     'race': ['/race?id={id}'],
     'race anew': ['/race?id={id}&anew=yes'],
-    'many mistakes': ['/mvoe?id={id}', '/move?id={id}&heading=' + 'x' * 500, '/look?id=zzz', '/{n}'],
+    'many mistakes': ['/mvoe?id={id}', '/move?id={id}&heading=' + 'x' * 500, '/look?id=zzz', '/x{n}'],
 }
 
 
@@ -113,6 +114,11 @@ def chart(server, since):
 
 def others_news(server):
     return sum('old news' in line for line in server.say('/news').lines)
+
+
+def test_each_call_that_changes_something_is_flooded():
+    flooded = {re.match(r'/(\w+)', call)[1] for calls in FLOODS.values() for call in calls}
+    assert flooded >= {route.name for route in mocean.ROUTES if route.changes}
 
 
 @pytest.mark.parametrize('name', FLOODS)

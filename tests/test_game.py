@@ -372,6 +372,14 @@ def test_something_is_near(game, ada, bob, items, reach):
     assert ada.numbers('/location')[5] == 0
 
 
+def test_the_whale_under_a_boat_is_not_something_near(game, ada, whale):
+    assert ada.numbers('/location')[5] == 1
+    ada.put(items=('iron dust',))
+    ada('/use?item=iron dust')
+    assert ada('/get?item=whale').status == 200 and ada.boat.riding == 'Quincy'
+    assert ada.numbers('/location')[5] == 0
+
+
 # --- dive, look, ping ------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('down, up', [('ctrl=f', 'ctrl=r'), ('direction=down', 'direction=up')])

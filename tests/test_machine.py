@@ -309,6 +309,10 @@ class Players(RuleBasedStateMachine):
                 assert (column, row) == (int(boat.x) // ocean.boats_near.cells, int(boat.y) // ocean.boats_near.cells)
                 assert ocean.boats_near.squares[column, row][key] == (boat.x, boat.y)
         assert sum(map(len, ocean.boats_near.squares.values())) == len(ocean.boats)
+        lying, swimming = set(ocean.floor.treasures), set(ocean.whales) - ocean.ridden
+        assert lying <= set(ocean.things_near.square_of) <= lying | swimming
+        assert ocean.whales_swept < 0 or swimming <= set(ocean.things_near.square_of)
+        assert sum(map(len, ocean.things_near.squares.values())) == len(ocean.things_near.square_of)
         assert ocean.news_shares == collections.Counter(news.share() for news in ocean.news.values())
 
     @invariant()

@@ -80,6 +80,50 @@ def test_whoever_follows_the_bearing_arrives(x, y, there_x, there_y):
     raise AssertionError('lost at sea')
 
 
+# --- what is near ----------------------------------------------------------------------------------------------------
+
+PLACES = any_.lists(any_.tuples(any_.floats(0, WIDTH, exclude_max=True) | CELL_X,
+                                any_.floats(0, HEIGHT, exclude_max=True) | CELL_Y), max_size=30)
+
+
+@settings(max_examples=300, deadline=None)
+@given(any_.sampled_from((10, 50)), PLACES, CELL_X | any_.sampled_from((0, 0.5, WIDTH - 1, WIDTH - 0.001)),
+       CELL_Y | any_.sampled_from((0, HEIGHT - 0.001)), any_.sampled_from((5, 10.5, 20, 105, 175, 195, 196, 400)))
+def test_all_that_is_near_is_found_and_nothing_twice(wide, places, x, y, cells):
+    near = mocean.Near(wide)
+    for number, place in enumerate(places):
+        near.put(number, 0, 0)                 # what has moved is where it was put last
+        near.put(number, *place)
+    found = list(near.within(x, y, cells))
+    away = [mocean.distance(x, y, *place) for place in places]
+    assert len({number for _, number, _ in found}) == len(found)
+    for number, far in enumerate(away):
+        if abs(far - cells) > 1e-9:            # at the very rim, a hair decides
+            assert (number in {number for _, number, _ in found}) == (far < cells), (number, far)
+    assert all(there == places[number] and far == pytest.approx(away[number]) for far, number, there in found)
+
+
+def test_nothing_is_near_that_is_gone():
+    near = mocean.Near(10)
+    near.put('ada', 598, 3)
+    assert list(near.within(1, 3, 5)) == [(3, 'ada', (598, 3))]
+    near.drop('ada')
+    near.drop('ada')
+    assert not list(near.within(1, 3, 5)) and not near.squares
+
+
+@pytest.mark.parametrize('sizes', [(400, 600), (600, 400)])
+def test_whoever_sees_round_the_planet_sees_nothing_twice(sizes, monkeypatch):
+    monkeypatch.setattr(mocean, 'WIDTH_CELLS', sizes[0])
+    monkeypatch.setattr(mocean, 'HEIGHT_CELLS', sizes[1])
+    near = mocean.Near(50)
+    for number in range(40):
+        near.put(number, number * 10, number * 10)
+    for cells in range(100, 400, 5):
+        found = [number for _, number, _ in near.within(0, 0, cells)]
+        assert len(found) == len(set(found)), cells
+
+
 # --- the sea floor ---------------------------------------------------------------------------------------------------
 
 @slowly

@@ -414,13 +414,13 @@ def test_what_ends_a_race_and_says_so(game, ada, marks, call, why):
 
 @pytest.mark.parametrize('call', ['/look', '/ping', '/use?item=fishing net', '/sendchat?name=all&message=hi', '/stop',
                                   '/accel?ctrl=w', '/location', '/get?item=treasure', '/move?heading=nroth',
-                                  '/dive?ctrl=x', '/teleport?x=5&y=5'])
+                                  '/dive?ctrl=x', '/dive?ctrl=r', '/teleport?x=5&y=5'])
 def test_what_ends_no_race(game, ada, marks, call):
     """Nor does what is refused."""
     begin_race(ada)
     x, y, z = game.hill('boat hook')
     ada.put(x=x, y=y, z=0, items=['fishing net'])
-    assert 'race' not in ada.json(call)
+    assert 'race' not in ada.json(call) and ada.boat.z == 0
     assert race(ada).end == '' and ada('/race').status == 200
 
 

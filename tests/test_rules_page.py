@@ -76,8 +76,8 @@ the newest {game.BOARD_KEPT} hang there
 | {game.SOUNDING_POINTS} | the first sounding in a sector
 | {game.TREASURE_POINTS} | a treasure
 | {game.WHALE_POINTS} | your first ride on a whale
-| {game.ROUND_POINTS} | sailing all the way round, east-west
-| {game.ROUND_POINTS} | sailing all the way round, north-south
+| {game.VOYAGE_POINTS} | sailing all the way round, east-west
+| {game.VOYAGE_POINTS} | sailing all the way round, north-south
 | {game.QUEST_POINTS} | a quest
 | {game.NET_POINTS} | a catch of fish
 | up to {game.MOST_COURSE_POINTS} | a course of the regatta, your best {game.LAURELS_KEPT} of a game

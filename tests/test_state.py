@@ -747,6 +747,16 @@ def test_where_data_py_has_a_mistake_soundings_wait_for_it(tmp_path, capsys):
     journal.close()
 
 
+def test_a_rider_that_cannot_end_keeps_no_other_from_ending(tmp_path, capsys):
+    ended = []
+    with woken(tmp_path) as say:
+        say.app.sea.open()
+        say.app.sea.riders[:] = [mocean.Rider(end=lambda: 1 / 0), mocean.Rider(end=sys.exit),
+                                 mocean.Rider(end=lambda: ended.append('the last'))]
+    said = capsys.readouterr().err
+    assert ended == ['the last'] and 'ZeroDivisionError' in said and 'SystemExit' in said
+
+
 # --- a full disk ---------------------------------------------------------------------------------------------------
 
 SENTENCE = 'the disk of the server is full or broken'

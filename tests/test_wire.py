@@ -195,7 +195,7 @@ def test_what_the_game_refuses_is_said_in_words_that_teach(say):
     id = join(say)
     bob = join(say, 'bob')
     for path, status, words in [
-            ('/join', 400, 'name is missing: the name of your boat: 1 to 20 letters or digits'),
+            ('/join', 400, f'name is missing: the name of your boat: {A_NAME[10:]}'),
             ('/join?name=ADA', 409, 'the name ADA is taken; if it is your boat, add &id= and your id'),
             ('/join?name=ada&id=k7p2m3qx', 409, 'the name ada is taken, and by another id than this'),
             (f'/join?name=ada&id={bob}', 409, "this id is bob's boat, and not that of ada"),
