@@ -629,15 +629,16 @@ class Near:
                         yield away, key, there
 
     def strips(self, start: float, end: float, size: int) -> list:
-        """The columns (or rows) from one x (or y) to another, as (number, cells): beyond a seam x
-        is counted from so many cells on: the size, or less than nothing; elsewhere from 0."""
+        """The columns (or rows) between two x (or y), which may lie beyond a seam: of each its
+        number, and how far x has run on there: 0, or once around, 600 in the east, -600 in the
+        west."""
         count = size // self.cells
         numbers = range(int(start // self.cells), int(end // self.cells) + 1)
         return [(number % count, number // count * size) for number in numbers]
 
     def all_round(self, x: float, y: float, cells: float) -> Iterable:
-        """The same, for whoever looks so far that one square would lie on both sides. (Nobody does,
-        as SETTINGS are.)"""
+        """The same for whoever looks so far that a square would lie on both sides. (With SETTINGS
+        as they are nobody does.)"""
         for square in self.squares.values():
             for key, there in square.items():
                 away = distance(x, y, *there)
