@@ -358,8 +358,3 @@ def test_no_name_of_the_scripts_is_taken_twice():
     names = [name for file in (ROOT / 'clients' / 'map').glob('*.js')
              for name in re.findall(r'^(?:async )?(?:function\*?|const|let) (\w+)', file.read_text('utf-8'), re.M)]
     assert len(names) > 200 and len(names) == len(set(names))
-
-
-def test_the_scripts_are_read_in_lines_of_a_hundred():
-    for file in [ROOT / 'clients' / 'map.html', *(ROOT / 'clients' / 'map').iterdir()]:
-        assert max(map(len, file.read_text('utf-8').splitlines())) <= 100, file.name

@@ -1,14 +1,16 @@
-/* Compile the library of Python, by the Python that will use it: node compile.mjs FOLDER. See ../get_pyodide.py */
+/* Compile the library of Python, by the Python that will use it: node compile.mjs FOLDER.
+   See ../get_pyodide.py */
 import fs from 'node:fs';
 import {createRequire} from 'node:module';
 import path from 'node:path';
 import {pathToFileURL} from 'node:url';
 
 const folder = path.resolve(process.argv[2]), library = path.join(folder, 'python_stdlib.zip');
-globalThis.require = createRequire(import.meta.url);       // Pyodide looks for it, else it wants packages that we lack
+globalThis.require = createRequire(import.meta.url);   // else Pyodide wants packages that we lack
 const {loadPyodide, version} = await import(pathToFileURL(path.join(folder, 'pyodide.mjs')).href);
-const lock = {info: {abi_version: '2026_0', arch: 'wasm32', platform: 'emscripten', python: '3.14', version}, packages: {}};
-const python = await loadPyodide({lockFileContents: lock, packageBaseUrl: '/'});
+const info = {abi_version: '2026_0', arch: 'wasm32', platform: 'emscripten',
+              python: '3.14', version};
+const python = await loadPyodide({lockFileContents: {info, packages: {}}, packageBaseUrl: '/'});
 
 python.FS.writeFile('/source.zip', fs.readFileSync(library));
 python.runPython(`

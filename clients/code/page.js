@@ -17,7 +17,8 @@ const HOME = new URL('.', location.href);      // the game's server, or our ocea
 const PLACE = `mocean.code:${HOME.pathname}`;  // where this browser keeps our things
 const PATIENCE_S = 60;                         // so long nothing may come, then we say so
 const OUTPUT_LETTERS = 200_000;                // what is older is forgotten
-const LEVELS = [[1, 'one move'], [2, 'a loop and a function'], [3, 'a robot that looks and decides']];
+const LEVELS = [[1, 'one move'], [2, 'a loop and a function'],
+                [3, 'a robot that looks and decides']];
 const LADDER = [
   ['first_client', 'join, then move once'], ['keyboard', 'drive by typing: a function, a loop'],
   ['turtle_window', 'arrow keys, and the way drawn: events'],
@@ -25,7 +26,8 @@ const LADDER = [
   ['survey_robot', 'measure how deep it is: patience'], ['chat', 'talk with other boats'],
   ['scoreboard', 'who leads: JSON'], ['fleet', 'two boats at once: threads'],
 ];
-const REGATTA = [['regatta_1', 'a race round twelve marks: a list'], ['regatta_2', 'on to the nearest mark'],
+const REGATTA = [['regatta_1', 'a race round twelve marks: a list'],
+                 ['regatta_2', 'on to the nearest mark'],
                  ['regatta_3', 'better than the nearest: your idea']];
 const STEPS = [['steps_1', 'the first message'], ['steps_2', 'a message of your own'],
                ['steps_3', 'a loop'], ['steps_4', 'a dialog']];
@@ -68,7 +70,7 @@ async function start_python() {
   tell({do: 'load', files, snapshot, keep: !snapshot, jspi, home: {server: HOME.href, box}});
 }
 
-/* The four files of Pyodide: from our server if it has them, else from where Pyodide is published. */
+/* The four files of Pyodide: from our server if it has them, else from where it is published. */
 async function fetch_files({version, cdn, files}, use) {
   const names = Object.keys(files), sizes = names.map(name => files[name].bytes);
   const got = sizes.map(() => 0);
@@ -77,7 +79,9 @@ async function fetch_files({version, cdn, files}, use) {
   const fetch_one = async (name, number) => {
     const reply = await (has_own ? ask_for(own + name)
       : ask_for(cdn + name, {integrity: `sha256-${base64(files[name].sha256)}`}));
-    if (!reply?.ok) throw new Error(has_own ? `The server lacks a part of Pyodide: ${name}` : NOWHERE);
+    if (!reply?.ok) {
+      throw new Error(has_own ? `The server lacks a part of Pyodide: ${name}` : NOWHERE);
+    }
     const bytes = await read_all(reply, size => {
       got[number] = Math.min(size, sizes[number]);
       tell_progress(got.reduce((a, b) => a + b) / whole);
@@ -91,7 +95,8 @@ async function fetch_files({version, cdn, files}, use) {
 const base64 = hex => btoa(hex.replace(/../g, pair => String.fromCharCode(parseInt(pair, 16))));
 
 const NOWHERE = 'Python is not to be had: this server has no clients/pyodide '
-  + '(docs/code.md says how to get it), and the internet, where it could come from, cannot be reached from here.';
+  + '(docs/code.md says how to get it), and the internet, where it could come from, '
+  + 'cannot be reached from here.';
 
 /* The reply, or null where nobody answers. */
 function ask_for(address, options = {}) {
@@ -112,7 +117,7 @@ async function read_all(reply, tell_bytes) {
 function tell_progress(part) {
   watch();
   $('#progress').value = part;
-  const percent = `Python is on its way: ${Math.floor(part * 20) * 5} %`;     // read aloud: not each one
+  const percent = `Python is on its way: ${Math.floor(part * 20) * 5} %`;   // read aloud: by fives
   if ($('#status').textContent !== percent) say(percent);
 }
 
@@ -122,8 +127,8 @@ function watch(on = true) {
   if (on) python.watchdog = setTimeout(fail, PATIENCE_S * 1000, SILENCE);
 }
 
-const SILENCE = `Nothing has come for ${PATIENCE_S} seconds. Is the network slow, or the server away? `
-  + 'Reload the page to try again.';
+const SILENCE = `Nothing has come for ${PATIENCE_S} seconds. `
+  + 'Is the network slow, or the server away? Reload the page to try again.';
 
 function fail(words) {
   watch(false);
@@ -159,7 +164,7 @@ const hear = {
     tell_buttons();
     show_map();
   },
-  snapshot(picture) { if (!python.ready) python.keep(picture); },      // later a program might send one
+  snapshot(picture) { if (!python.ready) python.keep(picture); },  // later a program might send one
   spoilt: () => keep_snapshot('', null),
   broken: why => fail(`Python could not start here (${why}). Reload the page to try again; `
     + 'an up-to-date Chrome, Edge or Firefox works.'),
@@ -215,7 +220,7 @@ function tell_buttons() {
 
 const say = words => { $('#status').textContent = words; };
 
-/* The snapshot of a started Python, 30 MB: next time it stands at once. The browser may refuse it. */
+/* The snapshot of a started Python, 30 MB: next time it stands at once. The browser may refuse. */
 const shelf = work => new Promise(keep => {
   const opening = indexedDB.open('mocean', 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore('things');
@@ -397,8 +402,9 @@ const open_level = level => from_ladder(`level_${level}`, level_address(level));
 function hang_ladder() {
   const rung = (name, words, climb, label) => make('button', label, {
     value: name, title: words, ariaLabel: `${name}: ${words}`, onclick: climb});
+  const open_client = name => from_ladder(name, `clients/${name}.py`);
   const clients = (some, label = name => name) => some.map(
-    ([name, words]) => rung(name, words, () => from_ladder(name, `clients/${name}.py`), label(name)));
+    ([name, words]) => rung(name, words, () => open_client(name), label(name)));
   const number = name => name.split('_')[1];
   $('#ladder').append(
     make('span', 'Start: level'),
@@ -497,7 +503,9 @@ function board({id, name}) {
 
 function show_boat() {
   const aboard = Boolean(boat.id);
-  for (const part of document.querySelectorAll('#boat > :is(label, input, button)')) part.hidden = aboard;
+  for (const part of document.querySelectorAll('#boat > :is(label, input, button)')) {
+    part.hidden = aboard;
+  }
   $('#aboard').hidden = $('#another').hidden = !aboard;
   $('#own-name').textContent = boat.name;
   $('#own-id').textContent = boat.id;
@@ -592,7 +600,7 @@ function answer(line) {
   else tell({do: 'answer', line});
 }
 
-/* A Python that stands still hears nothing: the line lies on the server until Python looks there. */
+/* A Python that stands still hears nothing: the line lies on the server until Python looks. */
 function leave_on_server(kind, value) {
   const fields = new URLSearchParams({box: `${box}-${kind}`, put: JSON.stringify(value)});
   return ask_for(`code/typed?${fields}`);
@@ -606,7 +614,8 @@ function offer(line, how, cure, files) {
 }
 
 function offer_one(words, click, kind = '') {
-  const button = make('button', words, {className: kind, onclick: () => { button.remove(); click(); }});
+  const button = make('button', words, {
+    className: kind, onclick: () => { button.remove(); click(); }});
   if (words.startsWith('Save ') || words.startsWith('Go ')) button.onclick = click;
   $('#after').append(button);
 }
@@ -616,8 +625,9 @@ function offer_one(words, click, kind = '') {
 function offer_cure({asked, works, after, column}) {
   if (editor.value !== python.source) return;
   const word = changed_word(new URL(asked), new URL(works));
+  const insert = () => insert_call(works, after, column);
   if (word) offer_one(`Change '${word.from}' into '${word.to}'`, () => change(word), 'cure');
-  else offer_one(`Put this into the program: ${works}`, () => insert_call(works, after, column), 'cure');
+  else offer_one(`Put this into the program: ${works}`, insert, 'cure');
 }
 
 function changed_word(asked, works) {
@@ -658,9 +668,9 @@ const SHAPES = {                                            // pointing east, in
     const angle = part * Math.PI / 10;
     return [10 * Math.cos(angle), 10 * Math.sin(angle)];
   }),
-  turtle: [[16, 0], [14, 2], [10, 1], [7, 4], [9, 7], [8, 9], [5, 6], [1, 7], [-3, 5], [-6, 8], [-8, 6],
-           [-5, 4], [-7, 0], [-5, -4], [-8, -6], [-6, -8], [-3, -5], [1, -7], [5, -6], [8, -9], [9, -7],
-           [7, -4], [10, -1], [14, -2]],
+  turtle: [[16, 0], [14, 2], [10, 1], [7, 4], [9, 7], [8, 9], [5, 6], [1, 7],
+           [-3, 5], [-6, 8], [-8, 6], [-5, 4], [-7, 0], [-5, -4], [-8, -6], [-6, -8], [-3, -5],
+           [1, -7], [5, -6], [8, -9], [9, -7], [7, -4], [10, -1], [14, -2]],
 };
 const KEYS = {ArrowUp: 'Up', ArrowDown: 'Down', ArrowLeft: 'Left', ArrowRight: 'Right',
               ' ': 'space', Enter: 'Return', Backspace: 'BackSpace'};      // as turtle calls them
@@ -699,9 +709,9 @@ function scale() {
   const [left, low, right, high] = drawing.world;
   const unit = Math.min(width / (right - left), height / (high - low)) || 1;
   const middle = [(left + right) / 2, (low + high) / 2];
-  return {width, height, unit,
-          place: (x, y) => [width / 2 + (x - middle[0]) * unit, height / 2 - (y - middle[1]) * unit],
-          back: (x, y) => [(x - width / 2) / unit + middle[0], (height / 2 - y) / unit + middle[1]]};
+  const place = (x, y) => [width / 2 + (x - middle[0]) * unit, height / 2 - (y - middle[1]) * unit];
+  const back = (x, y) => [(x - width / 2) / unit + middle[0], (height / 2 - y) / unit + middle[1]];
+  return {width, height, unit, place, back};
 }
 
 function paint() {
@@ -823,7 +833,9 @@ function listen() {
   $('#drawing').addEventListener('click', event => {
     send_event(['click', ...scale().back(event.offsetX, event.offsetY)]);
   });
-  addEventListener('keydown', event => { if (event.ctrlKey && event.key === 'c') on_ctrl_c(event); });
+  addEventListener('keydown', event => {
+    if (event.ctrlKey && event.key === 'c') on_ctrl_c(event);
+  });
   new ResizeObserver(() => { if (!$('#drawing').hidden) paint(); }).observe($('#drawing'));
 }
 

@@ -1,7 +1,7 @@
 /*
   The room: between the page, which keeps things, and the worker, which is Python.
 
-  It is a sandboxed frame, an origin of its own: what runs here sees neither the page nor its cookies,
+  It is a sandboxed frame, an origin of its own: what runs here sees neither page nor cookies,
   and its calls go out without them. It fetches our own files, compiles Pyodide once, and always has
   one worker: when a program does not hear Stop, the worker is ended and the next one begins.
 */

@@ -7,10 +7,10 @@
                 HOST   what Python may ask of the browser: time, a line, a call, a drawing
                 HEAR   what comes from outside
 
-  A program waits in one of two ways. Where the browser can set Python's stack aside (JSPI: Chromium,
-  Firefox), a wait is a promise, the worker stays awake meanwhile, and Stop ends the wait. Where it
-  cannot (Safari), the worker itself stands still: each function of HOST has a twin with _here in its
-  name for that, and the room stops such a program by ending the worker.
+  A program waits in one of two ways. Where the browser can set Python's stack aside (JSPI:
+  Chromium, Firefox), a wait is a promise, the worker stays awake meanwhile, and Stop ends the
+  wait. Where it cannot (Safari), the worker itself stands still: each function of HOST has a twin
+  with _here in its name for that, and the room stops such a program by ending the worker.
 */
 
 'use strict';
@@ -23,18 +23,19 @@ let python = null;                 // Pyodide, once it stands
 let run = null;                    // the Python function that runs a program
 let server = '', box = '';         // the game's address; the name of our box of typed lines there
 const BEFOREHAND = 'import ast, csv, datetime, json, linecache, queue, random, threading, '
-  + 'traceback, types, urllib.parse';                   // part of the snapshot, and so at hand at once
+  + 'traceback, types, urllib.parse';          // part of the snapshot, and so at hand at once
 
-/* files: name -> bytes; wasm: the compiled heart of Pyodide; modules: name -> text of our own files. */
+/* files: name -> bytes; wasm: the compiled heart of Pyodide; modules: name -> text of our files. */
 async function load({files, wasm, modules, snapshot, keep, jspi, home}) {
   ({server, box} = home);
-  globalThis.importScripts = undefined;      // Pyodide takes it for a sign that there is no import()
+  globalThis.importScripts = undefined;      // Pyodide takes it to mean that there is no import()
   if (!jspi) delete WebAssembly.Suspending;  // Pyodide then believes that this browser has none
   const address = bytes => URL.createObjectURL(new Blob([bytes], {type: 'text/javascript'}));
   const {loadPyodide, version} = await import(address(files['pyodide.mjs']));
   const {default: createPyodideModule} = await import(address(files['pyodide.asm.mjs']));
   const back = hand_out(files, wasm);
-  const info = {abi_version: '2026_0', arch: 'wasm32', platform: 'emscripten', python: '3.14', version};
+  const info = {abi_version: '2026_0', arch: 'wasm32', platform: 'emscripten',
+                python: '3.14', version};
   python = await loadPyodide({
     createPyodideModule, indexURL: server + 'pyodide/', packageBaseUrl: server + 'pyodide/',
     lockFileContents: {info, packages: {}},
@@ -68,7 +69,7 @@ function hand_out(files, wasm) {
   };
 }
 
-/* ================================================================ HOST: found by Python as js.host */
+/* ================================================================ HOST: Python's js.host */
 
 const STOPPED = '\0stopped';
 const waits = new Set();           // how to stop each wait of the program
@@ -123,7 +124,8 @@ globalThis.host = {
 
   call: (method, address, headers, body, ms) => wait(done => {
     const gone = new AbortController(), timer = ms && setTimeout(() => gone.abort('late'), ms);
-    const nobody = () => [0, gone.signal.reason === 'late' ? 'late' : '', address, '[]', new Uint8Array(), false];
+    const why = () => gone.signal.reason === 'late' ? 'late' : '';
+    const nobody = () => [0, why(), address, '[]', new Uint8Array(), false];
     call(method, address, JSON.parse(headers), body, gone.signal).then(done, () => done(nobody()));
     return () => { clearTimeout(timer); gone.abort(); };
   }),
@@ -166,8 +168,8 @@ function stand_still(ms) {
   while (performance.now() < end) { /* only where there is no bed */ }
 }
 
-/* A worker that stands still hears nothing from the page. The page leaves its lines on the server, and
-   we look there: often at first, then less often; never does a call wait on the server. */
+/* A worker that stands still hears nothing from the page. The page leaves its lines on the server,
+   and we look there: often at first, then less often; never does a call wait on the server. */
 function from_box(kind, ms) {
   const end = performance.now() + ms;
   for (let pause = 50; ; pause = Math.min(pause * 1.2, 500)) {
@@ -201,5 +203,9 @@ const heard = {
 };
 
 onmessage = async ({data}) => {
-  try { await heard[data.do](data); } catch (error) { tell({broken: String(error?.message ?? error)}); }
+  try {
+    await heard[data.do](data);
+  } catch (error) {
+    tell({broken: String(error?.message ?? error)});
+  }
 };
