@@ -2257,7 +2257,8 @@ TEXT, JSON = 'text/plain; charset=utf-8', 'application/json; charset=utf-8'
 HTML = 'text/html; charset=utf-8'
 ALWAYS = [('Cache-Control', 'no-store'), ('X-Content-Type-Options', 'nosniff'),
           ('Access-Control-Allow-Origin', '*'), ('Access-Control-Expose-Headers', '*')]
-MAY = [('Access-Control-Allow-Methods', 'GET, HEAD, OPTIONS'),
+METHODS = 'GET, HEAD, OPTIONS'
+MAY = [('Access-Control-Allow-Methods', METHODS),
        ('Access-Control-Allow-Headers', '*'), ('Access-Control-Max-Age', '86400')]
 MISTAKE = 'the server has a bug here; its log says where, tell your teacher'
 
@@ -2464,6 +2465,8 @@ def error_form(refusal, works, form):
     """The one form of every error: what came, what works, and a call that does."""
     wait = refusal.numbers.get('wait_s')
     headers = {} if wait is None else {'Retry_After': str(math.ceil(wait))}
+    if refusal.status == NOT_GET:
+        headers['Allow'] = METHODS
     if form == 'json':
         facts = {'error': refusal.words, 'try': works, 'status': refusal.status, **refusal.numbers}
         return answer(json.dumps(facts, ensure_ascii=False), JSON, refusal.status, **headers)
@@ -2778,7 +2781,7 @@ def error_reply(status, words):
     if status == AWAY:
         headers['Retry-After'] = str(RETRY_SECONDS)
     if status == NOT_GET:
-        headers['Allow'] = 'GET, HEAD, OPTIONS'
+        headers['Allow'] = METHODS
     return bottle.HTTPResponse(body.encode('utf-8'), status, headers)
 
 

@@ -12,7 +12,7 @@ import unicodedata
 import hypothesis
 import hypothesis.strategies as st
 import pytest
-from conftest import ROOT
+from conftest import CHEAP_ROUTE, ROOT, woken
 
 import steps as common
 
@@ -250,6 +250,37 @@ def test_every_answer_has_the_same_headers():
     body, status, headers, came = called('OPTIONS', '/look')
     assert (body, status, came) == ([], '204 No Content', [])
     assert headers == dict(common.ALWAYS + common.MAY)
+
+
+@pytest.fixture(scope='module')
+def three(tmp_path_factory):
+    """The three programs side by side, each with a path that it has."""
+    with contextlib.ExitStack() as stack:
+        programs = [name.removesuffix('.py') for name in TOGETHER]
+        yield [(stack.enter_context(woken(tmp_path_factory.mktemp(program), program)), CHEAP_ROUTE[program])
+               for program in programs]
+
+
+MAY = ['Allow', *(name for name, _ in common.MAY)]
+
+
+@pytest.mark.parametrize('method, status, told', [
+    ('GET', 200, [None] * 4), ('HEAD', 200, [None] * 4), ('OPTIONS', 204, [None, common.METHODS, '*', '86400']),
+    ('POST', 405, [common.METHODS, None, None, None]), ('DELETE', 405, [common.METHODS, None, None, None])])
+def test_all_three_take_the_same_methods_and_say_so(three, method, status, told):
+    for say, path in three:
+        reply = say(path, method)
+        assert (reply.status, [reply.headers.get(name) for name in MAY]) == (status, told), say.program
+        assert dict(common.ALWAYS).items() <= reply.headers.items(), say.program
+
+
+@pytest.mark.parametrize('header, text', [('Sec-Purpose', 'prefetch'), ('User-Agent', 'WhatsApp/2.23.20.0')])
+def test_all_three_refuse_what_nobody_sent_in_the_same_words(three, header, text):
+    words = common.sent_by_nobody({'HTTP_' + header.upper().replace('-', '_'): text})
+    for say, path in three:
+        reply = say(path, headers={header: text})
+        assert (reply.status, words in reply) == (common.AWAY, True), say.program
+        assert dict(common.ALWAYS).items() <= reply.headers.items(), say.program
 
 
 @pytest.mark.parametrize('path, through', [

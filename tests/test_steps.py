@@ -219,7 +219,7 @@ def test_a_correction_keeps_the_form_that_was_asked_for(say):
 
 def test_other_methods_are_refused_in_the_same_form(say):
     answer = say('/puzzle?message=leaf', method='POST')
-    assert answer.status == 405 and answer.headers['Allow'] == 'GET, HEAD'
+    assert answer.status == 405 and answer.headers['Allow'] == 'GET, HEAD, OPTIONS'
     assert answer.lines[0] == 'POST is not spoken here, only GET: requests.get(url, params={...})'
     assert path(answer.lines[1].removeprefix('try: ')) == '/puzzle?message=leaf'
 
