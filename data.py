@@ -387,13 +387,13 @@ class Store:
         """All that waits goes to the disk; a damaged file is set aside, and a new one begun."""
         try:
             if self.broken:
-                self.set_aside('damaged')
+                self.begin_new_file('damaged')
             self.write_rows()
         except sqlite3.DatabaseError as error:
             if type(error) is not sqlite3.DatabaseError:    # its children mean other troubles
                 raise
             note(f'{self.path.name}: {error}')
-            self.set_aside('damaged')
+            self.begin_new_file('damaged')
             self.write_rows()
 
     def write_rows(self):
@@ -459,7 +459,7 @@ class Store:
             self.connect_to_write()
             if why := misfit(self.db):
                 note(f'{self.path.name} is of another version: {why}')
-                self.set_aside('other-columns')
+                self.begin_new_file('other-columns')
                 self.connect_to_write()
             self.lay_tables()
             self.opened = {path: file_at(path) for path in self.paths()}
@@ -554,19 +554,16 @@ class Store:
             self.begin_digests()
             self.turns.forget()
 
-    def set_aside(self, why):
-        """Give the file, and what lies beside it, a name with a date that is still free."""
+    def begin_new_file(self, why):
+        """The old file, and what lies beside it, get a name with a date."""
         self.close()
-        stamp = time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(self.clock()))
-        name = f'{self.path.name}.{why}-{stamp}'
-        while self.path.with_name(name).exists():
-            name += '+'
+        aside = dated(self.path.with_name(f'{self.path.name}.{why}'))
         for path in self.paths():
             if path.exists():
                 ending = path.name.removeprefix(self.path.name)
-                os.replace(path, path.with_name(name + ending))
+                os.replace(path, aside.with_name(aside.name + ending))
                 if not ending:
-                    note(f'{self.path.name} is set aside as {name}; a new one is begun')
+                    note(f'{self.path.name} is set aside as {aside.name}; a new one is begun')
         self.broken = False
 
     def connect(self):
