@@ -16,7 +16,7 @@ def game(tmp_path_factory):
     script = Script(disk)
     with in_place(disk):
         script.play()
-    assert not script.refused and len(disk.points) > 100
+    assert not script.refused and len(disk.points) > 115
     return disk
 
 

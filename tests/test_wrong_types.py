@@ -101,7 +101,7 @@ def test_with_the_last_good_copy_the_game_is_as_it_was(club, tmp_path, capsys):
     folder, right = club
     state, bad = json.loads((folder / 'mocean.json').read_bytes()), []
     all_cases = list(cases(state))
-    assert len(all_cases) > 600
+    assert len(all_cases) > 1400
     for number, (words, wrong) in enumerate(all_cases):
         capsys.readouterr()
         script = woken(put(tmp_path / f'{number}', folder, wrong))
