@@ -1,4 +1,4 @@
-"""The title page of mocean.py carries the picture; this keeps the picture true."""
+"""The title pages of mocean.py and captain.py carry a picture; this keeps the pictures true."""
 import ast
 import re
 
@@ -41,6 +41,13 @@ def test_the_map_names_the_banners_in_their_order():
     mapped = [name or f'PART {number}' for name, number in title]
     assert [name or f'PART {number}' for name, number in banners] == mapped
     assert [name for name in mapped if not name.startswith('PART')] == SECTIONS
+
+
+def test_the_captains_picture_shows_the_sections_in_their_order():
+    text = (ROOT / 'captain.py').read_text(encoding='utf-8')
+    picture = ast.get_docstring(ast.parse(text)).partition('MOCEAN_CAPTAIN')[0]
+    banners = re.findall(r'^ *# --- ([A-Z]+) ', text, re.M)
+    assert banners == ['SETTINGS', *re.findall(r'\b[A-Z]{4,}\b', picture)]
 
 
 def test_http_is_spoken_in_the_doors_only():
