@@ -16,7 +16,7 @@ from conftest import CHEAP_ROUTE, ROOT, woken
 
 import steps as common
 
-# The programs that run alone. data.py joins here as soon as it has the section.
+# The programs that run alone.
 TOGETHER = ['mocean.py', 'steps.py', 'data.py']
 
 
