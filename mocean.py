@@ -4729,11 +4729,11 @@ class Wire:
     def direct(self, error, pairs):
         """The answer to a request that no route takes: the way to one that does."""
         environ = bottle.request.environ
-        path, headers = environ['PATH_INFO'].strip('/'), {}
+        path = environ['PATH_INFO'].strip('/')
         if error.status_code == NOT_GET:
             words = f'{bare(environ["REQUEST_METHOD"])} is not spoken here, only GET: ' \
                 'requests.get(url, params={...})'
-            name, headers = path, {'Allow': 'GET, HEAD, OPTIONS'}
+            name = path
         else:
             path, pairs, words = self.mend_path(path, pairs)
             name = self.meant(path)
@@ -4746,9 +4746,7 @@ class Wire:
             self.note(self.sea.routes[name], pairs, error.status_code, words)
         texts = self.taken(name, dict(pairs))
         works = call_of(base_of(environ), *self.corrected(refusal, name, texts))
-        reply = error_form(refusal, works, form_of_reply(environ, pairs))
-        reply.headers.update(headers)
-        return reply
+        return error_form(refusal, works, form_of_reply(environ, pairs))
 
     def mend_path(self, path, pairs):
         """What a learner pasted or mistyped as a whole: an address behind the address, or another
