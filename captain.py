@@ -548,8 +548,8 @@ def tidy_names(game, text):
             other = f'{name[:17]}{number}'
         names[game.key_of(other)] = other
     if not 0 < len(names) <= MOST_NAMES:
-        raise game.Refusal(f'names are 1 to {MOST_NAMES}, of letters or digits, with commas '
-                           'between them: ada,bob')
+        raise game.Refusal(f'names are 1 to {MOST_NAMES}, with commas between them, as ada,bob; '
+                           f'each is {game.NAME_RULE}')
     return list(names.values())
 
 

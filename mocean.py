@@ -629,9 +629,8 @@ class Near:
                         yield away, key, there
 
     def strips(self, start: float, end: float, size: int) -> list:
-        """The columns (or rows) between two x (or y), which may lie beyond a seam: of each its
-        number, and how far x has run on there: 0, or once around, 600 in the east, -600 in the
-        west."""
+        """The columns between two x (or rows, between two y): [(number, offset), ...]. Beyond a
+        seam the numbers begin again, and offset is once around, plus or minus `size`; else 0."""
         count = size // self.cells
         numbers = range(int(start // self.cells), int(end // self.cells) + 1)
         return [(number % count, number // count * size) for number in numbers]
@@ -657,7 +656,7 @@ WHALE_NAMES = ('Ambrose', 'Bubbles', 'Clementine', 'Dumpling', 'Esmeralda', 'Fit
 
 
 class Rest(NamedTuple):
-    """After its use a treasure does not work for a while."""
+    """After its use a treasure does not work for a while: see must_rest."""
     seconds: float
     since: str                    # the field of a boat that says when it was used last
     why: str
@@ -1355,8 +1354,8 @@ def near_boats(turn, cells):
 def nearest_boats(turn, cells):
     """The nearest other boats within so many cells, at most MOST_SEEN: [Seen, ...]"""
     near = list(near_boats(turn, min(cells, REACH_CELLS)))      # in a crowd these are enough
-    if len(near) < MOST_SEEN:
-        near = near_boats(turn, cells)
+    if len(near) < MOST_SEEN and cells > REACH_CELLS:
+        near = list(near_boats(turn, cells))
     boats = turn.ocean.boats
     return [Seen(away, 'player', boats[key].name, *there, boats[key].z)
             for away, key, there in sorted(near)[:MOST_SEEN]]
@@ -2128,22 +2127,24 @@ def rule_inventory(turn):
 
 
 def rule_use(turn, item):
-    treasure = ready(turn, item)
+    must_have(turn, item)
+    treasure = TREASURES[item]
     if treasure.use:
         return treasure.use(turn)
     return {'used': f'nothing to do: with the {item} {treasure.does}'}
 
 
-def ready(turn, item):
-    """The Treasure of this name. Who does not have it, or has just used it, is refused."""
+def must_have(turn, item):
+    """Refuse whoever does not have this treasure."""
     if item not in turn.boat.items:
         raise Refusal(f'you do not have the {item}; your inventory tells what you have', CONFLICT,
                       'inventory')
-    treasure = TREASURES[item]
-    if treasure.rest:
-        seconds, since, why = treasure.rest
-        rested(turn, getattr(turn.boat, since), seconds, why)
-    return treasure
+
+
+def must_rest(turn, item):
+    """Refuse whoever used this treasure a moment ago."""
+    seconds, since, why = TREASURES[item].rest
+    rested(turn, getattr(turn.boat, since), seconds, why)
 
 
 def use_crystal(turn):
@@ -2156,6 +2157,7 @@ def use_net(turn):
     if boat.net_points >= MOST_NET_POINTS:
         raise Refusal(f'the net has earned all that it can, {MOST_NET_POINTS} points; explore',
                       CONFLICT, 'look')
+    must_rest(turn, 'fishing net')
     key = sector_key(boat.x, boat.y)
     sector = turn.row('sectors', key)
     if sector:
@@ -2203,6 +2205,7 @@ def use_dust(turn):
 
 
 def use_infundibulum(turn):
+    must_rest(turn, 'infundibulum')
     return leap(turn, turn.dice.randrange(WIDTH_CELLS), turn.dice.randrange(HEIGHT_CELLS))
 
 
@@ -2240,7 +2243,8 @@ TREASURES = {treasure.name: treasure for treasure in (
 
 
 def rule_teleport(turn, x, y):
-    ready(turn, 'teleport crystal')
+    must_have(turn, 'teleport crystal')
+    must_rest(turn, 'teleport crystal')
     return leap(turn, x % WIDTH_CELLS, y % HEIGHT_CELLS)
 
 
@@ -3351,7 +3355,7 @@ def play(sea: Sea, call: Call) -> dict:
     facts to tell."""
     with sea.lock:
         turn = begin_turn(sea, call)
-        facts = stored_reply(turn, call) if call.n else None
+        facts = stored_reply(turn, call)
         if facts is not None:
             return facts
         facts = take_turn(sea, call, turn)
@@ -4597,9 +4601,10 @@ def form_of_reply(environ, pairs):
 
 
 def has_last_word(refusal, route):
-    """True if a rule has a reason of its own, which comes when the call is sent."""
-    own_way = refusal.status == CONFLICT and refusal.route
-    return own_way or refusal.status in (EARLY, AWAY) or route.once
+    """True where correcting ends: the rule names a better call, it is a matter of time, or the call
+    cannot be undone."""
+    has_better = refusal.status == CONFLICT and refusal.route
+    return has_better or refusal.status in (EARLY, AWAY) or route.once
 
 
 class Wire:
@@ -4713,7 +4718,7 @@ class Wire:
                 if has_last_word(another, route):
                     break
                 refusal = another
-            except Exception:             # a bug: it is told, and logged, when the call is sent
+            except (Exception, SystemExit):      # a bug: told, and logged, when the call is sent
                 break
         return name, texts
 

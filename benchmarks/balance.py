@@ -121,7 +121,7 @@ class Evening:
         self.wake(bot, self.now + CALL_S + self.waited_s)
 
 
-SOURCES = ('sectors', 'soundings', 'treasures', 'whales', 'rounds', 'net', 'quests', 'regatta')
+SOURCES = ('sectors', 'soundings', 'treasures', 'whales', 'voyages', 'net', 'quests', 'regatta')
 
 
 def first_ones(ocean, table):
@@ -133,12 +133,12 @@ def earnings(boat, entered, sounded):
     """What a boat's points come from, worked out from the records. That the sum is the score is tested."""
     home, home_pings = (bin(int(bits or '0', 16)).count('1') for bits in (boat.home, boat.home_pings))
     treasures = sum(name in mocean.TREASURES for name in boat.finds)
-    rounds = sum(name in ('east-west', 'north-south') for name in boat.finds)
+    voyages = sum(name in ('east-west', 'north-south') for name in boat.finds)
     return {'sectors': (entered + home) * mocean.SECTOR_POINTS,
             'soundings': (sounded + home_pings) * mocean.SOUNDING_POINTS,
             'treasures': treasures * mocean.TREASURE_POINTS,
             'whales': ('whale ride' in boat.finds) * mocean.WHALE_POINTS,
-            'rounds': rounds * mocean.ROUND_POINTS, 'net': boat.net_points,
+            'voyages': voyages * mocean.VOYAGE_POINTS, 'net': boat.net_points,
             'quests': boat.quest * mocean.QUEST_POINTS, 'regatta': sum(points for _, points in boat.laurels)}
 
 

@@ -97,11 +97,12 @@ def wait_for_room():
     each for two minutes, and drops new ones as long as its table is full: that is no fault of a server's."""
     table = pathlib.Path('/proc/sys/net/netfilter')
 
-    def has_room():
+    def is_full():
         count, most = (int((table / f'nf_conntrack_{what}').read_text()) for what in ('count', 'max'))
-        return count < 0.6 * most
-    if (table / 'nf_conntrack_count').exists():
-        poll(has_room, 300, pause=0.5)
+        return most and count > 0.6 * most                # 0: as many as there are
+    end = time.monotonic() + 150                          # what is in it then is of somebody else
+    while (table / 'nf_conntrack_count').exists() and is_full() and time.monotonic() < end:
+        time.sleep(0.5)
 
 
 class Server:

@@ -129,6 +129,7 @@ def test_a_refused_save_then_a_crash_and_then_a_damaged_state_file_lose_nothing(
         with in_place(disk):
             script.play()
         after = [moment for moment in disk.moments if int(moment.name.split()[1]) >= at][:40]
+        assert len(disk.points) > at and after, point
         assert not lost(after, tmp_path / f'{at} crashed', mocean_json=zeroed), point
 
 

@@ -307,6 +307,8 @@ def test_the_net_pays_a_boat_at_most_forty(game, ada):
         row(ada, 'east', 10)
         cast = ada('/use?item=fishing net')
         assert cast == 'a good catch: 2 points' if number < 20 else cast.status == 409
+        if number == 20:                         # it is told at once, and not to wait first
+            assert ada('/use?item=fishing net').status == 409
         here = game.ocean.sectors[mocean.sector_key(ada.boat.x, ada.boat.y)]
         assert (here.fished == game.now) == (number < 20)                # what brings nothing is left to others
     assert ada.score() == 40

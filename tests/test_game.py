@@ -655,6 +655,7 @@ def test_teleport_crystal(game, ada):
     assert ada('/teleport?x=17&y=18') == '17,18,0'          # at the surface
     hot = ada('/teleport?x=1&y=1')
     assert hot.status == 429 and 'the crystal has to cool down' in hot
+    assert ada('/use?item=teleport crystal') == asks       # also while it is hot
     game.wait(10)
     assert ada('/teleport?x=-1&y=401') == '599,1,0'
 
