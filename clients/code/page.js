@@ -118,7 +118,7 @@ function tell_progress(part) {
   watch();
   $('#progress').value = part;
   const percent = `Python is on its way: ${Math.floor(part * 20) * 5} %`;   // read aloud: by fives
-  if ($('#status').textContent !== percent) say(percent);
+  if (!python.running && $('#status').textContent !== percent) say(percent);
 }
 
 /* If nothing happens for a long time, say so. */
