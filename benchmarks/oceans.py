@@ -30,6 +30,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
 from conftest import UWSGI, Server, crowd, free_port, poll, unit_options, wait_for_room  # noqa: E402
 
+import mocean  # noqa: E402
+
 NGINX = shutil.which('nginx', path='/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin')
 BOATS = 2000
 CONNECTIONS = 16
@@ -147,7 +149,8 @@ def serve(folder, oceans, stack):
 
     with contextlib.redirect_stderr(io.StringIO()):              # the log
         (folder / 'first').mkdir()
-        (folder / 'ids').write_text('\n'.join(crowd(folder / 'first', BOATS, over=(600, 400))))
+        ids = crowd(folder / 'first', BOATS, over=(mocean.WIDTH_CELLS, mocean.HEIGHT_CELLS))
+        (folder / 'ids').write_text('\n'.join(ids))
     crews = {}
     for way, kind in ('unit', lambda place: Server('mocean', place)), ('template', Ocean), (
             'nginx', lambda place: Ocean(place, folder / f'{place.name}.sock')):

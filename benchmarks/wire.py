@@ -39,7 +39,7 @@ request = function()
     return wrk.format("GET", "%s?id=" .. ids[at] .. (%s and "&heading=" .. headings[at %% #headings + 1] or ""))
 end
 '''
-OCEAN, PLACE = (600, 400), (15, 16)         # cells, over which the boats are scattered
+OCEAN, PLACE = (mocean.WIDTH_CELLS, mocean.HEIGHT_CELLS), (15, 16)      # cells, over which the boats are scattered
 CASES = [('hello', '/hello', 0, None), ('move', '/move', 5000, OCEAN),
          ('look', '/look', 1000, OCEAN), ('location', '/location', 1000, OCEAN),
          *((f'{route}, {players:,} players{where}', f'/{route}', players, over) for route in ('look', 'location')

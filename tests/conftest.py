@@ -92,6 +92,16 @@ def poll(question, seconds=10, pause=0.02):
     return answer
 
 
+@pytest.fixture
+def one_second(monkeypatch):
+    """The calendar stands still: all that is dated has the same date, 20261126-120000."""
+    class Stopped(datetime.datetime):
+        @classmethod
+        def now(cls, zone):
+            return cls(2026, 11, 26, 12, 0, 0, tzinfo=zone)
+    monkeypatch.setattr(datetime, 'datetime', Stopped)
+
+
 def wait_for_room():
     """Wait until Linux has forgotten enough of the connections that are closed. Where a firewall runs, it remembers
     each for two minutes, and drops new ones as long as its table is full: that is no fault of a server's."""

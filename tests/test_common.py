@@ -1,7 +1,6 @@
 """The section COMMON: the same in every file that has it, and each of its functions as a table."""
 import ast
 import contextlib
-import datetime
 import json
 import os
 import re
@@ -299,12 +298,7 @@ def test_what_was_sent_is_shown_safely(text, words):
 
 # ------------------------------------------------------------------------------ files
 
-def test_two_files_set_aside_in_one_second_are_both_kept(tmp_path, monkeypatch):
-    class Clock(datetime.datetime):
-        @classmethod
-        def now(cls, zone):
-            return cls(2026, 11, 26, 12, 0, 0, tzinfo=zone)
-    monkeypatch.setattr(common.datetime, 'datetime', Clock)
+def test_two_files_set_aside_in_one_second_are_both_kept(tmp_path, one_second):
     for text in ('one', 'two', 'three'):
         (tmp_path / 'sea.json').write_text(text)
         assert common.set_aside(tmp_path / 'sea.json').read_text() == text

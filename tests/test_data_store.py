@@ -1,7 +1,6 @@
 """The file that the measurements are kept in: what kill -9, a full disk, damage and time do to it."""
 import contextlib
 import dataclasses
-import datetime
 import importlib
 import os
 import pathlib
@@ -193,12 +192,7 @@ def test_a_reader_of_a_broken_file_does_not_blame_the_new_one(store, tmp_path):
     assert [row[1] for row in rows(tmp_path)] == [9000, 9001]
 
 
-def test_no_file_that_was_set_aside_is_overwritten(store, tmp_path, monkeypatch):
-    class Stopped(datetime.datetime):
-        @classmethod
-        def now(cls, zone):
-            return cls(2026, 11, 26, 12, 0, 0, tzinfo=zone)
-    monkeypatch.setattr(data.datetime, 'datetime', Stopped)
+def test_no_file_that_was_set_aside_is_overwritten(store, tmp_path, one_second):
     for second in (1, 2):
         store.keep([track(second)])
         store.close()

@@ -26,7 +26,7 @@ WRITTEN_BYTES_PER_S, CHART_BYTES_PER_S, MEMORY_BYTES = 40_000, 3_000, 20_000_000
 FIRST_BYTES = 200_000                      # the tables that data.py lays when the first row comes
 LOG_LINES_PER_S = 2 * mocean.LOG_LINES_OF_ONE_PER_S + mocean.JOINS_PER_S + 1     # its own, nobody's, new boats
 
-FLOODS = {        # the calls that are made in turn; {n} counts up, {dust} is where iron dust lies
+FLOODS = {        # the calls that are made in turn; {n} counts up
     'join': ['/join?name=new{n}'],
     'join again': ['/join?name=boat0&id={id}'],
     'quit and join': ['/quit?id={id}&sure=yes', '/join?name=boat0&id={id}'],

@@ -1,4 +1,5 @@
 """The planet: a torus without an edge, and the sea floor that a seed makes."""
+import doctest
 import math
 
 import pytest
@@ -101,6 +102,11 @@ def test_all_that_is_near_is_found_and_nothing_twice(wide, places, x, y, cells):
         if abs(far - cells) > 1e-9:            # at the very rim, a hair decides
             assert (number in {number for _, number, _ in found}) == (far < cells), (number, far)
     assert all(there == places[number] and far == pytest.approx(away[number]) for far, number, there in found)
+
+
+def test_what_the_docstrings_show_is_so():
+    shown = doctest.testmod(mocean)
+    assert shown.attempted and not shown.failed
 
 
 def test_nothing_is_near_that_is_gone():
